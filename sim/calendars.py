@@ -1,0 +1,267 @@
+"""Hours, shifts, seasons, closures and pace → sorted changes over the horizon, in ms since time 0.
+
+Windows are int64 arrays of shape (windows, 2): half-open ``[open, close)``, sorted, disjoint. Only this
+module and `sim.scenario` know of dates and zones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.scenario import Calendar, Horizon, Pace, Quota, Resource, Season
+from sim.units import MS_PER_DAY, MS_PER_MINUTE
+
+Windows = NDArray[np.int64]
+Times = NDArray[np.int64]
+
+NEVER = 2**62
+UNLIMITED = 2**40
+NORMAL_PACE = 1000
+MONDAY_EPOCH_SHIFT = 3  # 1970-01-01 was a Thursday
+
+
+@dataclass(frozen=True)
+class LocalDays:
+    """The local days of a zone that the horizon touches.
+
+    Attributes
+    ----------
+    dates : array of datetime64[D], shape (days,)
+    midnight_ms : int64 array, shape (days + 1,)
+        Local midnights; the first may lie before time 0, the last ends the last day.
+    """
+
+    zone: str
+    dates: NDArray[np.datetime64]
+    midnight_ms: Times
+
+    def window(self, first: date | None, last: date | None) -> tuple[int, int]:
+        """From the midnight that begins ``first`` to the one that ends ``last``; ``None`` means no limit."""
+        start = 0 if first is None else self._midnight(first)
+        stop = int(self.midnight_ms[-1]) if last is None else self._midnight(last + timedelta(days=1))
+        return start, stop
+
+    def _midnight(self, day: date) -> int:
+        position = int((np.datetime64(day) - self.dates[0]).astype(int))
+        return int(self.midnight_ms[min(max(position, 0), self.dates.size)])
+
+
+@lru_cache(maxsize=64)
+def local_days(zone: str, horizon: Horizon) -> LocalDays:
+    """List the local days of ``zone`` from time 0 to the end of the horizon; changes of clock included."""
+    tz = ZoneInfo(zone)
+    origin = horizon.origin()
+    first = origin.astimezone(tz).date()
+    end = (origin.astimezone(ZoneInfo("UTC")) + timedelta(milliseconds=horizon.length_ms())).astimezone(tz)
+    days = (end.date() - first).days + 1
+    base = origin.timestamp()
+    midnights = [
+        round((datetime(d.year, d.month, d.day, tzinfo=tz).timestamp() - base) * 1000)
+        for d in (first + timedelta(days=i) for i in range(days + 1))
+    ]
+    dates = np.datetime64(first) + np.arange(days)
+    return LocalDays(zone, dates, np.asarray(midnights, dtype=np.int64))
+
+
+def season_mask(dates: NDArray[np.datetime64], season: Season | None) -> NDArray[np.bool_]:
+    """Which dates lie in the season, shape as ``dates``; a season may run over new year."""
+    if season is None:
+        return np.ones(dates.shape, dtype=bool)
+    month_day = np.asarray([str(day)[5:] for day in dates])
+    after, before = month_day >= season.first, month_day <= season.last
+    return np.asarray(after & before if season.first <= season.last else after | before)
+
+
+def weekday_of(dates: NDArray[np.datetime64]) -> NDArray[np.int64]:
+    """Weekday of each date, Monday 0 to Sunday 6."""
+    return np.asarray((dates.astype("datetime64[D]").astype(np.int64) + MONDAY_EPOCH_SHIFT) % 7)
+
+
+def open_days(calendar: Calendar, dates: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+    """Which dates have windows by weekday and season; closures are not looked at."""
+    from sim.scenario import WEEKDAYS
+
+    closed = [WEEKDAYS.index(name) for name in calendar.closed_on]
+    return np.asarray(season_mask(dates, calendar.season) & ~np.isin(weekday_of(dates), closed))
+
+
+def open_windows(calendar: Calendar, zone: str, horizon: Horizon) -> Windows:
+    """When a calendar is open by its hours, weekdays and season; closures are subtracted elsewhere.
+
+    Parameters
+    ----------
+    calendar : Calendar
+    zone : str
+        Used unless the calendar names its own.
+    horizon : Horizon
+
+    Returns
+    -------
+    int64 array, shape (windows, 2)
+        Cut to ``[0, horizon.length_ms())``.
+    """
+    days = local_days(calendar.zone or zone, horizon)
+    chosen = np.flatnonzero(open_days(calendar, days.dates))
+    parts = [
+        np.stack([_clock(days, chosen, start), _clock(days, chosen, stop)], axis=1) for start, stop in calendar.open
+    ]
+    if not parts:
+        return np.empty((0, 2), dtype=np.int64)
+    return clip(merge(np.concatenate(parts)), 0, horizon.length_ms())
+
+
+def _clock(days: LocalDays, chosen: Times, minute: int) -> Times:
+    """Wall-clock ``minute`` of the chosen days; days on which the clocks change are converted one by one."""
+    begin = days.midnight_ms[chosen]
+    times = begin + minute * MS_PER_MINUTE
+    for position in np.flatnonzero(days.midnight_ms[chosen + 1] - begin != MS_PER_DAY):
+        tz = ZoneInfo(days.zone)
+        midnight = datetime.combine(days.dates[chosen[position]].astype(object), datetime.min.time())
+        shift = (midnight + timedelta(minutes=minute)).replace(tzinfo=tz).timestamp()
+        times[position] = begin[position] + round((shift - midnight.replace(tzinfo=tz).timestamp()) * 1000)
+    return np.asarray(times)
+
+
+def merge(windows: Windows) -> Windows:
+    """Sort windows and join those that touch or overlap; empty ones go."""
+    windows = windows[windows[:, 0] < windows[:, 1]]
+    if windows.shape[0] < 2:
+        return windows
+    windows = windows[np.argsort(windows[:, 0], kind="stable")]
+    reach = np.maximum.accumulate(windows[:, 1])
+    first = np.concatenate([[True], windows[1:, 0] > reach[:-1]])
+    last = np.concatenate([first[1:], [True]])
+    return np.stack([windows[first, 0], reach[last]], axis=1)
+
+
+def clip(windows: Windows, start: int, stop: int) -> Windows:
+    """Cut windows to ``[start, stop)``; empty ones go."""
+    cut = np.clip(windows, start, stop)
+    return cut[cut[:, 0] < cut[:, 1]]
+
+
+def subtract(windows: Windows, closed: Windows) -> Windows:
+    """What is left of ``windows`` outside ``closed``; both sorted and disjoint."""
+    if closed.shape[0] == 0 or windows.shape[0] == 0:
+        return windows
+    edges = np.unique(np.concatenate([windows.ravel(), closed.ravel()]))
+    starts, stops = edges[:-1], edges[1:]
+    keep = inside(windows, starts) & ~inside(closed, starts)
+    return merge(np.stack([starts[keep], stops[keep]], axis=1))
+
+
+def inside(windows: Windows, times: Times) -> NDArray[np.bool_]:
+    """Whether each time lies in a window, shape as ``times``."""
+    if windows.shape[0] == 0:
+        return np.zeros(times.shape, dtype=bool)
+    position = np.searchsorted(windows[:, 0], times, side="right") - 1
+    return np.asarray((position >= 0) & (times < windows[np.maximum(position, 0), 1]))
+
+
+@dataclass(frozen=True)
+class OpenClock:
+    """A clock that runs only while windows are open: ``reading(t)`` is the open time in ``[0, t)``.
+
+    Examples
+    --------
+    >>> clock = OpenClock.of(np.array([[10, 20], [30, 40]]))
+    >>> clock.reading(np.array([5, 15, 25, 40, 99])).tolist()
+    [0, 5, 10, 20, 20]
+    """
+
+    opens: Times
+    closes: Times
+    before: Times
+
+    @classmethod
+    def of(cls, windows: Windows) -> OpenClock:
+        """Build the clock of sorted, disjoint windows, shape (windows, 2)."""
+        lengths = windows[:, 1] - windows[:, 0]
+        before = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        return cls(np.ascontiguousarray(windows[:, 0]), np.ascontiguousarray(windows[:, 1]), before)
+
+    def reading(self, times: Times) -> Times:
+        """Open ms before each time, int64, shape as ``times``."""
+        if self.opens.size == 0:
+            return np.zeros(times.shape, dtype=np.int64)
+        position = np.searchsorted(self.opens, times, side="right") - 1
+        window = np.maximum(position, 0)
+        passed = np.minimum(times, self.closes[window]) - self.opens[window]
+        return np.where(position < 0, 0, self.before[window] + passed)
+
+
+def capacity_changes(resource: Resource, windows: Windows | None, zone: str, horizon: Horizon) -> tuple[Times, Times]:
+    """When a pool's capacity changes and what it becomes; the first change is at time 0.
+
+    Parameters
+    ----------
+    windows : int64 array, shape (windows, 2), or None
+        When the pool is open, closures taken out; ``None`` means always.
+
+    Returns
+    -------
+    times, capacities : int64 arrays, shape (changes,)
+        Times rise strictly; neighbours differ.
+    """
+    days = local_days(zone, horizon)
+    periods = [(*days.window(p.first_day, p.last_day), p.capacity) for p in resource.periods]
+    edges = [np.zeros(1, dtype=np.int64), np.asarray([edge for p in periods for edge in p[:2]], dtype=np.int64)]
+    if windows is not None:
+        edges.append(windows.ravel())
+    times = np.unique(np.concatenate(edges))
+    times = times[(times >= 0) & (times < horizon.length_ms())]
+    capacities = np.full(times.shape, resource.capacity or 0, dtype=np.int64)
+    for start, stop, capacity in periods:
+        capacities[(times >= start) & (times < stop)] = capacity
+    if windows is not None:
+        capacities[~inside(windows, times)] = 0
+    return _drop_repeats(times, capacities)
+
+
+def quota_changes(quota: Quota, zone: str, horizon: Horizon) -> tuple[Times, Times, NDArray[np.bool_]]:
+    """When a quota is refilled, by how much, and which entries are refills rather than a new capacity.
+
+    Outside its days the quota does not bind (capacity `UNLIMITED`).
+    """
+    days = local_days(zone, horizon)
+    start, stop = days.window(quota.first_day, quota.last_day)
+    refills = days.midnight_ms[(days.midnight_ms >= start) & (days.midnight_ms < stop)]
+    refills = np.unique(np.maximum(refills, 0))
+    refills = refills[refills < horizon.length_ms()]
+    times, amounts = [refills], [np.full(refills.shape, quota.amount, dtype=np.int64)]
+    free = [edge for edge in ([0] if start > 0 else []) + [stop] if edge < horizon.length_ms()]
+    times.append(np.asarray(free, dtype=np.int64))
+    amounts.append(np.full(len(free), UNLIMITED, dtype=np.int64))
+    time, amount = np.concatenate(times), np.concatenate(amounts)
+    order = np.argsort(time, kind="stable")
+    return time[order], amount[order], (amount != UNLIMITED)[order]
+
+
+def pace_changes(pace: Pace, slow_days: NDArray[np.bool_] | None, zone: str, horizon: Horizon) -> tuple[Times, Times]:
+    """When a pace changes and what it becomes, in per mille of normal; the first change is at time 0.
+
+    Parameters
+    ----------
+    slow_days : bool array, shape (days,), or None
+        The manifest's draw for each local day, for a pace with a daily share.
+    """
+    days = local_days(zone, horizon)
+    start, stop = days.window(pace.first_day, pace.last_day)
+    slow = season_mask(days.dates, pace.season)
+    slow &= (days.midnight_ms[:-1] >= min(start, 0 if pace.first_day is None else start)) & (days.midnight_ms[:-1] < stop)
+    if slow_days is not None:
+        slow &= slow_days
+    times = np.maximum(days.midnight_ms[:-1], 0)
+    values = np.where(slow, round(pace.factor * NORMAL_PACE), NORMAL_PACE).astype(np.int64)
+    return _drop_repeats(times, values)
+
+
+def _drop_repeats(times: Times, values: Times) -> tuple[Times, Times]:
+    keep = np.concatenate([[True], values[1:] != values[:-1]])
+    return times[keep], values[keep]

@@ -1,0 +1,311 @@
+"""Laws of service, payload and batch size as data, evaluated whole arrays at a time.
+
+A law is evaluated at a vehicle's *luck*: a standard normal number drawn once, with the manifest. Every law
+here rises with the luck, so it is a monotone re-labelling of the quantile function: a policy that replaces
+a law gives the same vehicle the same rank under the new one (comonotone coupling, the coupling with the
+least variance of the difference; Glasserman & Yao 1992, doi:10.1287/mnsc.38.6.884). A normal luck is
+used rather than a uniform one because most service laws here are lognormal, and then cost one ``exp``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaincinv, ndtr
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Law:
+    """Base of all laws; parameters are in the unit of what is drawn (ms, t, vehicles)."""
+
+    def at(self, luck: Array) -> Array:
+        """Value of each vehicle, shape as ``luck``; rises with ``luck``; unit of the parameters, >= 0."""
+        raise NotImplementedError(type(self).__name__)  # abstract: every law below defines it
+
+    def mean(self) -> float:
+        """Expected value, in the unit of the parameters."""
+        grid = _standard_normal_grid()
+        return float(self.at(grid).mean())
+
+
+def _standard_normal_grid(points: int = 4096) -> Array:
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri((np.arange(points) + 0.5) / points), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Constant(Law):
+    """Always ``value``."""
+
+    value: float
+
+    def at(self, luck: Array) -> Array:
+        """See `Law.at`."""
+        return np.full(luck.shape, self.value)
+
+    def mean(self) -> float:
+        """See `Law.mean`."""
+        return self.value
+
+
+@dataclass(frozen=True)
+class Lognormal(Law):
+    """Lognormal by its mean and coefficient of variation: ``sigma² = ln(1 + cv²)``, ``mu = ln mean - sigma²/2``."""
+
+    mean_value: float
+    cv: float
+
+    def at(self, luck: Array) -> Array:
+        """See `Law.at`."""
+        if self.mean_value == 0:
+            return np.zeros(luck.shape)
+        variance = math.log1p(self.cv * self.cv)
+        out = luck * math.sqrt(variance)
+        out += math.log(self.mean_value) - variance / 2
+        return np.exp(out, out=out)
+
+    def mean(self) -> float:
+        """See `Law.mean`."""
+        return self.mean_value
+
+
+@dataclass(frozen=True)
+class Exponential(Law):
+    """Exponential with the given mean: ``-mean · ln(1 - u)``, with ``1 - u = Phi(-luck)``."""
+
+    mean_value: float
+
+    def at(self, luck: Array) -> Array:
+        """See `Law.at`."""
+        return np.asarray(-self.mean_value * np.log(ndtr(-luck)))
+
+    def mean(self) -> float:
+        """See `Law.mean`."""
+        return self.mean_value
+
+
+@dataclass(frozen=True)
+class Gamma(Law):
+    """Gamma by its mean and coefficient of variation: shape ``1/cv²``."""
+
+    mean_value: float
+    cv: float
+
+    def at(self, luck: Array) -> Array:
+        """See `Law.at`."""
+        shape = 1 / self.cv**2
+        return np.asarray(gammaincinv(shape, ndtr(luck)) * (self.mean_value / shape))
+
+    def mean(self) -> float:
+        """See `Law.mean`."""
+        return self.mean_value
+
+
+@dataclass(frozen=True)
+class Normal(Law):
+    """Normal by mean and standard deviation, cut to ``[low, high]`` (values outside take the bound)."""
+
+    mean_value: float
+    sd: float
+    low: float = 0.0
+    high: float = math.inf
+
+    def at(self, luck: Array) -> Array:
+        """See `Law.at`."""
+        return np.clip(self.mean_value + self.sd * luck, self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Uniform(Law):
+    """Uniform from ``low`` to ``high``."""
+
+    low: float
+    high: float
+
+    def at(self, luck: Array) -> Array:
+        """See `Law.at`."""
+        return np.asarray(self.low + (self.high - self.low) * ndtr(luck))
+
+    def mean(self) -> float:
+        """See `Law.mean`."""
+        return (self.low + self.high) / 2
+
+
+@dataclass(frozen=True)
+class Triangular(Law):
+    """Triangular with the given ``low``, ``mode`` and ``high``."""
+
+    low: float
+    mode: float
+    high: float
+
+    def at(self, luck: Array) -> Array:
+        """See `Law.at`."""
+        width = self.high - self.low
+        if width == 0:
+            return np.full(luck.shape, self.low)
+        u = ndtr(luck)
+        rising = self.low + np.sqrt(u * width * (self.mode - self.low))
+        falling = self.high - np.sqrt((1 - u) * width * (self.high - self.mode))
+        return np.where(u * width < self.mode - self.low, rising, falling)
+
+    def mean(self) -> float:
+        """See `Law.mean`."""
+        return (self.low + self.mode + self.high) / 3
+
+
+@dataclass(frozen=True)
+class Empirical(Law):
+    """Observed values, each equally likely: the smallest belongs to the lowest luck."""
+
+    values: tuple[float, ...]
+
+    def at(self, luck: Array) -> Array:
+        """See `Law.at`."""
+        ordered = np.sort(np.asarray(self.values))
+        rank = np.minimum((ndtr(luck) * ordered.size).astype(np.int64), ordered.size - 1)
+        return ordered[rank]
+
+    def mean(self) -> float:
+        """See `Law.mean`."""
+        return math.fsum(self.values) / len(self.values)
+
+
+@dataclass(frozen=True)
+class Mixture(Law):
+    """One of several laws; the first covers the lowest luck, so it rises if the parts do not overlap."""
+
+    parts: tuple[tuple[float, Law], ...]
+
+    def at(self, luck: Array) -> Array:
+        """See `Law.at`."""
+        from scipy.special import ndtri
+
+        u = ndtr(luck)
+        out = np.empty(luck.shape)
+        start = 0.0
+        for position, (share, law) in enumerate(self.parts):
+            last = position == len(self.parts) - 1
+            inside = (u >= start) & ((u < start + share) | last)
+            out[inside] = law.at(ndtri(np.clip((u[inside] - start) / share, 1e-16, 1 - 1e-16)))
+            start += share
+        return out
+
+    def mean(self) -> float:
+        """See `Law.mean`."""
+        return math.fsum(share * law.mean() for share, law in self.parts)
+
+
+LAW_NAMES: dict[str, type[Law]] = {
+    "constant": Constant,
+    "lognormal": Lognormal,
+    "exponential": Exponential,
+    "gamma": Gamma,
+    "normal": Normal,
+    "uniform": Uniform,
+    "triangular": Triangular,
+    "empirical": Empirical,
+    "mixture": Mixture,
+}
+_DIMENSIONLESS = {"cv"}
+_YAML_NAME = {"mean_value": "mean"}
+
+
+def parse_law(value: object, parse: Callable[[object], float]) -> Law:
+    """Read a law as it stands in a scenario file.
+
+    Parameters
+    ----------
+    value : object
+        A quantity (``2 min`` means always 2 min) or one law by name with its parameters, e.g.
+        ``{lognormal: {mean: 34 min, cv: 1.2}}``, ``{empirical: [3 min, 5 min]}`` or
+        ``{mixture: [{share: 70 %, law: 9 t}, {share: 30 %, law: 13.5 t}]}``.
+    parse : callable
+        Reads one quantity of the field's dimension, e.g. `sim.units.parse_duration`.
+
+    Returns
+    -------
+    Law
+
+    Raises
+    ------
+    ValueError
+        Unknown law, missing or unknown parameter, wrong unit, ``low <= mode <= high`` broken.
+
+    Examples
+    --------
+    >>> from sim.units import parse_duration
+    >>> parse_law({"lognormal": {"mean": "34 min", "cv": 1.2}}, parse_duration)
+    Lognormal(mean_value=2040000, cv=1.2)
+    """
+    if isinstance(value, Law):
+        return value
+    if not isinstance(value, Mapping):
+        return Constant(parse(value))
+    if len(value) != 1 or next(iter(value)) not in LAW_NAMES:
+        raise ValueError(f"must be a quantity or exactly one law of {', '.join(LAW_NAMES)}; got {', '.join(map(str, value)) or 'nothing'}")
+    name, given = next(iter(value.items()))
+    if name == "constant":
+        return Constant(parse(given))
+    if name == "empirical":
+        if not isinstance(given, list | tuple) or not given:
+            raise ValueError("empirical needs a list of observed quantities")
+        return Empirical(tuple(parse(item) for item in given))
+    if name == "mixture":
+        return _parse_mixture(given, parse)
+    return _checked(_build(name, given, parse))
+
+
+def _build(name: str, given: object, parse: Callable[[object], float]) -> Law:
+    law = LAW_NAMES[name]
+    names = {_YAML_NAME.get(f.name, f.name): f for f in fields(law)}
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{name} needs {', '.join(names)}")
+    unknown = [key for key in given if key not in names]
+    if unknown:
+        raise ValueError(f"{name} has no parameter '{unknown[0]}': it takes {', '.join(names)}")
+    optional = {"low", "high"} if name == "normal" else set()
+    missing = [key for key in names if key not in given and key not in optional]
+    if missing:
+        raise ValueError(f"{name} needs {' and '.join(missing)}")
+    arguments: dict[str, float] = {}
+    for key, raw in given.items():
+        if key in _DIMENSIONLESS:
+            if isinstance(raw, bool) or not isinstance(raw, int | float) or not 0 <= raw < 100:
+                raise ValueError(f"{key} is a plain number from 0 to 100, got '{raw}'")
+            arguments[names[key].name] = float(raw)
+        else:
+            arguments[names[key].name] = parse(raw)
+    return law(**arguments)
+
+
+def _checked(law: Law) -> Law:
+    if isinstance(law, Triangular) and not law.low <= law.mode <= law.high:
+        raise ValueError("triangular needs low <= mode <= high")
+    if isinstance(law, Uniform | Normal) and not law.low <= law.high:
+        raise ValueError("needs low <= high")
+    if isinstance(law, Gamma) and law.cv == 0:
+        raise ValueError("gamma needs cv > 0; write a constant instead")
+    return law
+
+
+def _parse_mixture(given: object, parse: Callable[[object], float]) -> Mixture:
+    from sim.units import parse_share
+
+    if not isinstance(given, list | tuple) or not given:
+        raise ValueError("mixture needs a list of {share: ..., law: ...}")
+    parts = []
+    for part in given:
+        if not isinstance(part, Mapping) or set(part) != {"share", "law"}:
+            raise ValueError("each part of a mixture is {share: ..., law: ...}")
+        parts.append((parse_share(part["share"]), parse_law(part["law"], parse)))
+    if abs(math.fsum(share for share, _ in parts) - 1) > 1e-9:
+        raise ValueError("the shares of a mixture add up to 100 %")
+    return Mixture(tuple(parts))

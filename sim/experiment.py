@@ -1,0 +1,226 @@
+"""Replications on common random numbers, serial or parallel.
+
+A *study* is a scenario made ready to run. Replication r of every scenario draws from the same addresses, so the r-th
+replications of two scenarios meet the same vehicles with the same luck. Results do not depend on the number of workers, on
+their order or on how replications are cut into chunks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+from sim.distributions import Array
+from sim.executors import default_jobs, map_unordered, open_executor
+from sim.manifest import Manifest, ManifestPlan, draw_manifest, plan_manifest
+from sim.metrics import Key, Measures, MetricsPlan, measure, plan_metrics
+from sim.network import NetworkPlan, build_network, plan_network
+from sim.scenario import Scenario
+from sim.statistics import t_intervals
+from sim.timeline import Timeline
+
+EngineName = Literal["compiled", "simpy"]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A scenario (policies applied) made ready to run; what is the same in every replication is worked out."""
+
+    scenario: Scenario
+    manifest: ManifestPlan
+    network: NetworkPlan
+    metrics: MetricsPlan
+
+
+def prepare(scenario: Scenario) -> Study:
+    """Make a scenario ready to run."""
+    network = plan_network(scenario)
+    return Study(scenario, plan_manifest(scenario), network, plan_metrics(scenario, network))
+
+
+def simulate(study: Study, seed: int, replication: int, engine: EngineName = "compiled") -> tuple[Manifest, Timeline]:
+    """Run one replication and check it.
+
+    Parameters
+    ----------
+    study : Study
+    seed, replication : int
+        The address of all random numbers.
+    engine : str
+        ``compiled``, or ``simpy`` for the reference. Both return the same timeline.
+
+    Returns
+    -------
+    Manifest, Timeline
+    """
+    manifest = draw_manifest(study.manifest, seed, replication)
+    network = build_network(study.network, manifest)
+    if engine == "simpy":
+        from sim.engines import reference
+
+        timeline = reference.run(network)
+    else:
+        from sim.engines import compiled
+
+        timeline = compiled.run(network)
+    timeline.check()
+    return manifest, timeline
+
+
+def replicate(study: Study, seed: int, replication: int, engine: EngineName = "compiled", detail: bool = True) -> Measures:
+    """Run one replication and measure it."""
+    manifest, timeline = simulate(study, seed, replication, engine)
+    return measure(study.metrics, manifest, timeline, detail)
+
+
+def scenario_hash(scenario: Scenario) -> str:
+    """SHA-256 of a resolved scenario, policies in force included; its name and texts do not count."""
+    plain = scenario.model_dump(mode="json", exclude={"name", "title", "question", "reported"})
+    plain["adoptions"] = scenario.adoptions
+    plain["amendments"] = [amendment.model_dump(mode="json") for amendment in scenario.amendments]
+    text = json.dumps(_without_texts(plain), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without_texts(value: object) -> object:
+    if isinstance(value, dict):
+        return {k: _without_texts(v) for k, v in value.items() if k not in ("source", "assumed", "label", "description")}
+    return [_without_texts(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The metrics of one scenario over replications.
+
+    Attributes
+    ----------
+    scenario : Scenario
+    seed : int
+    engine : str
+    keys : tuple of (port, flow, station, metric)
+    values : float array, shape (replications, keys)
+        NaN where a replication has no value.
+    queue_by_hour : dict of float arrays, shape (24,)
+        By ``port.resource``, mean over replications.
+    passage_grid : dict of float arrays, shape (200,)
+        By port, mean over replications of the quantiles at `sim.metrics.GRID`.
+    """
+
+    scenario: Scenario
+    seed: int
+    engine: str
+    keys: tuple[Key, ...]
+    values: Array
+    queue_by_hour: dict[str, Array] = field(default_factory=dict)
+    passage_grid: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def replications(self) -> int:
+        """How many."""
+        return int(self.values.shape[0])
+
+    def of(self, port: str, flow: str, metric: str, station: str = "all") -> Array:
+        """Values of one metric, shape (replications,); KeyError if there is none."""
+        return self.values[:, self.keys.index((port, flow, station, metric))]
+
+    def intervals(self) -> tuple[Array, Array, Array]:
+        """Low, mean and high of every metric, shape (keys,)."""
+        return t_intervals(self.values)
+
+
+def sample_of(scenario: Scenario, seed: int, engine: str, measures: Sequence[Measures]) -> Sample:
+    """Put the measures of replications 0, 1, ... together."""
+    keys = tuple(measures[0].values)
+    values = np.asarray([[m.values[key] for key in keys] for m in measures])
+    hourly = {name: np.mean([m.queue_by_hour[name] for m in measures], axis=0) for name in measures[0].queue_by_hour}
+    grids = {}
+    for port in measures[0].passage_grid:
+        rows = np.asarray([m.passage_grid[port] for m in measures])
+        rows = rows[~np.isnan(rows).any(axis=1)]
+        grids[port] = rows.mean(axis=0) if rows.size else np.full(measures[0].passage_grid[port].shape, np.nan)
+    return Sample(scenario, seed, engine, keys, values, hourly, grids)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A few replications of some scenarios: what one task of a worker is."""
+
+    scenarios: tuple[Scenario, ...]
+    seed: int
+    replications: tuple[int, ...]
+    engine: EngineName
+    detail: bool
+
+
+def run_chunk(chunk: Chunk) -> list[list[Measures]]:
+    """Measures by replication, then by scenario; the per-vehicle times stay with the worker."""
+    studies = [prepare(scenario) for scenario in chunk.scenarios]
+    return [
+        [replace(replicate(study, chunk.seed, r, chunk.engine, chunk.detail), flows={}) for study in studies]
+        for r in chunk.replications
+    ]
+
+
+def cut(replications: int, jobs: int, first: int = 0) -> Iterator[tuple[int, ...]]:
+    """Cut replications into chunks, a few for each worker."""
+    size = max(1, -(-(replications - first) // (4 * jobs)))
+    for start in range(first, replications, size):
+        yield tuple(range(start, min(start + size, replications)))
+
+
+def run_scenarios(
+    scenarios: Sequence[Scenario],
+    *,
+    replications: int,
+    seed: int,
+    engine: EngineName = "compiled",
+    jobs: int | None = None,
+    detail: bool = True,
+    progress: Progress | None = None,
+) -> list[Sample]:
+    """Run every scenario with the same random numbers.
+
+    Parameters
+    ----------
+    scenarios : sequence of Scenario
+        Policies applied.
+    replications : int
+        >= 1; each scenario has so many.
+    seed : int
+    engine : str
+    jobs : int or None
+        Worker processes; by default as many as pay.
+    detail : bool
+        Whether to keep what only figures need.
+    progress : callable, optional
+        Called with (done, total) replications.
+
+    Returns
+    -------
+    list of Sample
+        In the order of ``scenarios``.
+    """
+    jobs = jobs or default_jobs(replications * len(scenarios))
+    found: dict[int, list[Measures]] = {}
+    with open_executor(jobs) as executor:
+        for numbers, measures in _run_all(executor, jobs, tuple(scenarios), replications, seed, engine, detail):
+            found.update(zip(numbers, measures, strict=True))
+            if progress is not None:
+                progress(len(found), replications)
+    ordered = [found[r] for r in range(replications)]
+    return [sample_of(s, seed, engine, [row[i] for row in ordered]) for i, s in enumerate(scenarios)]
+
+
+def _run_all(
+    executor: Executor, jobs: int, scenarios: tuple[Scenario, ...], replications: int, seed: int, engine: EngineName, detail: bool
+) -> Iterator[tuple[tuple[int, ...], list[list[Measures]]]]:
+    chunks = (Chunk(scenarios, seed, part, engine, detail) for part in cut(replications, jobs))
+    for chunk, measures in map_unordered(executor, run_chunk, chunks, jobs):
+        yield chunk.replications, measures

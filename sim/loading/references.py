@@ -1,0 +1,343 @@
+"""Names that point at nothing, and routes that cannot be driven: what no single model can see.
+
+Each check takes a valid scenario and yields ``(path, message)`` with the path of the models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
+
+from sim.loading.tree import MOST_FOUND, KeyPath, suggest
+from sim.scenario import Effect, Flow, Policy, PolicyUse, Port, Route, Scenario, Station, Step
+
+Found = Iterator[tuple[KeyPath, str]]
+
+
+def check_references(scenario: Scenario) -> list[tuple[KeyPath, str]]:
+    """All that is wrong with the names in a scenario, apart from its policies'.
+
+    Returns
+    -------
+    list of tuple
+        Path in the models, e.g. ``("ports", "zhangmu", "routes", "export", "steps", 2, "name")``, and what is
+        wrong, with the name that was probably meant.
+    """
+    return list(islice(_all(scenario), MOST_FOUND))
+
+
+def check_policies(scenario: Scenario, catalogue: Mapping[str, Policy]) -> list[tuple[KeyPath, str]]:
+    """Policies in force that do not exist, and variants that they do not have."""
+    found: list[tuple[KeyPath, str]] = []
+    for name, use in scenario.policies.items():
+        path: KeyPath = ("policies", name)
+        if name not in catalogue:
+            found.append((path, f"unknown policy '{name}'{suggest(name, catalogue)}"))
+        else:
+            found += _variant(path, use, catalogue[name])
+    return found
+
+
+def check_policy(
+    scenario: Scenario, policy: Policy, catalogue: Mapping[str, Policy]
+) -> list[tuple[KeyPath, str]]:
+    """Names in a policy's file that the scenario and the catalogue lack; paths in the policy."""
+    found: list[tuple[KeyPath, str]] = [
+        (("after", index), f"unknown policy '{name}'{suggest(name, catalogue)}")
+        for index, name in enumerate(policy.after)
+        if name not in catalogue
+    ]
+    lists: dict[KeyPath, tuple[Effect, ...]] = {("effects",): policy.effects}
+    lists |= {("variants", name): effects for name, effects in policy.variants.items()}
+    for path, effects in lists.items():
+        for index, effect in enumerate(effects):
+            found += _inland((*path, index, "inland"), scenario, effect)
+    return found
+
+
+def _all(scenario: Scenario) -> Found:
+    if not scenario.flows():
+        yield ("ports",), "there are no flows, so nothing would happen"
+    for name, port in scenario.ports.items():
+        where: KeyPath = ("ports", name)
+        yield from _resources(where, port)
+        yield from _stations(where, port)
+        for route in port.routes:
+            yield from _route(scenario, name, route)
+        for flow in port.flows:
+            yield from _flow(scenario, name, flow)
+        yield from _marks(scenario, name)
+        yield from _yards(scenario, name)
+    yield from _groups(scenario)
+    yield from _reported(scenario)
+
+
+def _known(path: KeyPath, name: str | None, known: Collection[str], kind: str) -> Found:
+    if name is not None and name not in known:
+        yield path, f"unknown {kind} '{name}'{suggest(name, known)}"
+
+
+def _resources(where: KeyPath, port: Port) -> Found:
+    for name, resource in port.resources.items():
+        yield from _known(
+            (*where, "resources", name, "calendar"), resource.calendar, port.calendars, "calendar"
+        )
+    for name, closure in port.closures.items():
+        for index, calendar in enumerate(closure.stops if closure.stops != "all" else ()):
+            yield from _known(
+                (*where, "closures", name, "stops", index), calendar, port.calendars, "calendar"
+            )
+
+
+def _stations(where: KeyPath, port: Port) -> Found:
+    for name, station in port.stations.items():
+        here = (*where, "stations", name)
+        yield from _known((*here, "pace"), station.pace, port.paces, "pace")
+        for index, resource in enumerate(station.needs):
+            yield from _known((*here, "needs", index), resource, port.resources, "resource")
+            if resource in station.needs[:index]:
+                yield (*here, "needs", index), f"needs '{resource}' twice"
+
+
+def _route(scenario: Scenario, port: str, name: str) -> Found:
+    """What is wrong with a route whatever flow takes it."""
+    route = scenario.ports[port].routes[name]
+    here: KeyPath = ("ports", port, "routes", name)
+    visited: dict[str, int] = {}
+    for index, step in enumerate(route.steps):
+        path = (*here, "steps", index, "name")
+        if step.kind == "visit":
+            yield from _target(scenario, port, path, step.name, "station")
+            full = _full(port, step.name)
+            if full in visited:
+                yield path, f"visits '{step.name}' a second time; give each visit a station of its own"
+            visited.setdefault(full, index)
+        elif step.kind in ("enter", "leave"):
+            yield from _target(scenario, port, path, step.name, "resource")
+    yield from _holds(here, port, route)
+    yield from _passage(here, scenario.ports[port], port, route, visited)
+
+
+def _full(port: str, reference: str) -> str:
+    return reference if "." in reference else f"{port}.{reference}"
+
+
+def _target(scenario: Scenario, port: str, path: KeyPath, reference: str, kind: str) -> Found:
+    """A station or resource by the name that a route uses for it."""
+    owner, _, name = _full(port, reference).partition(".")
+    if owner not in scenario.ports:
+        yield path, f"unknown port '{owner}'{suggest(owner, scenario.ports)}"
+        return
+    known = scenario.ports[owner].stations if kind == "station" else scenario.ports[owner].resources
+    if name not in known:
+        yield path, f"port '{owner}' has no {kind} '{name}'{suggest(name, known)}"
+
+
+def _holds(here: KeyPath, port: str, route: Route) -> Found:
+    reached = [(index, step) for index, step in enumerate(route.steps) if step.kind in ("visit", "enter")]
+    last = {_full(port, step.name): index for index, step in reached}
+    for index, step in enumerate(route.steps):
+        if step.holds_until is None or last.get(_full(port, step.holds_until), -1) > index:
+            continue
+        later = [other.name for place, other in reached if place > index]
+        message = f"no later step visits or enters '{step.holds_until}'{suggest(step.holds_until, later)}"
+        yield (*here, "steps", index, "holds_until"), message
+
+
+def _passage(here: KeyPath, owner: Port, port: str, route: Route, visited: Mapping[str, int]) -> Found:
+    span = route.passage
+    if span is None:
+        return
+    yield from _known((*here, "passage", "clock"), span.clock, owner.calendars, "calendar")
+    ends = {"from": _full(port, span.from_), "to": _full(port, span.to)}
+    stations = [step.name for step in route.steps if step.kind == "visit"]
+    for key, station in ends.items():
+        if station not in visited:
+            short = span.from_ if key == "from" else span.to
+            yield (*here, "passage", key), f"the route does not visit '{short}'{suggest(short, stations)}"
+    if set(ends.values()) <= visited.keys() and visited[ends["to"]] < visited[ends["from"]]:
+        yield (*here, "passage"), f"'{span.to}' comes before '{span.from_}' on the route"
+
+
+def _flow(scenario: Scenario, port_name: str, name: str) -> Found:
+    port = scenario.ports[port_name]
+    flow = port.flows[name]
+    here: KeyPath = ("ports", port_name, "flows", name)
+    yield from _known((*here, "route"), flow.route, port.routes, "route")
+    if isinstance(flow.months, str):
+        yield from _known((*here, "months"), flow.months, scenario.profiles, "profile")
+    if flow.hours is not None and not isinstance(flow.hours, tuple):
+        yield from _known((*here, "hours", "calendar"), flow.hours.calendar, port.calendars, "calendar")
+    for load, payload in flow.payload.items():
+        path = (*here, "payload", load, "if")
+        yield from _known(path, payload.if_, flow.marks, f"mark of flow '{name}':")
+    if flow.patience is not None and flow.route in port.routes:
+        stations = [step.name for step in port.routes[flow.route].steps if step.kind == "visit"]
+        for index, station in enumerate(flow.patience.at):
+            if station not in stations:
+                message = f"route '{flow.route}' does not visit '{station}'{suggest(station, stations)}"
+                yield (*here, "patience", "at", index), message
+    yield from _companion(here, port, name, flow)
+
+
+def _companion(here: KeyPath, port: Port, name: str, flow: Flow) -> Found:
+    if flow.companion_of is None:
+        return
+    path = (*here, "companion_of")
+    others = [other for other in port.flows if other != name]
+    if flow.companion_of not in others:
+        yield path, f"unknown flow '{flow.companion_of}'{suggest(flow.companion_of, others)}"
+    elif port.flows[flow.companion_of].companion_of is not None:
+        yield path, f"'{flow.companion_of}' is a companion itself; name the flow that it accompanies"
+    if flow.consignment != 1:
+        yield (*here, "consignment"), "a companion has no consignments of its own"
+
+
+def _families(port: Port) -> dict[str, list[set[tuple[str, str]]]]:
+    """For each route, and each flow that takes it: the steps of those that its vehicles travel with.
+
+    A flow's vehicles travel with their companions; a companion with its leader and the leader's others.
+    """
+    parties: dict[str, list[str]] = {}
+    for name, flow in port.flows.items():
+        parties.setdefault(flow.companion_of or name, []).append(name)
+    families: dict[str, list[set[tuple[str, str]]]] = {}
+    for party in parties.values():
+        for name in party:
+            others = {port.flows[other].route for other in party if other != name} & port.routes.keys()
+            steps: set[tuple[str, str]] = set()
+            for route in others:
+                steps |= {(step.kind, step.name) for step in port.routes[route].steps}
+            families.setdefault(port.flows[name].route, []).append(steps)
+    return families
+
+
+def _marks(scenario: Scenario, port_name: str) -> Found:
+    """Marks that a step or task asks for, but a flow that comes there lacks."""
+    lacking: dict[tuple[KeyPath, str], list[str]] = {}
+    port = scenario.ports[port_name]
+    for name, flow in port.flows.items():
+        for path, mark in _asked(scenario, port_name, flow.route):
+            if mark not in flow.marks:
+                lacking.setdefault((path, mark), []).append(name)
+    for (path, mark), flows in lacking.items():
+        marks = [known for name in flows for known in port.flows[name].marks]
+        one = f"flow '{flows[0]}' has" if len(flows) == 1 else f"flows {', '.join(flows)} have"
+        yield path, f"{one} no mark '{mark}'{suggest(mark, marks)}"
+
+
+def _asked(scenario: Scenario, port: str, route: str) -> Iterator[tuple[KeyPath, str]]:
+    """Marks that a route asks for, with the paths of the steps and tasks that do."""
+    steps = scenario.ports[port].routes[route].steps if route in scenario.ports[port].routes else ()
+    for index, step in enumerate(steps):
+        for key, mark in (("if", step.if_), ("unless", step.unless)):
+            if mark is not None:
+                yield ("ports", port, "routes", route, "steps", index, key), mark
+        owner, station = _visited(scenario, port, step)
+        for name, task in station.tasks.items() if station is not None else ():
+            if task.if_ is not None:
+                yield (*owner, "tasks", name, "if"), task.if_
+
+
+def _visited(scenario: Scenario, port: str, step: Step) -> tuple[KeyPath, Station | None]:
+    owner, _, name = _full(port, step.name).partition(".")
+    if step.kind != "visit" or owner not in scenario.ports:
+        return (), None
+    return ("ports", owner, "stations", name), scenario.ports[owner].stations.get(name)
+
+
+def _yards(scenario: Scenario, port_name: str) -> Found:
+    """Places entered but never left, or the other way round; waits for signals that nobody gives."""
+    port = scenario.ports[port_name]
+    families = _families(port)
+    for name, route in port.routes.items():
+        here: KeyPath = ("ports", port_name, "routes", name, "steps")
+        yield from _repetitions(here, route)
+        for index in _unmatched(route, families.get(name, [set()])):
+            step = route.steps[index]
+            if step.kind != "wait" and any(_target(scenario, port_name, (), step.name, "resource")):
+                continue  # there is no such place, which is said already
+            partner, words = _PARTNERS[step.kind]
+            names = {named for family in families.get(name, []) for kind, named in family if kind == partner}
+            hint = suggest(step.name, sorted(names)) if names else ""
+            yield (*here, index, "name"), words.format(step.name) + hint
+
+
+_PARTNERS = {
+    "enter": ("leave", "enters '{}', but neither this route nor a companion's leaves it later"),
+    "leave": ("enter", "leaves '{}', but neither this route nor a companion's enters it before"),
+    "wait": ("signal", "waits for '{}', but no vehicle that it travels with signals it"),
+}
+
+
+def _unmatched(route: Route, families: list[set[tuple[str, str]]]) -> Iterator[int]:
+    """Steps without a partner on their own route or, for each flow that takes it, on those of its family."""
+    first: dict[tuple[str, str], int] = {}
+    last: dict[tuple[str, str], int] = {}
+    for index, step in enumerate(route.steps):
+        first.setdefault((step.kind, step.name), index)
+        last[step.kind, step.name] = index
+    for index, step in enumerate(route.steps):
+        if step.kind not in _PARTNERS:
+            continue
+        wanted = (_PARTNERS[step.kind][0], step.name)
+        left = step.kind == "enter" and last.get(wanted, -1) > index
+        entered = step.kind == "leave" and first.get(wanted, index) < index
+        if not (left or entered or all(wanted in family for family in families)):
+            yield index
+
+
+def _repetitions(here: KeyPath, route: Route) -> Found:
+    """Places that every vehicle enters or leaves twice in a row."""
+    previous: dict[str, Step] = {}
+    for index, step in enumerate(route.steps):
+        if step.kind not in ("enter", "leave"):
+            continue
+        before = previous.get(step.name)
+        optional = _is_optional(step) or (before is not None and _is_optional(before))
+        if before is not None and before.kind == step.kind and not optional:
+            yield (*here, index, "name"), f"{step.kind}s '{step.name}' a second time"
+        previous[step.name] = step
+
+
+def _is_optional(step: Step) -> bool:
+    return step.if_ is not None or step.unless is not None or step.share is not None
+
+
+def _groups(scenario: Scenario) -> Found:
+    flows = scenario.flows()
+    for name, members in scenario.groups.items():
+        for index, member in enumerate(members):
+            if member not in flows:
+                message = f"unknown flow '{member}' (write port.flow){suggest(member, flows)}"
+                yield ("groups", name, index), message
+
+
+def _reported(scenario: Scenario) -> Found:
+    for name, figure in scenario.reported.items():
+        here: KeyPath = ("reported", name)
+        if figure.port != "all" and figure.port not in scenario.ports:
+            yield (*here, "port"), f"unknown port '{figure.port}'{suggest(figure.port, scenario.ports)}"
+            continue
+        ports = scenario.ports.values() if figure.port == "all" else [scenario.ports[figure.port]]
+        known = ["all", *scenario.groups, *(flow for port in ports for flow in port.flows)]
+        yield from _known((*here, "flow"), figure.flow, known, "flow or group")
+
+
+def _variant(path: KeyPath, use: PolicyUse, policy: Policy) -> Found:
+    if use.variant is not None and use.variant not in policy.variants:
+        yield (
+            (*path, "variant"),
+            f"policy '{policy.name}' has no variant '{use.variant}'{suggest(use.variant, policy.variants)}",
+        )
+
+
+def _inland(path: KeyPath, scenario: Scenario, effect: Effect) -> Found:
+    """The station that an effect moves work to exists in a port that it is about."""
+    if effect.inland is None:
+        return
+    owner, _, station = effect.inland.rpartition(".")
+    ports = [owner] if owner else effect.on.port or tuple(scenario.ports)
+    known = {name for port in ports if port in scenario.ports for name in scenario.ports[port].stations}
+    if station not in known:
+        yield path, f"unknown station '{effect.inland}'{suggest(station, sorted(known))}"

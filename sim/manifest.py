@@ -1,0 +1,634 @@
+"""Scenario + replication → Manifest: all vehicles and all their draws, as arrays.
+
+Nothing to the right of the manifest draws a random number. What does not depend on the replication
+(calendars, cumulative arrival rates, mean payloads) is worked out once, in a `ManifestPlan`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim import calendars, streams
+from sim.calendars import NEVER, Times, Windows
+from sim.distributions import Array, Law
+from sim.scenario import Amendment, Closure, Flow, HourProfile, Port, RandomDays, Scenario
+from sim.units import MS_PER_DAY, MS_PER_MINUTE
+
+Mask = NDArray[np.bool_]
+MINUTES_PER_DAY = 1440
+
+
+@dataclass(frozen=True)
+class FlowManifest:
+    """The vehicles of one flow in one replication, in order of arrival; every array has shape (vehicles,).
+
+    Attributes
+    ----------
+    name : str
+        ``port.flow``.
+    index : int64
+        The vehicle's number in its flow, the same in every scenario: what pairs vehicles.
+    arrival_ms : int64
+        Ascending, since time 0.
+    payload_t : float64
+        All loads together, tonnes.
+    value_cny : float64
+    marks : dict of bool arrays
+        Yes/no attributes, and ``STATION.visited`` for steps with a share of their own.
+    adopted : dict of bool arrays
+        By policy.
+    work_ms : dict of int64 arrays
+        By ``port.station.task``: how long the task takes, >= 0; 0 for vehicles that lack its mark.
+    deadline_ms : int64
+        When the driver gives up; `NEVER` for those who do not.
+    consignment : int64
+        Number of the consignment within the flow.
+    held_back : int64 array, shape (vehicles held back,)
+        When those would have come that did not set out because the port was shut.
+    """
+
+    name: str
+    index: Times
+    arrival_ms: Times
+    payload_t: Array
+    value_cny: Array
+    marks: dict[str, Mask]
+    adopted: dict[str, Mask]
+    work_ms: dict[str, Times]
+    deadline_ms: Times
+    consignment: Times
+    held_back: Times
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All vehicles of one replication with all their random numbers, and the random closures and slow days.
+
+    Attributes
+    ----------
+    seed, replication : int
+    flows : dict of FlowManifest
+        By ``port.flow``, in the order of the scenario.
+    closed : dict of int64 arrays, shape (windows, 2)
+        By ``port.calendar``: when closures keep it shut, fixed and random ones together.
+    slow_days : dict of bool arrays
+        By ``port.pace``: which local days are slow, for paces with a daily share.
+    """
+
+    seed: int
+    replication: int
+    flows: dict[str, FlowManifest]
+    closed: dict[str, Windows]
+    slow_days: dict[str, Mask]
+
+    def digest(self) -> str:
+        """SHA-256 over every array: two manifests with one digest hold the same bits."""
+        total = hashlib.sha256()
+
+        def add(label: str, values: NDArray[np.generic]) -> None:
+            total.update(f"{label}{values.dtype.str}{values.shape}".encode())
+            total.update(np.ascontiguousarray(values).tobytes())
+
+        for name, flow in self.flows.items():
+            for key in ("index", "arrival_ms", "payload_t", "value_cny", "deadline_ms", "consignment", "held_back"):
+                add(f"{name}.{key}", getattr(flow, key))
+            for group in (flow.marks, flow.adopted, flow.work_ms):
+                for key, values in group.items():
+                    add(f"{name}.{key}", values)
+        for owner in (self.closed, self.slow_days):
+            for key, values in owner.items():
+                add(key, values)
+        return total.hexdigest()
+
+
+@dataclass(frozen=True)
+class ArrivalRate:
+    """Cumulative expected arrivals Λ(t), piecewise linear: ``expected[i]`` vehicles before ``time_ms[i]``."""
+
+    time_ms: Array
+    expected: Array
+
+    def inverse(self, counts: Array) -> Times:
+        """Moments at which Λ reaches ``counts``, int64 ms."""
+        return np.interp(counts, self.expected, self.time_ms).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """One task of a flow's route: its draw, its law, and what policies make of it, in their order."""
+
+    key: str
+    law: Law
+    mark: str | None
+    amendments: tuple[Amendment, ...]
+
+
+@dataclass(frozen=True)
+class FlowPlan:
+    """What a flow's manifest needs that no draw changes."""
+
+    name: str
+    port: str
+    flow: Flow
+    rate: ArrivalRate | None
+    mean_convoy: float
+    tasks: tuple[TaskPlan, ...]
+    visits: tuple[tuple[str, float], ...]
+    amendments: tuple[Amendment, ...]
+    leader: str | None
+
+
+@dataclass(frozen=True)
+class ManifestPlan:
+    """A scenario made ready for drawing: one `FlowPlan` for each flow, leaders before their companions."""
+
+    scenario: Scenario
+    flows: tuple[FlowPlan, ...]
+    fixed_closures: dict[str, list[tuple[Closure, Windows]]] = field(repr=False)
+
+    @cached_property
+    def horizon_ms(self) -> int:
+        """Length of the horizon, lead-in included."""
+        return self.scenario.horizon.length_ms()
+
+
+def plan_manifest(scenario: Scenario) -> ManifestPlan:
+    """Work out once what every replication's manifest needs; the scenario has its policies applied."""
+    flows = [_plan_flow(scenario, port, name) for port, p in scenario.ports.items() for name in p.flows]
+    flows.sort(key=lambda plan: plan.leader is not None)
+    fixed = {
+        f"{port}.{name}": [(closure, _fixed_window(scenario, port, closure))]
+        for port, p in scenario.ports.items()
+        for name, closure in p.closures.items()
+        if closure.random is None
+    }
+    return ManifestPlan(scenario, tuple(flows), fixed)
+
+
+def port_zone(scenario: Scenario, port: str) -> str:
+    """The zone of a port: its own, or the horizon's."""
+    return scenario.ports[port].zone or scenario.horizon.zone
+
+
+def _fixed_window(scenario: Scenario, port: str, closure: Closure) -> Windows:
+    days = calendars.local_days(port_zone(scenario, port), scenario.horizon)
+    return calendars.merge(np.asarray([days.window(closure.first_day, closure.last_day)], dtype=np.int64))
+
+
+def _plan_flow(scenario: Scenario, port: str, name: str) -> FlowPlan:
+    flow = scenario.ports[port].flows[name]
+    full = f"{port}.{name}"
+    amendments = tuple(a for a in scenario.amendments if a.flow == full)
+    convoy = 1.0
+    if flow.convoy is not None:
+        convoy = float(_convoy_sizes(flow, _grid()).mean())
+    return FlowPlan(
+        name=full,
+        port=port,
+        flow=flow,
+        rate=_arrival_rate(scenario, port, flow),
+        mean_convoy=convoy,
+        tasks=tuple(_plan_tasks(scenario, port, flow, amendments)),
+        visits=_own_shares(scenario, port, flow),
+        amendments=amendments,
+        leader=f"{port}.{flow.companion_of}" if flow.companion_of else None,
+    )
+
+
+def _grid() -> Array:
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri((np.arange(4096) + 0.5) / 4096))
+
+
+def _convoy_sizes(flow: Flow, luck: Array) -> Times:
+    assert flow.convoy is not None
+    return np.maximum(np.rint(flow.convoy.size.at(luck)).astype(np.int64), 1)
+
+
+def _own_shares(scenario: Scenario, port: str, flow: Flow) -> tuple[tuple[str, float], ...]:
+    steps = scenario.ports[port].routes[flow.route].steps
+    return tuple((f"{step.name}.visited", step.share) for step in steps if step.share is not None)
+
+
+def _plan_tasks(scenario: Scenario, port: str, flow: Flow, amendments: tuple[Amendment, ...]) -> list[TaskPlan]:
+    plans = []
+    visited = [step.name for step in scenario.ports[port].routes[flow.route].steps if step.kind == "visit"]
+    inland = [a.text for a in amendments if a.kind == "inland" and a.text]
+    for reference in dict.fromkeys(visited + inland):
+        full, station = scenario.station(port, reference)
+        for task_name, task in station.tasks.items():
+            key = f"{full}.{task_name}"
+            changed = tuple(a for a in amendments if a.kind in ("service", "scale") and a.target == key)
+            plans.append(TaskPlan(key, task.service, task.if_, changed))
+    return plans
+
+
+# --- arrival rates -----------------------------------------------------------------------------------------
+
+
+def _arrival_rate(scenario: Scenario, port_name: str, flow: Flow) -> ArrivalRate | None:
+    """Λ(t) of a flow: day weights (month, weekday, days the calendar opens) times the pattern of a day."""
+    if flow.volume is None:
+        return None
+    port, zone = scenario.ports[port_name], port_zone(scenario, port_name)
+    days = calendars.local_days(zone, scenario.horizon)
+    amount, period = flow.volume
+    if period.endswith(" t"):
+        amount, period = amount / _mean_payload(flow), period.removesuffix(" t")
+    if period == "year":
+        per_day = amount * _yearly_share(scenario, port, flow, days.dates)
+    else:
+        weight = _day_weights(scenario, port, flow, days.dates)
+        mean = weight[weight > 0].mean() if (weight > 0).any() else 1.0
+        per_day = amount * (24 if period == "h" else 1) * weight / mean
+    edges, density = _day_pattern(port, flow)
+    times = np.append((days.midnight_ms[:-1, None] + edges[None, :]).ravel(), days.midnight_ms[-1])
+    amounts = (per_day[:, None] * density[None, :]).ravel()
+    expected = np.concatenate([[0.0], np.cumsum(amounts)])
+    return _cut(times.astype(np.float64), expected, *_active(scenario, zone, flow))
+
+
+def _mean_payload(flow: Flow) -> float:
+    shares = {**dict.fromkeys((None,), 1.0), **flow.marks}
+    return sum(load.law.mean() * shares[load.if_] for load in flow.payload.values())
+
+
+def _active(scenario: Scenario, zone: str, flow: Flow) -> tuple[float, float]:
+    """From when until when vehicles of a flow arrive, in ms since time 0."""
+    from zoneinfo import ZoneInfo
+
+    origin, tz = scenario.horizon.origin().timestamp(), ZoneInfo(zone)
+    start, stop = 0.0, float(scenario.horizon.length_ms())
+    if flow.active_from is not None:
+        start = max(start, (flow.active_from.replace(tzinfo=tz).timestamp() - origin) * 1000)
+    if flow.active_until is not None:
+        stop = min(stop, (flow.active_until.replace(tzinfo=tz).timestamp() - origin) * 1000)
+    return start, max(start, stop)
+
+
+def _cut(times: Array, expected: Array, start: float, stop: float) -> ArrivalRate:
+    """Λ over ``[start, stop]`` only, beginning at 0."""
+    low, high = np.interp([start, stop], times, expected)
+    keep = (times > start) & (times < stop)
+    time_ms = np.concatenate([[start], times[keep], [stop]])
+    level = np.concatenate([[low], expected[keep], [high]]) - low
+    # A flat stretch has no inverse: arrivals happen only where Λ rises, so the later end of it is taken.
+    rises = np.concatenate([[True], np.diff(level) > 0])
+    rises[:-1] |= rises[1:]
+    return ArrivalRate(time_ms[rises], level[rises])
+
+
+def _month_weights(scenario: Scenario, flow: Flow) -> Array:
+    months = scenario.profiles[flow.months] if isinstance(flow.months, str) else flow.months
+    return np.ones(12) if months is None else np.asarray(months, dtype=np.float64)
+
+
+def _day_weights(scenario: Scenario, port: Port, flow: Flow, dates: NDArray[np.datetime64]) -> Array:
+    """Relative expected arrivals of each date. A month's weight is shared by its days, so months add up as given."""
+    month = dates.astype("datetime64[M]")
+    number = month.astype(np.int64) % 12
+    length = ((month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(np.int64)
+    weight = np.ones(dates.shape)
+    if flow.months is not None:
+        weight = _month_weights(scenario, flow)[number] / length
+    if flow.weekdays is not None:
+        weight = weight * np.asarray(flow.weekdays)[calendars.weekday_of(dates)]
+    if isinstance(flow.hours, HourProfile):
+        weight = weight * calendars.open_days(port.calendars[flow.hours.calendar], dates)
+    return weight
+
+
+def _yearly_share(scenario: Scenario, port: Port, flow: Flow, dates: NDArray[np.datetime64]) -> Array:
+    """Each date's share of its calendar year's volume; a flow active for part of a year has it all in that part."""
+    share = np.zeros(dates.shape)
+    for year in np.unique(dates.astype("datetime64[Y]")):
+        whole = np.arange(year.astype("datetime64[D]"), (year + 1).astype("datetime64[D]"))
+        active = np.ones(whole.shape, dtype=bool)
+        if flow.active_from is not None:
+            active &= whole >= np.datetime64(flow.active_from.date())
+        if flow.active_until is not None:
+            active &= whole <= np.datetime64(flow.active_until.date())
+        weight = _day_weights(scenario, port, flow, whole) * active
+        here = dates.astype("datetime64[Y]") == year
+        total = weight.sum()
+        if total > 0:
+            share[here] = weight[(dates[here] - whole[0]).astype(np.int64)] / total
+    return share
+
+
+def _day_pattern(port: Port, flow: Flow) -> tuple[Times, Array]:
+    """Edges within a day, in ms since midnight, and the share of the day's arrivals from each edge to the next."""
+    if flow.hours is None:
+        return np.zeros(1, dtype=np.int64), np.ones(1)
+    if not isinstance(flow.hours, HourProfile):
+        weight = np.asarray(flow.hours, dtype=np.float64)
+        return np.arange(24) * 60 * MS_PER_MINUTE, weight / weight.sum()
+    profile = flow.hours
+    edges, shares = [0], [0.0]
+    windows = sorted(port.calendars[profile.calendar].open)
+    open_ms = sum(stop - start for start, stop in windows) * MS_PER_MINUTE
+    first = min(profile.first, open_ms)
+    rest = open_ms - first
+    early, late = (profile.share, 1 - profile.share) if rest else (1.0, 0.0)
+    passed = 0
+    for start, stop in windows:
+        begin, end = start * MS_PER_MINUTE, stop * MS_PER_MINUTE
+        split = begin + min(max(first - passed, 0), end - begin)
+        for left, right, share, length in ((begin, split, early, first), (split, end, late, rest)):
+            if right > left:
+                edges.append(left)
+                shares.append(share * (right - left) / length)
+        edges.append(end)
+        shares.append(0.0)
+        passed += end - begin
+    return np.asarray(edges, dtype=np.int64), np.asarray(shares)
+
+
+# --- drawing -----------------------------------------------------------------------------------------------
+
+
+def draw_manifest(plan: ManifestPlan, seed: int, replication: int) -> Manifest:
+    """Draw every random number of one replication.
+
+    Parameters
+    ----------
+    plan : ManifestPlan
+    seed, replication : int
+        With a flow's name and a purpose, the address of each draw.
+
+    Returns
+    -------
+    Manifest
+        The same for the same address and scenario, whatever else the scenario holds.
+    """
+    closures = _draw_closures(plan, seed, replication)
+    flows: dict[str, FlowManifest] = {}
+    for flow_plan in plan.flows:
+        leader = flows[flow_plan.leader] if flow_plan.leader else None
+        flows[flow_plan.name] = _draw_flow(plan, flow_plan, closures, leader, seed, replication)
+    ordered = {name: flows[name] for name in plan.scenario.flows()}
+    closed = {
+        f"{port}.{name}": _closed_windows(closures, p, port, name)
+        for port, p in plan.scenario.ports.items()
+        for name in p.calendars
+    }
+    return Manifest(seed, replication, ordered, closed, _draw_slow_days(plan, seed, replication))
+
+
+def _draw_closures(plan: ManifestPlan, seed: int, replication: int) -> dict[str, tuple[Closure, Windows]]:
+    drawn = {}
+    for port, p in plan.scenario.ports.items():
+        for name, closure in p.closures.items():
+            full = f"{port}.{name}"
+            if closure.random is None:
+                drawn[full] = plan.fixed_closures[full][0]
+            else:
+                drawn[full] = (closure, _random_windows(plan, port, full, closure.random, seed, replication))
+    return drawn
+
+
+def _random_windows(plan: ManifestPlan, port: str, full: str, rule: RandomDays, seed: int, replication: int) -> Windows:
+    """Closures at random, whole days from local midnight; by count they never overlap."""
+    days = calendars.local_days(port_zone(plan.scenario, port), plan.scenario.horizon)
+    start, stop = days.window(rule.first_day, rule.last_day)
+    midnights = days.midnight_ms[:-1][(days.midnight_ms[:-1] >= start) & (days.midnight_ms[:-1] < stop)]
+    if rule.daily_share is not None:
+        shut = streams.uniforms(seed, replication, full, "closed", days.dates.size) < rule.daily_share
+        first = days.midnight_ms[:-1]
+        keep = shut & (first >= min(start, first[0]) if rule.first_day is None else shut & (first >= start)) & (first < stop)
+        return calendars.merge(np.stack([first[keep], days.midnight_ms[1:][keep]], axis=1))
+    assert rule.length is not None
+    if rule.every is not None:
+        gaps = streams.stream(seed, replication, full, "start").exponential(rule.every, 10_000)
+        begins = start + np.cumsum(gaps)
+        begins = begins[begins < stop].astype(np.int64)
+        lengths = rule.length.at(streams.lucks(seed, replication, full, "length", 10_000))[: begins.size]
+    else:
+        count = rule.count or 0
+        lengths = rule.length.at(streams.lucks(seed, replication, full, "length", count))
+        room = max(midnights.size - float(np.ceil(lengths / MS_PER_DAY).sum()), 0.0)
+        free = np.sort(streams.uniforms(seed, replication, full, "start", count)) * (room + 1)
+        before = np.concatenate([[0.0], np.cumsum(np.ceil(lengths / MS_PER_DAY))[:-1]]) if count else free
+        day = np.minimum(np.floor(free) + before, midnights.size - 1).astype(np.int64)
+        begins = midnights[day] if midnights.size else np.empty(0, dtype=np.int64)
+        lengths = lengths[: begins.size]
+    ends = begins + np.rint(lengths).astype(np.int64)
+    return calendars.merge(np.stack([begins, ends], axis=1))
+
+
+def _closed_windows(closures: dict[str, tuple[Closure, Windows]], port: Port, port_name: str, calendar: str) -> Windows:
+    parts = [
+        windows
+        for name, (closure, windows) in closures.items()
+        if name.startswith(f"{port_name}.") and (closure.stops == "all" or calendar in closure.stops)
+    ]
+    return calendars.merge(np.concatenate(parts)) if parts else np.empty((0, 2), dtype=np.int64)
+
+
+def _draw_slow_days(plan: ManifestPlan, seed: int, replication: int) -> dict[str, Mask]:
+    drawn = {}
+    for port, p in plan.scenario.ports.items():
+        days = calendars.local_days(port_zone(plan.scenario, port), plan.scenario.horizon).dates.size
+        for name, pace in p.paces.items():
+            if pace.daily_share is not None:
+                full = f"{port}.{name}"
+                drawn[full] = streams.uniforms(seed, replication, full, "slow", days) < pace.daily_share
+    return drawn
+
+
+def _draw_flow(
+    plan: ManifestPlan,
+    flow_plan: FlowPlan,
+    closures: dict[str, tuple[Closure, Windows]],
+    leader: FlowManifest | None,
+    seed: int,
+    replication: int,
+) -> FlowManifest:
+    name, flow = flow_plan.name, flow_plan.flow
+    if leader is None:
+        index, arrivals = _draw_arrivals(plan, flow_plan, seed, replication)
+        out = _sets_out(plan, flow_plan, closures, index, arrivals, seed, replication)
+    else:
+        index, arrivals, out = leader.index, leader.arrival_ms, np.ones(leader.index.size, dtype=bool)
+    total = int(index[-1]) + 1 if index.size else 0
+    draws = _Draws(seed, replication, name, total, index[out])
+    held_back, arrivals, index = arrivals[~out], arrivals[out], index[out]
+    consignment = index // flow.consignment
+    adopted = _draw_adoptions(plan, flow_plan, draws, consignment)
+    marks = _draw_marks(flow_plan, draws, adopted)
+    payload = _draw_payload(flow_plan, draws, marks, adopted)
+    return FlowManifest(
+        name=name,
+        index=index,
+        arrival_ms=arrivals,
+        payload_t=payload,
+        value_cny=_value(flow, payload),
+        marks=marks,
+        adopted=adopted,
+        work_ms={task.key: _draw_work(task, draws, marks, adopted) for task in flow_plan.tasks},
+        deadline_ms=_draw_deadlines(flow, draws, arrivals),
+        consignment=consignment,
+        held_back=held_back,
+    )
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """The draws of one flow: numbers for all its vehicles are drawn, those of the ``index`` taken."""
+
+    seed: int
+    replication: int
+    owner: str
+    total: int
+    index: Times
+
+    @property
+    def whole(self) -> bool:
+        return self.index.size == self.total
+
+    def uniform(self, purpose: str) -> Array:
+        drawn = streams.uniforms(self.seed, self.replication, self.owner, purpose, self.total)
+        return drawn if self.whole else drawn[self.index]
+
+    def luck(self, purpose: str) -> Array:
+        drawn = streams.lucks(self.seed, self.replication, self.owner, purpose, self.total)
+        return drawn if self.whole else drawn[self.index]
+
+
+def _draw_arrivals(plan: ManifestPlan, flow_plan: FlowPlan, seed: int, replication: int) -> tuple[Times, Times]:
+    """Numbers and arrival moments, by inversion of Λ, of all vehicles that would set out within the horizon."""
+    rate, flow = flow_plan.rate, flow_plan.flow
+    if rate is None or rate.expected[-1] <= 0:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    groups = rate.expected / flow_plan.mean_convoy
+    scaled = ArrivalRate(rate.time_ms, groups)
+    generator = streams.stream(seed, replication, flow_plan.name, "arrivals")
+    if flow.arrivals == "fixed":
+        positions = np.sort(generator.random(round(groups[-1]))) * groups[-1]
+    else:
+        positions = _poisson_positions(generator, groups[-1])
+    moments = scaled.inverse(positions)
+    if flow.convoy is None:
+        return np.arange(moments.size), moments
+    sizes = _convoy_sizes(flow, streams.lucks(seed, replication, flow_plan.name, "convoy", moments.size))
+    first = np.cumsum(sizes) - sizes
+    within = np.arange(int(sizes.sum())) - np.repeat(first, sizes)
+    cars = np.repeat(moments, sizes) + within * flow.convoy.gap
+    # Numbered by convoy, then place in it: a car keeps its number when convoys overlap or the horizon cuts one.
+    index = np.flatnonzero(cars < plan.horizon_ms)
+    return index, cars[index]
+
+
+def _poisson_positions(generator: np.random.Generator, expected: float) -> Array:
+    """Points of a unit-rate Poisson process on [0, expected): sums of exponential gaps, always from the first."""
+    parts: list[Array] = []
+    reached, chunk = 0.0, int(expected + 6 * expected**0.5 + 16)
+    while reached < expected:
+        points = reached + np.cumsum(generator.standard_exponential(chunk))
+        parts.append(points)
+        reached, chunk = float(points[-1]), 64
+    drawn = np.concatenate(parts)
+    return drawn[drawn < expected]
+
+
+def _sets_out(
+    plan: ManifestPlan,
+    flow_plan: FlowPlan,
+    closures: dict[str, tuple[Closure, Windows]],
+    index: Times,
+    arrivals: Times,
+    seed: int,
+    replication: int,
+) -> Mask:
+    """Which vehicles set out at all: in long closures, a share by each vehicle's own draw."""
+    rule = flow_plan.flow.holding_back
+    if rule is None or not arrivals.size:
+        return np.ones(arrivals.size, dtype=bool)
+    port = plan.scenario.ports[flow_plan.port]
+    hours = flow_plan.flow.hours
+    names = [hours.calendar] if isinstance(hours, HourProfile) else list(port.calendars)
+    shut = np.concatenate([_closed_windows(closures, port, flow_plan.port, name) for name in names])
+    shut = calendars.merge(shut)
+    long = shut[shut[:, 1] - shut[:, 0] > rule.closures_over]
+    draw = streams.uniforms(seed, replication, flow_plan.name, "sets_out", int(index[-1]) + 1)[index]
+    return np.asarray(~(calendars.inside(long, arrivals) & (draw >= rule.sets_out)))
+
+
+def _draw_adoptions(plan: ManifestPlan, flow_plan: FlowPlan, draws: _Draws, consignment: Times) -> dict[str, Mask]:
+    """Who adopts each policy; one that changes how consignments declare is adopted by whole consignments."""
+    adopted = {}
+    for policy in dict.fromkeys(a.policy for a in flow_plan.amendments):
+        share = plan.scenario.adoptions[policy]
+        if share >= 1:
+            adopted[policy] = np.ones(draws.index.size, dtype=bool)
+            continue
+        if any(a.kind == "once_per" and a.policy == policy for a in flow_plan.amendments):
+            all_draws = streams.uniforms(draws.seed, draws.replication, draws.owner, f"{policy}.adopted", draws.total)
+            adopted[policy] = all_draws[consignment * flow_plan.flow.consignment] < share
+        else:
+            adopted[policy] = draws.uniform(f"{policy}.adopted") < share
+    return adopted
+
+
+def _draw_marks(flow_plan: FlowPlan, draws: _Draws, adopted: dict[str, Mask]) -> dict[str, Mask]:
+    marks = {}
+    for mark, share in (*flow_plan.flow.marks.items(), *flow_plan.visits):
+        rate: float | Array = share
+        for amendment in flow_plan.amendments:
+            if amendment.kind in ("share", "scale_share") and amendment.target == mark and amendment.number is not None:
+                after = amendment.number if amendment.kind == "share" else rate * amendment.number
+                rate = np.where(adopted[amendment.policy], after, rate)
+        marks[mark] = draws.uniform(mark) < rate
+    return marks
+
+
+def _draw_payload(flow_plan: FlowPlan, draws: _Draws, marks: dict[str, Mask], adopted: dict[str, Mask]) -> Array:
+    total = np.zeros(draws.index.size)
+    for name, load in flow_plan.flow.payload.items():
+        tonnes = load.law.at(draws.luck(f"payload.{name}"))
+        total += tonnes if load.if_ is None else np.where(marks[load.if_], tonnes, 0.0)
+    for amendment in flow_plan.amendments:
+        if amendment.kind == "cap_payload" and amendment.number is not None:
+            total = np.where(adopted[amendment.policy], np.minimum(total, amendment.number), total)
+    return total
+
+
+def _value(flow: Flow, payload: Array) -> Array:
+    if flow.value is None:
+        return np.zeros(payload.size)
+    amount, per = flow.value
+    return payload * amount if per == "t" else np.full(payload.size, amount)
+
+
+def _draw_work(task: TaskPlan, draws: _Draws, marks: dict[str, Mask], adopted: dict[str, Mask]) -> Times:
+    """Work of one task for each vehicle: its law at the vehicle's own luck, then the policies it adopts."""
+    luck = draws.luck(task.key.partition(".")[2])
+    chosen = None if task.mark is None else np.flatnonzero(marks[task.mark])
+    if chosen is not None:
+        luck = luck[chosen]
+    work = task.law.at(luck)
+    for change in task.amendments:
+        takes = adopted[change.policy] if chosen is None else adopted[change.policy][chosen]
+        after = change.law.at(luck) if change.law is not None else work * (change.number or 0.0)
+        if change.strength != 1:
+            after = (1 - change.strength) * work + change.strength * after
+        work = after if takes.all() else np.where(takes, after, work)
+    rounded = np.maximum(np.rint(work), 0).astype(np.int64)
+    if chosen is None:
+        return rounded
+    out = np.zeros(draws.index.size, dtype=np.int64)
+    out[chosen] = rounded
+    return out
+
+
+def _draw_deadlines(flow: Flow, draws: _Draws, arrivals: Times) -> Times:
+    if flow.patience is None:
+        return np.full(arrivals.size, NEVER, dtype=np.int64)
+    gives_up = draws.uniform("patience") < flow.patience.share
+    return np.where(gives_up, arrivals + flow.patience.after, NEVER)

@@ -1,0 +1,200 @@
+"""Milliseconds, tonnes, CNY: the closed table of units and its only conversions.
+
+Inside the program a duration is an ``int`` of milliseconds, a mass a ``float`` of tonnes, money a ``float``
+of CNY, a share a ``float`` from 0 to 1. Only scenario files and output tables speak of other units.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+
+MS_PER_SECOND = 1_000
+MS_PER_MINUTE = 60_000
+MS_PER_HOUR = 3_600_000
+MS_PER_DAY = 86_400_000
+
+DURATION_MS = {
+    "ms": 1,
+    "s": MS_PER_SECOND,
+    "min": MS_PER_MINUTE,
+    "h": MS_PER_HOUR,
+    "d": MS_PER_DAY,
+}
+MASS_T = {"kg": 1e-3, "t": 1.0, "kt": 1e3}
+MONEY_CNY = {"CNY": 1.0, "M CNY": 1e6, "bn CNY": 1e9}
+LENGTH_M = {"m": 1.0, "km": 1e3}
+SHARE = {"%": 1e-2, "per mille": 1e-3}
+# What may be counted in scenario files; the word is for the reader, the number is what counts.
+COUNT = dict.fromkeys(
+    ("vehicle", "vehicles", "truck", "trucks", "trailer", "trailers", "car", "cars", "trip", "trips")
+    + ("person", "persons", "resident", "residents", "parcel", "parcels", "containers", "consignments"),
+    1.0,
+)
+
+_QUANTITY = re.compile(r"^\s*([+-]?[0-9][0-9,_ ]*\.?[0-9]*(?:[eE][+-]?[0-9]+)?|[+-]?\.[0-9]+)\s*(.*?)\s*$")
+_LONGEST = 64
+
+
+def _split(text: object, units: dict[str, float] | dict[str, int], kind: str, example: str) -> tuple[float, str]:
+    """Split ``"30 min"`` into number and unit, or raise ValueError saying what would be right."""
+    known = ", ".join(units)
+    if isinstance(text, bool) or not isinstance(text, str | int | float):
+        raise ValueError(f"must be a {kind} such as '{example}'")
+    if not isinstance(text, str):
+        raise ValueError(f"needs a unit ({known}), for example '{text} {next(iter(units))}'")
+    match = _QUANTITY.match(text) if len(text) <= _LONGEST else None
+    if match is None:
+        raise ValueError(f"'{text[:_LONGEST]}' is not a {kind}; write it like '{example}'")
+    number = float(re.sub(r"[,_ ]", "", match.group(1)))
+    unit = match.group(2)
+    if not math.isfinite(number):
+        raise ValueError(f"'{text}' is not a finite number")
+    if not unit:
+        raise ValueError(f"needs a unit ({known}), for example '{text.strip()} {next(iter(units))}'")
+    if unit not in units:
+        close = difflib.get_close_matches(unit, units, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        raise ValueError(f"unknown {kind} unit '{unit}': use one of {known}{hint}")
+    return number, unit
+
+
+def _quantity(text: object, units: dict[str, float], kind: str, example: str, *, signed: bool = False) -> float:
+    number, unit = _split(text, units, kind, example)
+    if number < 0 and not signed:
+        raise ValueError(f"must not be negative, got '{text}'")
+    return _finite(number * units[unit], text)
+
+
+def _finite(value: float, text: object) -> float:
+    """A converted number, which may have become infinite: ``1e305 bn CNY``."""
+    if not math.isfinite(value):
+        raise ValueError(f"'{text}' is not a finite number")
+    return value
+
+
+def parse_duration(text: object) -> int:
+    """Read a duration, ``"30 min"`` → 1,800,000 ms, rounded to the nearest millisecond.
+
+    Parameters
+    ----------
+    text : object
+        A number and one of ``ms s min h d``; months and years have no fixed length and are refused.
+
+    Returns
+    -------
+    int
+        Milliseconds, >= 0 and below 2**53.
+
+    Raises
+    ------
+    ValueError
+        No unit, another unit, negative or not finite; the message says what would be right.
+
+    Examples
+    --------
+    >>> parse_duration("30 min"), parse_duration("1.5 h")
+    (1800000, 5400000)
+    """
+    number, unit = _split(text, DURATION_MS, "duration", "30 min")
+    if number < 0:
+        raise ValueError(f"must not be negative, got '{text}'")
+    value = number * DURATION_MS[unit]
+    if value >= 2**53:
+        raise ValueError(f"'{text}' is longer than this program can count in milliseconds")
+    return round(value)
+
+
+def parse_mass(text: object) -> float:
+    """Read a mass, ``"18 t"`` → 18.0 tonnes; >= 0. Raises ValueError like `parse_duration`."""
+    return _quantity(text, MASS_T, "mass", "18 t")
+
+
+def parse_money(text: object) -> float:
+    """Read an amount of money, ``"8,000 CNY"`` → 8000.0; >= 0. Raises ValueError like `parse_duration`."""
+    return _quantity(text, MONEY_CNY, "sum of money", "8,000 CNY")
+
+
+def parse_length(text: object) -> float:
+    """Read a length or altitude, ``"18 m"`` → 18.0 metres; >= 0. Raises ValueError like `parse_duration`."""
+    return _quantity(text, LENGTH_M, "length", "18 m")
+
+
+def parse_share(text: object) -> float:
+    """Read a share from 0 to 1, ``"15 %"`` → 0.15. Raises ValueError like `parse_duration`."""
+    value = _quantity(text, SHARE, "share", "15 %")
+    if value > 1:
+        raise ValueError(f"a share is at most 100 %, got '{text}'")
+    return value
+
+
+def parse_factor(text: object) -> float:
+    """Read a factor, ``"150 %"`` → 1.5; like a share, but it may pass 100 %."""
+    return _quantity(text, SHARE, "factor", "80 %")
+
+
+def parse_count(text: object) -> float:
+    """Read a number of things, ``"25 cars"`` → 25.0; >= 0. Raises ValueError like `parse_duration`."""
+    return _quantity(text, COUNT, "number of things", "25 cars")
+
+
+def parse_rate(text: object) -> tuple[float, str]:
+    """Read a flow's volume, ``"13,830 trips per year"`` → ``(13830.0, "year")``.
+
+    Returns
+    -------
+    tuple of float and str
+        Things per period, >= 0, and the period: ``year``, ``d`` or ``h``. The mass form ``"47.7 kt per
+        year"`` gives ``(47700.0, "year t")``; the loader divides it by the mean payload.
+
+    Raises
+    ------
+    ValueError
+        Like `parse_duration`.
+    """
+    if not isinstance(text, str) or " per " not in text:
+        raise ValueError(f"must be a volume such as '5,570 trailers per year', got '{text}'")
+    amount, period = (part.strip() for part in text.rsplit(" per ", 1))
+    if period not in ("year", "d", "h"):
+        raise ValueError(f"unknown period '{period}': use 'per year', 'per d' or 'per h'")
+    units: dict[str, float] = {**COUNT, **MASS_T}
+    number, unit = _split(amount, units, "volume", "5,570 trailers per year")
+    if number < 0:
+        raise ValueError(f"must not be negative, got '{text}'")
+    return _finite(number * units[unit], text), f"{period} t" if unit in MASS_T else period
+
+
+def parse_value(text: object) -> tuple[float, str]:
+    """Read what goods are worth, ``"25 CNY/kg"`` → ``(25000.0, "t")``, per tonne or per vehicle.
+
+    Raises
+    ------
+    ValueError
+        Like `parse_duration`.
+    """
+    if not isinstance(text, str) or "/" not in text:
+        raise ValueError(f"must be a value such as '25 CNY/kg' or '130,800 CNY/vehicle', got '{text}'")
+    money, per = (part.strip() for part in text.rsplit("/", 1))
+    amount = parse_money(money)
+    if per in MASS_T:
+        return _finite(amount / MASS_T[per], text), "t"
+    if per in ("vehicle", "person"):
+        return amount, "vehicle"
+    raise ValueError(f"unknown denominator '{per}': use kg, t, vehicle or person")
+
+
+def format_duration(value_ms: int) -> str:
+    """Write a duration in the largest unit that loses nothing; `parse_duration` reads it back exactly.
+
+    Examples
+    --------
+    >>> format_duration(5_400_000), format_duration(0), format_duration(150_000)
+    ('90 min', '0 s', '150 s')
+    """
+    if value_ms == 0:
+        return "0 s"
+    for unit, factor in sorted(DURATION_MS.items(), key=lambda item: -item[1]):
+        if value_ms % factor == 0:
+            return f"{value_ms // factor} {unit}"
+    raise AssertionError("every int is a whole number of milliseconds")
