@@ -234,11 +234,9 @@ def quota_changes(quota: Quota, zone: str, horizon: Horizon) -> tuple[Times, Tim
     refills = days.midnight_ms[(days.midnight_ms >= start) & (days.midnight_ms < stop)]
     refills = np.unique(np.maximum(refills, 0))
     refills = refills[refills < horizon.length_ms()]
-    times, amounts = [refills], [np.full(refills.shape, quota.amount, dtype=np.int64)]
     free = [edge for edge in ([0] if start > 0 else []) + [stop] if edge < horizon.length_ms()]
-    times.append(np.asarray(free, dtype=np.int64))
-    amounts.append(np.full(len(free), UNLIMITED, dtype=np.int64))
-    time, amount = np.concatenate(times), np.concatenate(amounts)
+    time = np.concatenate([refills, np.asarray(free, dtype=np.int64)])
+    amount = np.concatenate([np.full(refills.size, quota.amount), np.full(len(free), UNLIMITED)]).astype(np.int64)
     order = np.argsort(time, kind="stable")
     return time[order], amount[order], (amount != UNLIMITED)[order]
 
@@ -254,7 +252,9 @@ def pace_changes(pace: Pace, slow_days: NDArray[np.bool_] | None, zone: str, hor
     days = local_days(zone, horizon)
     start, stop = days.window(pace.first_day, pace.last_day)
     slow = season_mask(days.dates, pace.season)
-    slow &= (days.midnight_ms[:-1] >= min(start, 0 if pace.first_day is None else start)) & (days.midnight_ms[:-1] < stop)
+    slow &= (days.midnight_ms[:-1] >= min(start, 0 if pace.first_day is None else start)) & (
+        days.midnight_ms[:-1] < stop
+    )
     if slow_days is not None:
         slow &= slow_days
     times = np.maximum(days.midnight_ms[:-1], 0)

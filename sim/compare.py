@@ -1,8 +1,8 @@
 """Paired comparison: the same vehicles, with the same luck, in a base scenario and in others.
 
-Vehicles are paired by flow and number. A vehicle counts in a paired effect if it completed the span in both worlds; those
-that did in one only are counted and named, since leaving them out can flatter a measure (fewer drivers give up, so
-more of the patient ones are counted).
+Vehicles are paired by flow and number. A vehicle counts in a paired effect if it completed the span in both worlds;
+those that did in one only are counted and named, since leaving them out can flatter a measure (fewer drivers give
+up, so more of the patient ones are counted).
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class Comparison:
     effects : list of list of VehicleEffect
         One list for each other scenario.
     saving_grid : list of dict of float arrays, shape (200,)
-        For each other scenario, by (port, clock): quantiles of the passage saving in minutes per vehicle at `GRID`, mean over
-        replications.
+        For each other scenario, by (port, clock): quantiles of the passage saving in minutes per vehicle at `GRID`,
+        mean over replications.
     """
 
     samples: list[Sample]
@@ -101,7 +101,7 @@ class Comparison:
 
 
 def pair_flow(base: FlowTimes, other: FlowTimes, span: str, clock: str) -> tuple[Times, int, int]:
-    """Savings (base less other, ms) of the vehicles that completed the span in both worlds, and how many did in one only."""
+    """Savings (base less other, ms) of the vehicles that completed the span in both, and how many did in one only."""
     _, in_base, in_other = np.intersect1d(base.index, other.index, assume_unique=True, return_indices=True)
     base_done, other_done = base.done[span][in_base], other.done[span][in_other]
     both = base_done & other_done
@@ -134,7 +134,9 @@ def pair_measures(
                     sum(part[2] for part in parts),
                 )
                 if span == "passage" and flow == "all":
-                    grids[port, clock] = np.quantile(saving, GRID) / MS_PER_MINUTE if saving.size else np.full(GRID.size, np.nan)
+                    grids[port, clock] = (
+                        np.quantile(saving, GRID) / MS_PER_MINUTE if saving.size else np.full(GRID.size, np.nan)
+                    )
     return sums, grids
 
 

@@ -250,7 +250,8 @@ def parse_law(value: object, parse: Callable[[object], float]) -> Law:
     if not isinstance(value, Mapping):
         return Constant(parse(value))
     if len(value) != 1 or next(iter(value)) not in LAW_NAMES:
-        raise ValueError(f"must be a quantity or exactly one law of {', '.join(LAW_NAMES)}; got {', '.join(map(str, value)) or 'nothing'}")
+        given_names = ", ".join(map(str, value)) or "nothing"
+        raise ValueError(f"must be a quantity or exactly one law of {', '.join(LAW_NAMES)}; got {given_names}")
     name, given = next(iter(value.items()))
     if name == "constant":
         return Constant(parse(given))

@@ -1,8 +1,8 @@
 """Replications on common random numbers, serial or parallel.
 
 A *study* is a scenario made ready to run. Replication r of every scenario draws from the same addresses, so the r-th
-replications of two scenarios meet the same vehicles with the same luck. Results do not depend on the number of workers, on
-their order or on how replications are cut into chunks.
+replications of two scenarios meet the same vehicles with the same luck. Results do not depend on the number of
+workers, on their order or on how replications are cut into chunks.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ def simulate(study: Study, seed: int, replication: int, engine: EngineName = "co
     return manifest, timeline
 
 
-def replicate(study: Study, seed: int, replication: int, engine: EngineName = "compiled", detail: bool = True) -> Measures:
+def replicate(
+    study: Study, seed: int, replication: int, engine: EngineName = "compiled", detail: bool = True
+) -> Measures:
     """Run one replication and measure it."""
     manifest, timeline = simulate(study, seed, replication, engine)
     return measure(study.metrics, manifest, timeline, detail)
@@ -91,7 +93,9 @@ def scenario_hash(scenario: Scenario) -> str:
 
 def _without_texts(value: object) -> object:
     if isinstance(value, dict):
-        return {k: _without_texts(v) for k, v in value.items() if k not in ("source", "assumed", "label", "description")}
+        return {
+            k: _without_texts(v) for k, v in value.items() if k not in ("source", "assumed", "label", "description")
+        }
     return [_without_texts(item) for item in value] if isinstance(value, list | tuple) else value
 
 
@@ -219,7 +223,13 @@ def run_scenarios(
 
 
 def _run_all(
-    executor: Executor, jobs: int, scenarios: tuple[Scenario, ...], replications: int, seed: int, engine: EngineName, detail: bool
+    executor: Executor,
+    jobs: int,
+    scenarios: tuple[Scenario, ...],
+    replications: int,
+    seed: int,
+    engine: EngineName,
+    detail: bool,
 ) -> Iterator[tuple[tuple[int, ...], list[list[Measures]]]]:
     chunks = (Chunk(scenarios, seed, part, engine, detail) for part in cut(replications, jobs))
     for chunk, measures in map_unordered(executor, run_chunk, chunks, jobs):

@@ -17,10 +17,11 @@ from sim import calendars, streams
 from sim.calendars import NEVER, Times, Windows
 from sim.distributions import Array, Law
 from sim.scenario import Amendment, Closure, Flow, HourProfile, Port, RandomDays, Scenario
+from sim.trace import Trace
 from sim.units import MS_PER_DAY, MS_PER_MINUTE
 
 Mask = NDArray[np.bool_]
-MINUTES_PER_DAY = 1440
+NO_TRACE = Trace(np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,7 @@ class FlowPlan:
     visits: tuple[tuple[str, float], ...]
     amendments: tuple[Amendment, ...]
     leader: str | None
+    trace: Trace
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,7 @@ def _plan_flow(scenario: Scenario, port: str, name: str) -> FlowPlan:
         visits=_own_shares(scenario, port, flow),
         amendments=amendments,
         leader=f"{port}.{flow.companion_of}" if flow.companion_of else None,
+        trace=scenario.traces.get(full, NO_TRACE),
     )
 
 
@@ -255,8 +258,7 @@ def _arrival_rate(scenario: Scenario, port_name: str, flow: Flow) -> ArrivalRate
 
 
 def _mean_payload(flow: Flow) -> float:
-    shares = {**dict.fromkeys((None,), 1.0), **flow.marks}
-    return sum(load.law.mean() * shares[load.if_] for load in flow.payload.values())
+    return sum(load.law.mean() * (flow.marks[load.if_] if load.if_ else 1.0) for load in flow.payload.values())
 
 
 def _active(scenario: Scenario, zone: str, flow: Flow) -> tuple[float, float]:
@@ -401,7 +403,11 @@ def _random_windows(plan: ManifestPlan, port: str, full: str, rule: RandomDays, 
     if rule.daily_share is not None:
         shut = streams.uniforms(seed, replication, full, "closed", days.dates.size) < rule.daily_share
         first = days.midnight_ms[:-1]
-        keep = shut & (first >= min(start, first[0]) if rule.first_day is None else shut & (first >= start)) & (first < stop)
+        keep = (
+            shut
+            & (first >= min(start, first[0]) if rule.first_day is None else shut & (first >= start))
+            & (first < stop)
+        )
         return calendars.merge(np.stack([first[keep], days.midnight_ms[1:][keep]], axis=1))
     assert rule.length is not None
     if rule.every is not None:
@@ -459,19 +465,25 @@ def _draw_flow(
     total = int(index[-1]) + 1 if index.size else 0
     draws = _Draws(seed, replication, name, total, index[out])
     held_back, arrivals, index = arrivals[~out], arrivals[out], index[out]
-    consignment = index // flow.consignment
+    trace = flow_plan.trace
+    consignment = index // flow.consignment if trace.consignment is None else trace.consignment[index]
     adopted = _draw_adoptions(plan, flow_plan, draws, consignment)
     marks = _draw_marks(flow_plan, draws, adopted)
     payload = _draw_payload(flow_plan, draws, marks, adopted)
+    observed = {
+        key: trace.work_ms[short]
+        for key in (t.key for t in flow_plan.tasks)
+        if (short := key.partition(".")[2]) in trace.work_ms
+    }
     return FlowManifest(
         name=name,
         index=index,
         arrival_ms=arrivals,
         payload_t=payload,
-        value_cny=_value(flow, payload),
+        value_cny=_value(flow, payload) if trace.value_cny is None else trace.value_cny[index],
         marks=marks,
         adopted=adopted,
-        work_ms={task.key: _draw_work(task, draws, marks, adopted) for task in flow_plan.tasks},
+        work_ms={t.key: _draw_work(t, draws, marks, adopted, observed.get(t.key)) for t in flow_plan.tasks},
         deadline_ms=_draw_deadlines(flow, draws, arrivals),
         consignment=consignment,
         held_back=held_back,
@@ -504,6 +516,10 @@ class _Draws:
 def _draw_arrivals(plan: ManifestPlan, flow_plan: FlowPlan, seed: int, replication: int) -> tuple[Times, Times]:
     """Numbers and arrival moments, by inversion of Λ, of all vehicles that would set out within the horizon."""
     rate, flow = flow_plan.rate, flow_plan.flow
+    if flow_plan.trace.arrival_ms.size:
+        moments = flow_plan.trace.arrival_ms + plan.scenario.horizon.lead_in
+        index = np.flatnonzero(moments < plan.horizon_ms)
+        return index, moments[index]
     if rate is None or rate.expected[-1] <= 0:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     groups = rate.expected / flow_plan.mean_convoy
@@ -579,6 +595,9 @@ def _draw_adoptions(plan: ManifestPlan, flow_plan: FlowPlan, draws: _Draws, cons
 def _draw_marks(flow_plan: FlowPlan, draws: _Draws, adopted: dict[str, Mask]) -> dict[str, Mask]:
     marks = {}
     for mark, share in (*flow_plan.flow.marks.items(), *flow_plan.visits):
+        if mark in flow_plan.trace.marks:
+            marks[mark] = flow_plan.trace.marks[mark][draws.index]
+            continue
         rate: float | Array = share
         for amendment in flow_plan.amendments:
             if amendment.kind in ("share", "scale_share") and amendment.target == mark and amendment.number is not None:
@@ -589,6 +608,8 @@ def _draw_marks(flow_plan: FlowPlan, draws: _Draws, adopted: dict[str, Mask]) ->
 
 
 def _draw_payload(flow_plan: FlowPlan, draws: _Draws, marks: dict[str, Mask], adopted: dict[str, Mask]) -> Array:
+    if flow_plan.trace.payload_t is not None:
+        return flow_plan.trace.payload_t[draws.index]
     total = np.zeros(draws.index.size)
     for name, load in flow_plan.flow.payload.items():
         tonnes = load.law.at(draws.luck(f"payload.{name}"))
@@ -606,13 +627,17 @@ def _value(flow: Flow, payload: Array) -> Array:
     return payload * amount if per == "t" else np.full(payload.size, amount)
 
 
-def _draw_work(task: TaskPlan, draws: _Draws, marks: dict[str, Mask], adopted: dict[str, Mask]) -> Times:
+def _draw_work(
+    task: TaskPlan, draws: _Draws, marks: dict[str, Mask], adopted: dict[str, Mask], observed: Times | None
+) -> Times:
     """Work of one task for each vehicle: its law at the vehicle's own luck, then the policies it adopts."""
     luck = draws.luck(task.key.partition(".")[2])
     chosen = None if task.mark is None else np.flatnonzero(marks[task.mark])
     if chosen is not None:
         luck = luck[chosen]
-    work = task.law.at(luck)
+    work = (
+        task.law.at(luck) if observed is None else observed[draws.index][chosen if chosen is not None else slice(None)]
+    )
     for change in task.amendments:
         takes = adopted[change.policy] if chosen is None else adopted[change.policy][chosen]
         after = change.law.at(luck) if change.law is not None else work * (change.number or 0.0)

@@ -1,7 +1,7 @@
 """Timeline → the tidy table. Each metric is defined once, here, with unit and formula.
 
-All sums are taken in whole milliseconds before anything is divided, so parts add up exactly. Vehicles that arrive during
-the lead-in, and companions, are not counted. ``all`` stands for totals: of a port's vehicles, of a scenario's,
+All sums are taken in whole milliseconds before anything is divided, so parts add up exactly. Vehicles that arrive
+during the lead-in, and companions, are not counted. ``all`` stands for totals: of a port's vehicles, of a scenario's,
 or over the stations. Persons (residents with goods) are counted in their own flows and groups, not in ``all``.
 """
 
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sim import calendars
 from sim.calendars import OpenClock, Times
@@ -42,30 +41,50 @@ class Metric:
 
 
 def _definitions() -> Iterable[Metric]:
-    yield Metric("vehicles_arrived", "vehicles", "number with arrival in the reported period; set out and not held back")
+    yield Metric(
+        "vehicles_arrived", "vehicles", "number with arrival in the reported period; set out and not held back"
+    )
     yield Metric("vehicles_held_back", "vehicles", "number that did not set out because the port was shut for long")
     yield Metric("vehicles_cleared", "vehicles", "arrived vehicles whose `passage` ended within the horizon")
     yield Metric("vehicles_abandoned", "vehicles", "arrived vehicles whose driver gave up before the end of `passage`")
-    yield Metric("unfinished", "vehicles", "arrived - cleared - abandoned: still before the end of `passage` at the end")
+    yield Metric(
+        "unfinished", "vehicles", "arrived - cleared - abandoned: still before the end of `passage` at the end"
+    )
     yield Metric("beyond_line", "vehicles", "cleared, but not yet out of the last yard at the end of the horizon")
     yield Metric("tonnes_arrived", "t", "sum of payload over arrived vehicles")
-    yield Metric("tonnes_cleared", "t", "sum of payload over cleared vehicles; by month: of the end of `passage`, local")
+    yield Metric(
+        "tonnes_cleared", "t", "sum of payload over cleared vehicles; by month: of the end of `passage`, local"
+    )
     yield Metric("value_cleared", "CNY", "sum of the goods' value over cleared vehicles")
     for span, who in (("passage", "cleared"), ("total", "exited")):
         yield Metric(f"{span}_time_mean", "min", f"mean of end - begin of `{span}` over {who} vehicles, wall clock")
         for name, level in QUANTILES.items():
-            yield Metric(f"{span}_time_{name}", "min", f"{level:.0%} quantile of end - begin of `{span}` over {who} vehicles")
+            yield Metric(
+                f"{span}_time_{name}", "min", f"{level:.0%} quantile of end - begin of `{span}` over {who} vehicles"
+            )
         yield Metric(f"{span}_time_buffer_index", "1", f"(p95 - mean) / mean of the time in `{span}`")
-        yield Metric(f"{span}_open_time_mean", "min", f"mean over {who} vehicles of time in `{span}` while its calendar is open")
+        yield Metric(
+            f"{span}_open_time_mean", "min", f"mean over {who} vehicles of time in `{span}` while its calendar is open"
+        )
         yield Metric(f"{span}_service_time_mean", "min", f"mean over {who} vehicles of time in service within `{span}`")
         for part in PARTS:
-            yield Metric(f"{span}_{part}_mean", "min", f"mean over {who} vehicles of the time {_PART_WORDS[part]}; the parts of `{span}` add up")
-    yield Metric("declaration_time_mean", "min", "mean time in service at declaration stations, over vehicles that declare there")
-    yield Metric("overnight_stays", "nights", "local midnights between arrival and exit (or the end of the horizon), summed")
+            yield Metric(
+                f"{span}_{part}_mean",
+                "min",
+                f"mean over {who} vehicles of the time {_PART_WORDS[part]}; the parts of `{span}` add up",
+            )
+    yield Metric(
+        "declaration_time_mean", "min", "mean time in service at declaration stations, over vehicles that declare there"
+    )
+    yield Metric(
+        "overnight_stays", "nights", "local midnights between arrival and exit (or the end of the horizon), summed"
+    )
     yield Metric("queue_mean", "vehicles", "sum of waits for the resource within the reported period / its length")
     yield Metric("queue_max", "vehicles", "greatest number waiting for the resource at once")
     yield Metric("tail_back_max", "m", "queue_max x mean vehicle length - holding area, at least 0")
-    yield Metric("utilisation", "1", "time units are held / time units are open; may pass 1, as begun service is finished")
+    yield Metric(
+        "utilisation", "1", "time units are held / time units are open; may pass 1, as begun service is finished"
+    )
 
 
 _PART_WORDS = {
@@ -133,9 +152,9 @@ class _Sums:
     value: float = 0.0
     declared: int = 0
     declared_ms: int = 0
-    months: Array = field(default_factory=lambda: np.zeros(0))
+    months: Array = field(default_factory=lambda: np.zeros(0, dtype=np.float64))
     times: dict[tuple[str, str], list[Times]] = field(default_factory=dict)
-    parts: dict[tuple[str, str], Array] = field(default_factory=dict)
+    parts: dict[tuple[str, str], Times] = field(default_factory=dict)
     tonnes: list[Array] = field(default_factory=list)
 
 
@@ -174,7 +193,8 @@ def groups_of(scenario: Scenario) -> list[tuple[str, str, tuple[str, ...]]]:
     """(port, flow or group, members) for every flow, port, the total and named groups; persons are not in totals."""
     flows = {name: flow for name, flow in scenario.flows().items() if flow.companion_of is None}
     vehicles = [name for name, flow in flows.items() if flow.counts == "vehicles"]
-    groups = [(name.split(".")[0], name.split(".")[1], (name,)) for name in flows]
+    groups: list[tuple[str, str, tuple[str, ...]]] = []
+    groups += [(name.split(".")[0], name.split(".")[1], (name,)) for name in flows]
     for port in scenario.ports:
         members = tuple(name for name in vehicles if name.startswith(f"{port}."))
         if members:
@@ -253,11 +273,13 @@ class _Matrix:
         filled[:, 0] = arrival
         np.maximum.accumulate(np.maximum(moments, arrival[:, None]), axis=1, out=filled[:, 1:])
         outcome = timeline.outcome[layout.vehicle]
-        return cls(layout, arrival, moments >= 0, filled[:, :-1], filled[:, 1:], outcome == EXITED, outcome == ABANDONED)
+        return cls(
+            layout, arrival, moments >= 0, filled[:, :-1], filled[:, 1:], outcome == EXITED, outcome == ABANDONED
+        )
 
 
 class _Clocks:
-    """Open clocks of calendars, closed clocks of resources and suspension clocks of paces, made when first asked for."""
+    """Open clocks of calendars, closed clocks of resources, suspension clocks of paces; made when asked for."""
 
     def __init__(self, plan: MetricsPlan, manifest: Manifest, network: Network) -> None:
         self.plan, self.manifest, self.network = plan, manifest, network
@@ -310,7 +332,7 @@ def _measure_flow(plan: MetricsPlan, clocks: _Clocks, matrix: _Matrix, drawn: Fl
     port = layout.name.split(".")[0]
     lead_in = plan.scenario.horizon.lead_in
     counted = matrix.arrival >= lead_in
-    first, stop = layout.passage
+    _, stop = layout.passage
     cleared = counted & ~matrix.abandoned & (matrix.exited | matrix.reached[:, stop - 1 :].any(axis=1))
     done = {"passage": cleared, "total": counted & matrix.exited}
     sums = _Sums(
@@ -326,10 +348,13 @@ def _measure_flow(plan: MetricsPlan, clocks: _Clocks, matrix: _Matrix, drawn: Fl
     sums.times = {key: [value[done[key[0]]]] for key, value in times.items()}
     sums.parts = _parts(clocks, matrix, done)
     last = np.where(matrix.exited | matrix.abandoned, matrix.end[:, -1], clocks.network.horizon_ms)
-    nights = np.searchsorted(plan.midnights[port], last, "right") - np.searchsorted(plan.midnights[port], matrix.arrival, "right")
+    nights = np.searchsorted(plan.midnights[port], last, "right") - np.searchsorted(
+        plan.midnights[port], matrix.arrival, "right"
+    )
     sums.nights = int(nights[counted].sum())
     month = np.searchsorted(plan.month_edges[port], matrix.end[cleared, stop - 1], "right") - 1
-    sums.months = np.bincount(np.maximum(month, 0), drawn.payload_t[cleared], minlength=len(plan.months))
+    by_month = np.bincount(np.maximum(month, 0), drawn.payload_t[cleared], minlength=len(plan.months))
+    sums.months = by_month.astype(np.float64)
     sums.declared, sums.declared_ms = _declarations(plan, matrix, counted)
     kept = np.flatnonzero(counted)
     if kept.size < counted.size:
@@ -360,10 +385,10 @@ def _span_times(clocks: _Clocks, matrix: _Matrix, done: Mapping[str, Mask]) -> d
     return times
 
 
-def _parts(clocks: _Clocks, matrix: _Matrix, done: Mapping[str, Mask]) -> dict[tuple[str, str], Array]:
+def _parts(clocks: _Clocks, matrix: _Matrix, done: Mapping[str, Mask]) -> dict[tuple[str, str], Times]:
     """Sums of ms by (span, station), each an array over `PARTS`, over the vehicles that completed the span."""
     layout = matrix.layout
-    sums: dict[tuple[str, str], Array] = {}
+    sums: dict[tuple[str, str], Times] = {}
     first, stop = layout.passage
     for number, column in enumerate(layout.columns):
         begin, end = matrix.begin[:, number], matrix.end[:, number]
@@ -407,7 +432,17 @@ def _declarations(plan: MetricsPlan, matrix: _Matrix, counted: Mask) -> tuple[in
 def _total(parts: list[_Sums]) -> _Sums:
     total = _Sums()
     for part in parts:
-        for name in ("arrived", "held_back", "abandoned", "beyond", "nights", "tonnes_arrived", "value", "declared", "declared_ms"):
+        for name in (
+            "arrived",
+            "held_back",
+            "abandoned",
+            "beyond",
+            "nights",
+            "tonnes_arrived",
+            "value",
+            "declared",
+            "declared_ms",
+        ):
             setattr(total, name, getattr(total, name) + getattr(part, name))
         total.months = part.months.copy() if not total.months.size else total.months + part.months
         total.tonnes += part.tonnes
@@ -519,7 +554,9 @@ class _Queues:
         span = self.stop - self.start
         for number, full in enumerate(self.network.resources):
             port, name = full.split(".")
-            joined, granted = (np.clip(_joined(part[number]), self.start, self.stop) for part in (self.joined, self.granted))
+            joined, granted = (
+                np.clip(_joined(part[number]), self.start, self.stop) for part in (self.joined, self.granted)
+            )
             waits = int(granted.sum() - joined.sum())
             longest = _longest(joined, granted)
             values[port, ALL, name, "queue_mean"] = waits / span
@@ -548,7 +585,7 @@ class _Queues:
         before = np.concatenate([[0], np.cumsum(level)[:-1]])
         if before.size and int(before.min()) < 0:
             raise CheckFailed("a queue would be shorter than empty; please report this")
-        return area + before * length
+        return np.asarray(area + before * length)
 
     def _fold(self, by_hour: Times, port: str) -> Array:
         """Mean queue by local hour of the day; the zone's offset at the start stands for the year."""

@@ -19,7 +19,7 @@ from sim.calendars import Times, Windows
 from sim.manifest import FlowManifest, Manifest, Mask, port_zone
 from sim.scenario import Amendment, Flow, Route, Scenario, Step
 
-# The five operations, and the end of a program. In `Network.ops` each is a row of CODE, ARGUMENT, COLUMN, LEVEL, ESCAPE.
+# The five operations, and the end of a program; in `Network.ops` each is a row of CODE ... ESCAPE.
 SEIZE, DELAY, RELEASE, WAIT, SIGNAL, END = range(6)
 CODE, ARGUMENT, COLUMN, LEVEL, ESCAPE = range(5)
 # What END notes of a vehicle, and what is noted of one that never reaches it.
@@ -220,7 +220,7 @@ def plan_network(scenario: Scenario) -> NetworkPlan:
         for name, calendar in port.calendars.items()
     }
     lookup = _Lookup(scenario, {n: i for i, n in enumerate(resources)}, {n: i for i, n in enumerate(paces)})
-    flows = tuple(_plan_flow(lookup, *full.split("."), flow) for full, flow in scenario.flows().items())
+    flows = tuple(_plan_flow(lookup, full, flow) for full, flow in scenario.flows().items())
     slots = 1 + max((len(_signals(plan.route)) for plan in flows), default=0)
     used = {flow.priority for flow in scenario.flows().values()} | {p for plan in flows for _, p in plan.priorities}
     return NetworkPlan(scenario, resources, quotas, paces, tuple(sorted(used)), flows, windows, slots)
@@ -237,8 +237,8 @@ def _signals(route: Route) -> list[str]:
     return sorted({step.name for step in route.steps if step.kind in ("signal", "wait")})
 
 
-def _plan_flow(lookup: _Lookup, port: str, name: str, flow: Flow) -> FlowPlan:
-    scenario, full = lookup.scenario, f"{port}.{name}"
+def _plan_flow(lookup: _Lookup, full: str, flow: Flow) -> FlowPlan:
+    scenario, port = lookup.scenario, full.split(".")[0]
     route = scenario.ports[port].routes[flow.route]
     leader = scenario.ports[port].flows[flow.companion_of] if flow.companion_of else None
     slots = {s: i + 1 for i, s in enumerate(_signals(scenario.ports[port].routes[leader.route] if leader else route))}
@@ -376,7 +376,9 @@ class _RouteBuilder:
 ALONE, DECLARES_FOR_ALL, WAITS_FOR_DECLARATION = range(3)
 
 
-def compile_program(plan: FlowPlan, answers: tuple[bool, ...], role: int, level: int, unreleased: frozenset[int]) -> Ops:
+def compile_program(
+    plan: FlowPlan, answers: tuple[bool, ...], role: int, level: int, unreleased: frozenset[int]
+) -> Ops:
     """Compile one route for vehicles that answer the choices alike.
 
     Parameters
@@ -520,7 +522,14 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
     place = np.empty(total, dtype=np.int64)
     place[order] = np.arange(total)
     layouts = tuple(
-        FlowLayout(flow.name, flow.columns, int(first_record[i]), place[first_vehicle[i] : first_vehicle[i + 1]], flow.passage, flow.clock)
+        FlowLayout(
+            flow.name,
+            flow.columns,
+            int(first_record[i]),
+            place[first_vehicle[i] : first_vehicle[i + 1]],
+            flow.passage,
+            flow.clock,
+        )
         for i, flow in enumerate(plan.flows)
     )
     changes = _changes(plan, manifest)
@@ -624,7 +633,7 @@ class _SignalNumbers:
         if drawn.index.size:
             _, member = np.unique(drawn.consignment, return_inverse=True)
             numbers[:, 0] = (self.first_vehicle[owner] + member) * self.slots
-        return numbers.astype(np.uint32)
+        return np.asarray(numbers.astype(np.uint32))
 
 
 class _Programs:
@@ -651,7 +660,7 @@ class _Programs:
             ops = self._program(flow, packed, len(answers))
             self.parts.append(ops)
             self.size += ops.shape[0]
-        return starts[member]
+        return np.asarray(starts[member])
 
     def _program(self, flow: FlowPlan, key: int, choices: int) -> Ops:
         if key not in flow.programs:
@@ -703,7 +712,9 @@ def _paces(plan: NetworkPlan, manifest: Manifest) -> tuple[Times, Times, Times]:
     for full in plan.paces:
         port, name = full.split(".")
         pace = plan.scenario.ports[port].paces[name]
-        time, value = calendars.pace_changes(pace, manifest.slow_days.get(full), port_zone(plan.scenario, port), plan.scenario.horizon)
+        time, value = calendars.pace_changes(
+            pace, manifest.slow_days.get(full), port_zone(plan.scenario, port), plan.scenario.horizon
+        )
         times.append(time)
         values.append(value)
         firsts.append(firsts[-1] + time.size)

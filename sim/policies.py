@@ -14,6 +14,7 @@ from sim.scenario import (
     Amendment,
     Closure,
     Effect,
+    Flow,
     Pace,
     Policy,
     PolicyUse,
@@ -60,7 +61,9 @@ def _effects(policy: Policy, use: PolicyUse) -> tuple[Effect, ...]:
     return policy.effects + (policy.variants[variant] if variant else ())
 
 
-def _claim(policy: Policy, touched: list[tuple[str, str, str]], owners: dict[tuple[str, str, str], str], problems: Problems) -> None:
+def _claim(
+    policy: Policy, touched: list[tuple[str, str, str]], owners: dict[tuple[str, str, str], str], problems: Problems
+) -> None:
     """Note who set what; two policies may set the same thing only if the later names the earlier."""
     for key in touched:
         owner = owners.get(key)
@@ -110,23 +113,33 @@ def _selected_flows(scenario: Scenario, on: Selector) -> Iterator[tuple[str, str
 
 
 def _amendments(scenario: Scenario, policy: str, use: PolicyUse, effect: Effect) -> Iterator[Amendment]:
+    """One amendment for each flow, and each task, station or mark of it, that a vehicle effect touches."""
+    kind = effect.kind
     for port_name, flow_name in _selected_flows(scenario, effect.on):
         flow = scenario.ports[port_name].flows[flow_name]
-        common = {"policy": policy, "kind": effect.kind, "flow": f"{port_name}.{flow_name}", "strength": use.strength}
-        if effect.kind in ("service", "scale"):
-            for target in _tasks(scenario, port_name, flow.route, effect.on):
-                yield Amendment(**common, target=target, law=effect.service, number=effect.scale)
-        elif effect.kind in ("skip", "inland", "once_per"):
-            for target in _stations(scenario, port_name, flow.route, effect.on):
-                yield Amendment(**common, target=target, text=effect.inland or effect.once_per)
-        elif effect.kind in ("share", "scale_share"):
-            for mark in flow.marks:
-                if effect.on.mark is not None and mark in effect.on.mark:
-                    number = effect.share if effect.kind == "share" else effect.scale_share
-                    yield Amendment(**common, target=mark, number=number)
-        elif flow.companion_of is None:
-            number = effect.priority if effect.kind == "priority" else effect.cap_payload
-            yield Amendment(**common, target="vehicle", number=number)
+        for target in _targets(scenario, port_name, flow, effect):
+            yield Amendment(
+                policy=policy,
+                kind=kind,
+                flow=f"{port_name}.{flow_name}",
+                target=target,
+                law=effect.service,
+                number=None if kind in ("service", "skip", "inland", "once_per") else float(getattr(effect, kind)),
+                text=effect.inland,
+                strength=use.strength,
+            )
+
+
+def _targets(scenario: Scenario, port: str, flow: Flow, effect: Effect) -> Iterator[str]:
+    """What an effect changes of one flow: tasks, stations, marks, or the vehicle itself."""
+    if effect.kind in ("service", "scale"):
+        yield from _tasks(scenario, port, flow.route, effect.on)
+    elif effect.kind in ("skip", "inland", "once_per"):
+        yield from _stations(scenario, port, flow.route, effect.on)
+    elif effect.kind in ("share", "scale_share"):
+        yield from (mark for mark in flow.marks if effect.on.mark is not None and mark in effect.on.mark)
+    elif flow.companion_of is None:
+        yield "vehicle"
 
 
 def _stations(scenario: Scenario, port: str, route: str, on: Selector) -> Iterator[str]:
@@ -156,7 +169,11 @@ def _change_world(scenario: Scenario, policy: str, effect: Effect) -> tuple[Scen
 
 
 def _add_servers(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:
-    chosen = [n for n, r in port.resources.items() if effect.on.resource and n in effect.on.resource and r.capacity is not None]
+    chosen = [
+        n
+        for n, r in port.resources.items()
+        if effect.on.resource and n in effect.on.resource and r.capacity is not None
+    ]
     resources = dict(port.resources)
     for name in chosen:
         before = resources[name]
@@ -174,7 +191,7 @@ def _open(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:
 def _set_pace(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:
     chosen = [n for n in port.stations if effect.on.station is None or n in effect.on.station]
     stations = {n: s.model_copy(update={"pace": policy}) if n in chosen else s for n, s in port.stations.items()}
-    paces = {**port.paces, policy: Pace(factor=f"{(effect.pace or 0) * 100} %")}
+    paces = {**port.paces, policy: Pace.model_validate({"factor": f"{(effect.pace or 0) * 100} %"})}
     return port.model_copy(update={"stations": stations, "paces": paces}), chosen
 
 
@@ -182,14 +199,22 @@ def _close(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:
     chosen = [n for n in port.calendars if effect.on.calendar is None or n in effect.on.calendar]
     if not chosen or effect.close is None:
         return port, []
-    days = {"first_day": effect.close.first_day, "last_day": effect.close.last_day}
-    closure = Closure.model_construct(stops=tuple(chosen), random=None, source=None, assumed=f"policy {policy}", **days)
+    closure = Closure.model_validate(
+        {
+            "stops": chosen,
+            "first_day": str(effect.close.first_day),
+            "last_day": str(effect.close.last_day),
+            "assumed": f"policy {policy}",
+        }
+    )
     return port.model_copy(update={"closures": {**port.closures, policy: closure}}), chosen
 
 
 def _group(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:
     chosen = [n for n in port.flows if _chosen(effect.on.flow, n) and port.flows[n].companion_of is None]
-    flows = {n: f.model_copy(update={"consignment": effect.consignment}) if n in chosen else f for n, f in port.flows.items()}
+    flows = {
+        n: f.model_copy(update={"consignment": effect.consignment}) if n in chosen else f for n, f in port.flows.items()
+    }
     return port.model_copy(update={"flows": flows}), chosen
 
 

@@ -8,7 +8,7 @@ groups of flows. `sim.loading` reads it from YAML, `sim.policies` applies the po
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -26,6 +26,7 @@ from pydantic import (
 
 from sim import units
 from sim.distributions import LAW_NAMES, Law, parse_law
+from sim.trace import Trace
 
 NAME_PATTERN = r"^[a-z][a-z0-9_-]*$"
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -38,44 +39,50 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
 
 
-def _quantity(python_type: type, parse: Callable[[object], Any], pattern: str, example: str) -> Any:
-    schema = {"type": "string", "pattern": pattern, "examples": [example]}
-    return Annotated[python_type, BeforeValidator(parse), WithJsonSchema(schema)]
+def _text(pattern: str, example: str) -> WithJsonSchema:
+    """How a quantity looks in a file, for editors."""
+    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": [example]})
 
 
-def _law(parse: Callable[[object], Any], example: str) -> Any:
-    names = {name: {} for name in LAW_NAMES}
-    schema = {
-        "oneOf": [
-            {"type": "string", "examples": [example]},
-            {"type": "object", "properties": names, "minProperties": 1, "maxProperties": 1, "additionalProperties": False},
-        ]
-    }
-    return Annotated[
-        Law,
-        PlainValidator(lambda value: parse_law(value, parse)),
-        PlainSerializer(repr, return_type=str),
-        WithJsonSchema(schema),
-    ]
+def _law_schema(example: str) -> WithJsonSchema:
+    names: dict[str, object] = {name: {} for name in LAW_NAMES}
+    law = {"type": "object", "properties": names, "minProperties": 1, "maxProperties": 1}
+    return WithJsonSchema(
+        {"oneOf": [{"type": "string", "examples": [example]}, {**law, "additionalProperties": False}]}
+    )
 
 
 _NUMBER = r"^\s*[0-9][0-9,_ ]*\.?[0-9]*([eE][+-]?[0-9]+)?\s*"
+_AS_TEXT = PlainSerializer(repr, return_type=str)
 Duration = Annotated[
     int,
     BeforeValidator(units.parse_duration),
     PlainSerializer(units.format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": _NUMBER + "(ms|s|min|h|d)$", "examples": ["30 min"]}),
+    _text(_NUMBER + "(ms|s|min|h|d)$", "30 min"),
 ]
-Mass = _quantity(float, units.parse_mass, _NUMBER + "(kg|t|kt)$", "18 t")
-Money = _quantity(float, units.parse_money, _NUMBER + "(M |bn )?CNY$", "8,000 CNY")
-Length = _quantity(float, units.parse_length, _NUMBER + "(m|km)$", "18 m")
-Share = _quantity(float, units.parse_share, _NUMBER + "(%|per mille)$", "15 %")
-Factor = _quantity(float, units.parse_factor, _NUMBER + "(%|per mille)$", "80 %")
-Volume = _quantity(tuple, units.parse_rate, _NUMBER + ".* per (year|d|h)$", "5,570 trailers per year")
-Value = _quantity(tuple, units.parse_value, _NUMBER + ".*/(kg|t|kt|vehicle|person)$", "25 CNY/kg")
-DurationLaw = _law(units.parse_duration, "30 min")
-MassLaw = _law(units.parse_mass, "18 t")
-CountLaw = _law(units.parse_count, "25 cars")
+Mass = Annotated[float, BeforeValidator(units.parse_mass), _text(_NUMBER + "(kg|t|kt)$", "18 t")]
+Length = Annotated[float, BeforeValidator(units.parse_length), _text(_NUMBER + "(m|km)$", "18 m")]
+Share = Annotated[float, BeforeValidator(units.parse_share), _text(_NUMBER + "(%|per mille)$", "15 %")]
+Factor = Annotated[float, BeforeValidator(units.parse_factor), _text(_NUMBER + "(%|per mille)$", "80 %")]
+Volume = Annotated[
+    tuple[float, str],
+    BeforeValidator(units.parse_rate),
+    _text(_NUMBER + ".* per (year|d|h)$", "5,570 trailers per year"),
+]
+Value = Annotated[
+    tuple[float, str],
+    BeforeValidator(units.parse_value),
+    _text(_NUMBER + ".*/(kg|t|kt|vehicle|person)$", "25 CNY/kg"),
+]
+DurationLaw = Annotated[
+    Law, PlainValidator(lambda value: parse_law(value, units.parse_duration)), _AS_TEXT, _law_schema("30 min")
+]
+MassLaw = Annotated[
+    Law, PlainValidator(lambda value: parse_law(value, units.parse_mass)), _AS_TEXT, _law_schema("18 t")
+]
+CountLaw = Annotated[
+    Law, PlainValidator(lambda value: parse_law(value, units.parse_count)), _AS_TEXT, _law_schema("25 cars")
+]
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=60)]
 Reference = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)?$", max_length=120)]
 Servers = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
@@ -379,7 +386,7 @@ class Step(Model):
 
 
 class Span(Model):
-    """A stretch of a route from the arrival at one station to the end of another, and the calendar of its open clock."""
+    """A stretch of a route, from the arrival at one station to the end of another, and the calendar of its clock."""
 
     from_: Reference = Field(alias="from")
     to: Reference
@@ -464,7 +471,9 @@ class Flow(Entry):
     active_until: Moment | None = None
     months: Months | Name | None = None
     weekdays: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=7, max_length=7)] | None = None
-    hours: HourProfile | Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=24, max_length=24)] | None = None
+    hours: (
+        HourProfile | Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=24, max_length=24)] | None
+    ) = None
     convoy: Convoy | None = None
     payload: dict[Name, Payload] = Field(default_factory=dict)
     value: Value | None = None
@@ -671,8 +680,8 @@ class Reported(Entry):
 class Scenario(Model):
     """Everything a replication needs but its random numbers.
 
-    ``policies`` are those asked for, in order. ``adoptions`` and ``amendments`` are empty until
-    `sim.policies.apply_policies` fills them in.
+    ``policies`` are those asked for, in order. ``traces`` holds the vehicles of flows read from CSV files, by
+    ``port.flow``. ``adoptions`` and ``amendments`` are empty until `sim.policies.apply_policies` fills them in.
     """
 
     name: str
@@ -684,6 +693,7 @@ class Scenario(Model):
     policies: dict[Name, PolicyUse] = Field(default_factory=dict)
     groups: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
     reported: dict[Name, Reported] = Field(default_factory=dict)
+    traces: dict[str, Trace] = Field(default_factory=dict, exclude=True)
     adoptions: dict[str, float] = Field(default_factory=dict, exclude=True)
     amendments: tuple[Amendment, ...] = Field(default=(), exclude=True)
 

@@ -45,7 +45,9 @@ class Timeline:
     def of(self, layout: FlowLayout) -> Times:
         """Moments of one flow, shape (vehicles, columns)."""
         size = layout.vehicle.size * len(layout.columns)
-        return self.moments[layout.first_record : layout.first_record + size].reshape(layout.vehicle.size, len(layout.columns))
+        return self.moments[layout.first_record : layout.first_record + size].reshape(
+            layout.vehicle.size, len(layout.columns)
+        )
 
     def check(self) -> None:
         """Raise CheckFailed unless moments never run backwards and nothing ends before it begins."""
@@ -63,3 +65,83 @@ class Timeline:
         done = self.outcome == EXITED
         if (self.exit_ms[done] >= self.network.horizon_ms).any():
             raise CheckFailed("a vehicle left after the horizon; please report this")
+
+
+@dataclass(frozen=True)
+class Visits:
+    """Every visit of a replication; arrays of shape (visits,), times in ms since the start of the reported period.
+
+    ``started`` and ``left`` are `NOT_REACHED` for visits still under way at the end of the horizon, ``started`` is the end of
+    the wait. A yard or fleet that is entered counts as a visit that ends when it begins.
+    """
+
+    vehicle: Times
+    flow: NDArray[np.object_]
+    station: NDArray[np.object_]
+    joined_ms: Times
+    started_ms: Times
+    left_ms: Times
+
+
+def visits_of(timeline: Timeline, index: dict[str, Times]) -> Visits:
+    """List every visit, flow by flow, station by station, in the order of the vehicles.
+
+    Parameters
+    ----------
+    timeline : Timeline
+    index : dict of int64 arrays
+        By ``port.flow``: the vehicles' numbers in their flow.
+    """
+    network = timeline.network
+    parts: list[tuple[Times, str, str, Times, Times, Times]] = []
+    for layout in network.flows:
+        moments = timeline.of(layout)
+        before = np.maximum.accumulate(
+            np.concatenate([network.arrival_ms[layout.vehicle][:, None], moments], axis=1), axis=1
+        )
+        stuck = timeline.waiting[layout.vehicle]
+        for first, last in _groups(layout):
+            here = moments[:, first : last + 1]
+            resources = [column.resource for column in layout.columns[first : last + 1]]
+            waits_here = np.isin(stuck, [r for r in resources if r >= 0]) & (moments[:, last:] == NOT_REACHED).all(
+                axis=1
+            )
+            rows = np.flatnonzero((here != NOT_REACHED).any(axis=1) | waits_here)
+            if not rows.size:
+                continue
+            left = moments[rows, last]
+            started = np.where(left == NOT_REACHED, NOT_REACHED, before[rows, last])
+            if layout.columns[last].kind != "service":
+                started = left
+            name = layout.columns[last].station
+            parts.append((index[layout.name][rows], layout.name, name, before[rows, first], started, left))
+    return _join(parts, network.lead_in_ms)
+
+
+def _groups(layout: FlowLayout) -> list[tuple[int, int]]:
+    """First and last column of each visit: waits belong to the service that follows, else to themselves."""
+    groups, first = [], 0
+    for number, column in enumerate(layout.columns):
+        following = layout.columns[number + 1].station if number + 1 < len(layout.columns) else None
+        if column.kind == "service" or column.station != following:
+            groups.append((first, number))
+            first = number + 1
+    return groups
+
+
+def _join(parts: list[tuple[Times, str, str, Times, Times, Times]], lead_in_ms: int) -> Visits:
+    sizes = [part[0].size for part in parts]
+    empty = np.zeros(0, dtype=np.int64)
+
+    def times(position: int, shift: int) -> Times:
+        joined = np.concatenate([part[position] for part in parts]) if parts else empty  # type: ignore[arg-type]
+        return np.where(joined == NOT_REACHED, NOT_REACHED, joined - shift) if shift else joined
+
+    return Visits(
+        vehicle=times(0, 0),
+        flow=np.repeat(np.asarray([part[1] for part in parts], dtype=object), sizes),
+        station=np.repeat(np.asarray([part[2] for part in parts], dtype=object), sizes),
+        joined_ms=times(3, lead_in_ms),
+        started_ms=times(4, lead_in_ms),
+        left_ms=times(5, lead_in_ms),
+    )

@@ -61,10 +61,14 @@ def networks(draw: st.DrawFn) -> Network:
     change_resource = rng.integers(0, resources, changes)
     order = np.lexsort((change_resource, change_ms))
     segments = rng.integers(1, 4, paces)
-    pace_ms = [np.concatenate([[0], np.unique(rng.integers(1, HORIZON, s - 1))]) if s > 1 else np.zeros(1) for s in segments]
+    pace_ms = [
+        np.concatenate([[0], np.unique(rng.integers(1, HORIZON, s - 1))]) if s > 1 else np.zeros(1) for s in segments
+    ]
     pace_first = np.cumsum([0] + [p.size for p in pace_ms]).astype(np.int64)
     impatient = rng.random(n) < 0.5
-    layout = FlowLayout("a.b", tuple(Column("a.s", "service") for _ in range(columns)), 0, np.arange(n), (0, columns), None)
+    layout = FlowLayout(
+        "a.b", tuple(Column("a.s", "service") for _ in range(columns)), 0, np.arange(n), (0, columns), None
+    )
     return Network(
         horizon_ms=HORIZON,
         lead_in_ms=draw(st.sampled_from([0, 7])),

@@ -2,9 +2,9 @@
 
 One loop takes the earliest of four sources: the heap (ends of delays), the next arrival, the next deadline, the next
 change of capacity; the last three are merged from sorted arrays instead of being pushed. An event is one unsigned
-64-bit integer, time and key packed (`sim.engines.ordering`). When the root of the heap is taken it leaves a hole, and the
-first delay that begins in the same event fills it. Ids are unsigned so that numba leaves out its test for negative
-indices. The page docs/kernel.md explains the loop step by step; the measured worth of each trick is in
+64-bit integer, time and key packed (`sim.engines.ordering`). When the root of the heap is taken it leaves a hole, and
+the first delay that begins in the same event fills it. Ids are unsigned so that numba leaves out its test for
+negative indices. The page docs/kernel.md explains the loop step by step; the measured worth of each trick is in
 docs/decisions.
 """
 
@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from sim.calendars import NEVER, NORMAL_PACE
 from sim.engines.ordering import FIRST_VEHICLE_KEY, key_bits
@@ -34,9 +33,9 @@ _SIGNAL, _END = np.uint64(SIGNAL), np.uint64(END)
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile without the interpreter lock; cached on disk unless no cache folder can be written."""
     try:
-        return njit(nogil=True, cache=True)(function)  # type: ignore[no-any-return]
+        return njit(nogil=True, cache=True)(function)
     except RuntimeError:
-        return njit(nogil=True)(function)  # type: ignore[no-any-return]
+        return njit(nogil=True)(function)
 
 
 @_compiled
@@ -258,7 +257,9 @@ def _advance(
                         moments[record + np.uint64(ops[place, COLUMN])] = now
                         place += np.uint64(ops[place, ESCAPE])
                     else:
-                        _join(resource * levels + np.uint64(ops[place, LEVEL]), head, tail, following, preceding, running)
+                        _join(
+                            resource * levels + np.uint64(ops[place, LEVEL]), head, tail, following, preceding, running
+                        )
                         queued[resource] += 1
                         waits[running] = 1
                         position[running] = place

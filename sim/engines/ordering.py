@@ -5,8 +5,8 @@ then the vehicles', in the order of their numbers. An event runs until every veh
 a stop: the vehicle itself first, then those that were granted a unit or given a signal meanwhile, in the order in which
 that happened. Nothing else breaks a tie, so two engines that keep this order return the same timeline, bit for bit.
 
-The key of an event is a number: 0 for a change of capacity, the vehicle's number plus 1 otherwise. Time and key together
-fit one 64-bit integer as long as their bits do; a run that does not fit is refused, never wrapped.
+The key of an event is a number: 0 for a change of capacity, the vehicle's number plus 1 otherwise. Time and key
+together fit one 64-bit integer as long as their bits do; a run that does not fit is refused, never wrapped.
 """
 
 from __future__ import annotations

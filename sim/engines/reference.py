@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import simpy
+from simpy.events import EventPriority
 
 from sim.calendars import NEVER, NORMAL_PACE
 from sim.engines.ordering import CHANGE_KEY, FIRST_VEHICLE_KEY, key_bits
@@ -27,11 +28,11 @@ Process = Generator[simpy.Event, Any, None]
 class At(simpy.Event):
     """An event that happens ``delay`` ms from now, in the order of its key."""
 
-    def __init__(self, env: simpy.Environment, delay: int, key: int) -> None:
+    def __init__(self, env: simpy.Environment, delay: float, key: int) -> None:
         super().__init__(env)
         self._ok = True
         self._value = None
-        env.schedule(self, priority=FIRST_PRIORITY + key, delay=delay)
+        env.schedule(self, priority=EventPriority(FIRST_PRIORITY + key), delay=delay)
 
 
 class Turn(simpy.Event):
@@ -56,7 +57,7 @@ class Pool:
         self.capacity = capacity
         self.in_use = 0
         self.lead_in_ms = lead_in_ms
-        self.busy_ms = 0
+        self.busy_ms: float = 0
         self.queues: list[deque[Turn]] = [deque() for _ in range(levels)]
 
     def join(self, level: int) -> Turn:
@@ -118,8 +119,8 @@ class _Run:
         self.signals: dict[int, Signal] = {}
         self.ops: list[tuple[int, int, int, int, int]] = [tuple(row) for row in network.ops.tolist()]
         self.work = network.work_ms.tolist()
-        self.moments = [NOT_REACHED] * len(self.work)
-        self.exits = [NOT_REACHED] * network.arrival_ms.size
+        self.moments: list[float] = [NOT_REACHED] * len(self.work)
+        self.exits: list[float] = [NOT_REACHED] * network.arrival_ms.size
         self.outcomes = [UNFINISHED] * network.arrival_ms.size
         self.waiting = [-1] * network.arrival_ms.size
         self.paces = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -90,7 +91,7 @@ def load_scenario(
     findings += more
     root, more = _changed(root, entries, sets, with_policies, without_policies)
     findings += more
-    name = source.path.stem if not is_path(reference) else _stem(reference)
+    name = Path(reference).stem if is_path(reference) else reference
     plain, more = _validated(root, name)
     raise_if_any([*findings, *more])
     assert plain is not None
@@ -99,10 +100,6 @@ def load_scenario(
     scenario, problems = apply_policies(plain, catalogue)
     raise_if_any([_placed(root, tuple(path.split(".")), message) for path, message in problems])
     return Loaded(scenario, plain, _origins(root), catalogue)
-
-
-def _stem(reference: str) -> str:
-    return reference.replace("\\", "/").rpartition("/")[2].rpartition(".")[0] or reference
 
 
 def _catalogue(source: Source, reference: str) -> tuple[dict[str, Entry], list[Finding]]:
@@ -155,9 +152,7 @@ def _without_policy(root: Node, name: str, entries: Mapping[str, Entry]) -> tupl
     if name not in entries:
         return root, [Finding(at, (), f"unknown policy '{name}'{suggest(name, entries)}")]
     in_force = policies.value if policies is not None and isinstance(policies.value, dict) else {}
-    return root, [
-        Finding(at, (), f"policy '{name}' is not in force; in force: {', '.join(in_force) or 'none'}")
-    ]
+    return root, [Finding(at, (), f"policy '{name}' is not in force; in force: {', '.join(in_force) or 'none'}")]
 
 
 def _set(root: Node, text: str) -> tuple[Node, list[Finding]]:

@@ -36,9 +36,7 @@ _OTHER_PATTERN = "is not written as it must be"
 Error = Mapping[str, Any]
 
 
-def findings_of(
-    error: ValidationError, model: type[BaseModel], root: Node, above: KeyPath = ()
-) -> list[Finding]:
+def findings_of(error: ValidationError, model: type[BaseModel], root: Node) -> list[Finding]:
     """Translate what pydantic found wrong in a tree.
 
     Parameters
@@ -49,8 +47,6 @@ def findings_of(
         Names the keys that there are.
     root : Node
         The tree, for the places.
-    above : tuple
-        KeyPath that the messages put before the tree's own.
     """
     given = error.errors(include_url=False)[:MOST_FOUND]
     errors = _without_branches([dict(item) for item in given], root)
@@ -60,20 +56,20 @@ def findings_of(
         deeper = any(len(loc) > len(item["loc"]) and loc[: len(item["loc"])] == item["loc"] for loc in places)
         if deeper and item["type"] in ("too_short", "too_long"):
             continue  # the items that are wrong are missing from the count
-        found.append(_finding(item, model, root, above))
+        found.append(_finding(item, model, root))
     return found
 
 
-def _finding(error: Error, model: type[BaseModel], root: Node, above: KeyPath) -> Finding:
+def _finding(error: Error, model: type[BaseModel], root: Node) -> Finding:
     loc: KeyPath = error["loc"]
     at_key = bool(loc) and loc[-1] == "[key]"
     path, node = locate(root, loc[:-1] if at_key else loc)
     if error["type"] == "missing":
-        return Finding(node.at, (*above, *path, loc[-1]), "is missing")
+        return Finding(node.at, (*path, loc[-1]), "is missing")
     if error["type"] == "extra_forbidden":
         hint = suggest(str(loc[-1]), known_keys(model_at(model, loc[:-1])))
-        return Finding(node.key, (*above, *path), f"unknown key '{str(loc[-1])[:60]}'{hint}")
-    return Finding(node.key if at_key else node.at, (*above, *path), _words(error, node))
+        return Finding(node.key, path, f"unknown key '{str(loc[-1])[:60]}'{hint}")
+    return Finding(node.key if at_key else node.at, path, _words(error, node))
 
 
 def _words(error: Error, node: Node) -> str:

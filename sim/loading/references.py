@@ -5,6 +5,7 @@ Each check takes a valid scenario and yields ``(path, message)`` with the path o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
@@ -38,9 +39,7 @@ def check_policies(scenario: Scenario, catalogue: Mapping[str, Policy]) -> list[
     return found
 
 
-def check_policy(
-    scenario: Scenario, policy: Policy, catalogue: Mapping[str, Policy]
-) -> list[tuple[KeyPath, str]]:
+def check_policy(scenario: Scenario, policy: Policy, catalogue: Mapping[str, Policy]) -> list[tuple[KeyPath, str]]:
     """Names in a policy's file that the scenario and the catalogue lack; paths in the policy."""
     found: list[tuple[KeyPath, str]] = [
         (("after", index), f"unknown policy '{name}'{suggest(name, catalogue)}")
@@ -79,14 +78,10 @@ def _known(path: KeyPath, name: str | None, known: Collection[str], kind: str) -
 
 def _resources(where: KeyPath, port: Port) -> Found:
     for name, resource in port.resources.items():
-        yield from _known(
-            (*where, "resources", name, "calendar"), resource.calendar, port.calendars, "calendar"
-        )
+        yield from _known((*where, "resources", name, "calendar"), resource.calendar, port.calendars, "calendar")
     for name, closure in port.closures.items():
         for index, calendar in enumerate(closure.stops if closure.stops != "all" else ()):
-            yield from _known(
-                (*where, "closures", name, "stops", index), calendar, port.calendars, "calendar"
-            )
+            yield from _known((*where, "closures", name, "stops", index), calendar, port.calendars, "calendar")
 
 
 def _stations(where: KeyPath, port: Port) -> Found:
@@ -193,37 +188,45 @@ def _companion(here: KeyPath, port: Port, name: str, flow: Flow) -> Found:
         yield (*here, "consignment"), "a companion has no consignments of its own"
 
 
-def _families(port: Port) -> dict[str, list[set[tuple[str, str]]]]:
-    """For each route, and each flow that takes it: the steps of those that its vehicles travel with.
+def _parties(port: Port) -> dict[str, list[Counter[tuple[str, str]]]]:
+    """For each route: how many of those who travel together take each step, for each party that takes it.
 
-    A flow's vehicles travel with their companions; a companion with its leader and the leader's others.
+    A party is a flow's vehicle with its companions.
     """
-    parties: dict[str, list[str]] = {}
+    steps = {name: {(step.kind, step.name) for step in route.steps} for name, route in port.routes.items()}
+    counted: dict[str, Counter[tuple[str, str]]] = {}
+    routes: dict[str, dict[str, Counter[tuple[str, str]]]] = {}
     for name, flow in port.flows.items():
-        parties.setdefault(flow.companion_of or name, []).append(name)
-    families: dict[str, list[set[tuple[str, str]]]] = {}
-    for party in parties.values():
-        for name in party:
-            others = {port.flows[other].route for other in party if other != name} & port.routes.keys()
-            steps: set[tuple[str, str]] = set()
-            for route in others:
-                steps |= {(step.kind, step.name) for step in port.routes[route].steps}
-            families.setdefault(port.flows[name].route, []).append(steps)
-    return families
+        leader = flow.companion_of or name
+        party = counted.setdefault(leader, Counter())
+        party.update(steps.get(flow.route, ()))
+        routes.setdefault(flow.route, {})[leader] = party
+    return {route: list(parties.values()) for route, parties in routes.items()}
 
 
 def _marks(scenario: Scenario, port_name: str) -> Found:
     """Marks that a step or task asks for, but a flow that comes there lacks."""
-    lacking: dict[tuple[KeyPath, str], list[str]] = {}
     port = scenario.ports[port_name]
-    for name, flow in port.flows.items():
-        for path, mark in _asked(scenario, port_name, flow.route):
+    lacking: dict[tuple[KeyPath, str], list[str]] = {}
+    for path, mark, name in islice(_lacking(scenario, port_name), 10 * MOST_FOUND):
+        lacking.setdefault((path, mark), []).append(name)
+    for (path, mark), names in lacking.items():
+        marks = [known for name in names for known in port.flows[name].marks]
+        yield path, f"{_flows(names)} no mark '{mark}'{suggest(mark, marks)}"
+
+
+def _lacking(scenario: Scenario, port: str) -> Iterator[tuple[KeyPath, str, str]]:
+    for name, flow in scenario.ports[port].flows.items():
+        for path, mark in _asked(scenario, port, flow.route):
             if mark not in flow.marks:
-                lacking.setdefault((path, mark), []).append(name)
-    for (path, mark), flows in lacking.items():
-        marks = [known for name in flows for known in port.flows[name].marks]
-        one = f"flow '{flows[0]}' has" if len(flows) == 1 else f"flows {', '.join(flows)} have"
-        yield path, f"{one} no mark '{mark}'{suggest(mark, marks)}"
+                yield path, mark, name
+
+
+def _flows(names: list[str]) -> str:
+    if len(names) == 1:
+        return f"flow '{names[0]}' has"
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"flows {', '.join(names[:3])}{more} have"
 
 
 def _asked(scenario: Scenario, port: str, route: str) -> Iterator[tuple[KeyPath, str]]:
@@ -249,17 +252,17 @@ def _visited(scenario: Scenario, port: str, step: Step) -> tuple[KeyPath, Statio
 def _yards(scenario: Scenario, port_name: str) -> Found:
     """Places entered but never left, or the other way round; waits for signals that nobody gives."""
     port = scenario.ports[port_name]
-    families = _families(port)
+    parties = _parties(port)
     for name, route in port.routes.items():
         here: KeyPath = ("ports", port_name, "routes", name, "steps")
         yield from _repetitions(here, route)
-        for index in _unmatched(route, families.get(name, [set()])):
+        for index in _unmatched(route, parties.get(name, [Counter()])):
             step = route.steps[index]
             if step.kind != "wait" and any(_target(scenario, port_name, (), step.name, "resource")):
                 continue  # there is no such place, which is said already
             partner, words = _PARTNERS[step.kind]
-            names = {named for family in families.get(name, []) for kind, named in family if kind == partner}
-            hint = suggest(step.name, sorted(names)) if names else ""
+            names = {named for party in parties.get(name, []) for kind, named in party if kind == partner}
+            hint = suggest(step.name, sorted(names - {step.name})) if names else ""
             yield (*here, index, "name"), words.format(step.name) + hint
 
 
@@ -270,8 +273,8 @@ _PARTNERS = {
 }
 
 
-def _unmatched(route: Route, families: list[set[tuple[str, str]]]) -> Iterator[int]:
-    """Steps without a partner on their own route or, for each flow that takes it, on those of its family."""
+def _unmatched(route: Route, parties: list[Counter[tuple[str, str]]]) -> Iterator[int]:
+    """Steps without a partner on their own route or, in each party, on the route of another vehicle."""
     first: dict[tuple[str, str], int] = {}
     last: dict[tuple[str, str], int] = {}
     for index, step in enumerate(route.steps):
@@ -283,7 +286,8 @@ def _unmatched(route: Route, families: list[set[tuple[str, str]]]) -> Iterator[i
         wanted = (_PARTNERS[step.kind][0], step.name)
         left = step.kind == "enter" and last.get(wanted, -1) > index
         entered = step.kind == "leave" and first.get(wanted, index) < index
-        if not (left or entered or all(wanted in family for family in families)):
+        own = 1 if wanted in first else 0
+        if not (left or entered or all(party[wanted] > own for party in parties)):
             yield index
 
 

@@ -67,9 +67,7 @@ def _adapt(schema: Schema) -> None:
     if "Flow" in definitions:
         loads = definitions["Flow"]["properties"]["payload"]
         law = definitions["Payload"]["properties"]["law"]
-        definitions["Flow"]["properties"]["payload"] = {
-            "anyOf": [*law["oneOf"], _loads(loads), {"type": "null"}]
-        }
+        definitions["Flow"]["properties"]["payload"] = {"anyOf": [*law["oneOf"], _loads(loads), {"type": "null"}]}
     if "Step" in definitions:
         definitions["Step"] = _step(definitions["Step"])
     for part in _mappings(schema):

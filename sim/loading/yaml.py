@@ -163,9 +163,7 @@ class _Builder:
             done = self.stack.pop()
             self._put(Node(done.items, done.at, done.at_key))
         elif isinstance(event, yaml.AliasEvent):
-            raise _Stop(
-                self._at(event), "aliases (*name) are not read; put the text in quotes, or write it out"
-            )
+            raise _Stop(self._at(event), "aliases (*name) are not read; put the text in quotes, or write it out")
         elif isinstance(event, yaml.DocumentStartEvent):
             self.documents += 1
             if self.documents > 1:
@@ -178,9 +176,7 @@ class _Builder:
         if event.anchor is not None:
             raise _Stop(self._at(event), "anchors (&name) are not read; use extends to share settings")
         if event.tag is not None:
-            raise _Stop(
-                self._at(event), f"tags such as '{event.tag[:40]}' are not read; put the text in quotes"
-            )
+            raise _Stop(self._at(event), f"tags such as '{event.tag[:40]}' are not read; put the text in quotes")
 
     def _open(self, event: Any) -> None:
         if len(self.stack) >= MAX_DEPTH:
