@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.scenario import Calendar, Horizon, Pace, Quota, Resource, Season
+from sim.scenario import MINUTES_PER_DAY, Calendar, Horizon, Pace, Quota, Resource, Season
 from sim.units import MS_PER_DAY, MS_PER_MINUTE
 
 Windows = NDArray[np.int64]
@@ -43,7 +43,7 @@ class LocalDays:
 
     def window(self, first: date | None, last: date | None) -> tuple[int, int]:
         """From the midnight that begins ``first`` to the one that ends ``last``; ``None`` means no limit."""
-        start = 0 if first is None else self._midnight(first)
+        start = int(self.midnight_ms[0]) if first is None else self._midnight(first)
         stop = int(self.midnight_ms[-1]) if last is None else self._midnight(last + timedelta(days=1))
         return start, stop
 
@@ -120,7 +120,8 @@ def _clock(days: LocalDays, chosen: Times, minute: int) -> Times:
     """Wall-clock ``minute`` of the chosen days; days on which the clocks change are converted one by one."""
     begin = days.midnight_ms[chosen]
     times = begin + minute * MS_PER_MINUTE
-    for position in np.flatnonzero(days.midnight_ms[chosen + 1] - begin != MS_PER_DAY):
+    changes = np.append(np.diff(days.midnight_ms) != MS_PER_DAY, False)
+    for position in np.flatnonzero(changes[chosen] | (changes[chosen + 1] & (minute > MINUTES_PER_DAY))):
         tz = ZoneInfo(days.zone)
         midnight = datetime.combine(days.dates[chosen[position]].astype(object), datetime.min.time())
         shift = (midnight + timedelta(minutes=minute)).replace(tzinfo=tz).timestamp()
@@ -234,7 +235,7 @@ def quota_changes(quota: Quota, zone: str, horizon: Horizon) -> tuple[Times, Tim
     refills = days.midnight_ms[(days.midnight_ms >= start) & (days.midnight_ms < stop)]
     refills = np.unique(np.maximum(refills, 0))
     refills = refills[refills < horizon.length_ms()]
-    free = [edge for edge in ([0] if start > 0 else []) + [stop] if edge < horizon.length_ms()]
+    free = [max(edge, 0) for edge in ([0] if start > 0 else []) + [stop] if edge < horizon.length_ms()]
     time = np.concatenate([refills, np.asarray(free, dtype=np.int64)])
     amount = np.concatenate([np.full(refills.size, quota.amount), np.full(len(free), UNLIMITED)]).astype(np.int64)
     order = np.argsort(time, kind="stable")

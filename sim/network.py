@@ -600,7 +600,7 @@ def _roles(flow: FlowPlan, drawn: FlowManifest, work: Times) -> Times:
     together = _declares_together(flow, drawn)
     before = [column for column, _ in flow.work if column < flow.items[flow.declares].columns[0]]
     ready = drawn.arrival_ms + work[:, before].sum(axis=1)
-    order = np.lexsort((ready, drawn.consignment))
+    order = np.lexsort((ready, ~together, drawn.consignment))
     first = np.ones(order.size, dtype=bool)
     first[1:] = drawn.consignment[order][1:] != drawn.consignment[order][:-1]
     leads = np.zeros(order.size, dtype=bool)

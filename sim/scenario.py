@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -109,8 +110,13 @@ def _parse_moment(text: object) -> datetime:
     return moment
 
 
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
 def _parse_zone(text: object) -> str:
-    if not isinstance(text, str) or text not in available_timezones():
+    if not isinstance(text, str) or text not in _zones():
         raise ValueError(f"'{text}' is not a time zone; write it like Asia/Shanghai")
     return text
 
@@ -693,7 +699,7 @@ class Scenario(Model):
     policies: dict[Name, PolicyUse] = Field(default_factory=dict)
     groups: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
     reported: dict[Name, Reported] = Field(default_factory=dict)
-    traces: dict[str, Trace] = Field(default_factory=dict, exclude=True)
+    traces: dict[str, Annotated[Trace, WithJsonSchema({})]] = Field(default_factory=dict, exclude=True)
     adoptions: dict[str, float] = Field(default_factory=dict, exclude=True)
     amendments: tuple[Amendment, ...] = Field(default=(), exclude=True)
 

@@ -25,7 +25,7 @@ DURATION_MS = {
 MASS_T = {"kg": 1e-3, "t": 1.0, "kt": 1e3}
 MONEY_CNY = {"CNY": 1.0, "M CNY": 1e6, "bn CNY": 1e9}
 LENGTH_M = {"m": 1.0, "km": 1e3}
-SHARE = {"%": 1e-2, "per mille": 1e-3}
+SHARE = {"%": 100, "per mille": 1000}  # divided by, so that 70 % is 0.7
 # What may be counted in scenario files; the word is for the reader, the number is what counts.
 COUNT = dict.fromkeys(
     ("vehicle", "vehicles", "truck", "trucks", "trailer", "trailers", "car", "cars", "trip", "trips")
@@ -60,9 +60,9 @@ def _split(text: object, units: dict[str, float] | dict[str, int], kind: str, ex
     return number, unit
 
 
-def _quantity(text: object, units: dict[str, float], kind: str, example: str, *, signed: bool = False) -> float:
+def _quantity(text: object, units: dict[str, float], kind: str, example: str) -> float:
     number, unit = _split(text, units, kind, example)
-    if number < 0 and not signed:
+    if number < 0:
         raise ValueError(f"must not be negative, got '{text}'")
     return _finite(number * units[unit], text)
 
@@ -123,7 +123,7 @@ def parse_length(text: object) -> float:
 
 def parse_share(text: object) -> float:
     """Read a share from 0 to 1, ``"15 %"`` → 0.15. Raises ValueError like `parse_duration`."""
-    value = _quantity(text, SHARE, "share", "15 %")
+    value = parse_factor(text)
     if value > 1:
         raise ValueError(f"a share is at most 100 %, got '{text}'")
     return value
@@ -131,7 +131,10 @@ def parse_share(text: object) -> float:
 
 def parse_factor(text: object) -> float:
     """Read a factor, ``"150 %"`` → 1.5; like a share, but it may pass 100 %."""
-    return _quantity(text, SHARE, "factor", "80 %")
+    number, unit = _split(text, SHARE, "share", "15 %")
+    if number < 0:
+        raise ValueError(f"must not be negative, got '{text}'")
+    return number / SHARE[unit]
 
 
 def parse_count(text: object) -> float:

@@ -785,13 +785,13 @@ def calibration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 LAYER = "targets: anything\noverlay: {ports: {east: {resources: {lane: {capacity: 7}, yard: {capacity: 8}}}}}\n"
 
 
-def test_an_overlay_lies_over_what_is_extended_and_under_the_file_itself(tmp_path: Path, calibration: Path) -> None:
+def test_an_overlay_lies_over_the_file_that_names_it(tmp_path: Path, calibration: Path) -> None:
     write(tmp_path, base=TINY)
     (calibration / "fit.yaml").write_text(LAYER)
     text = "extends: base.yaml\noverlays: [fit]\nports: {east: {resources: {yard: {capacity: 9}}}}\n"
     loaded = load(tmp_path, text)
     resources = loaded.scenario.ports["east"].resources
-    assert (resources["lane"].capacity, resources["yard"].capacity) == (7, 9)
+    assert (resources["lane"].capacity, resources["yard"].capacity) == (7, 8)
     assert loaded.origins["ports.east.resources.lane.capacity"].file.endswith("fit.yaml")
     write(tmp_path, mid=text)
     resources = load(tmp_path, "extends: mid.yaml\noverlays: []\n").scenario.ports["east"].resources

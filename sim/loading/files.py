@@ -96,11 +96,17 @@ def read_mapping(source: Source) -> tuple[Node | None, list[Finding]]:
     return node, findings
 
 
-def read_scenario(source: Source) -> tuple[Node | None, list[Finding]]:
+def read_scenario(source: Source, overlays: bool = True) -> tuple[Node | None, list[Finding]]:
     """Read a scenario file with all it extends and its overlays, merged to one tree.
 
-    A file's values win over its overlays' and over those of the files it extends. Of several files of the
-    chain that name overlays, the list of the most derived one counts.
+    A file's values win over those of the files it extends, and fitted values over those of the file that names
+    their overlay. Of several files of the chain that name overlays, the list of the most derived one counts.
+
+    Parameters
+    ----------
+    source : Source
+    overlays : bool
+        Whether to lay overlays over; calibration starts without.
 
     Returns
     -------
@@ -111,12 +117,12 @@ def read_scenario(source: Source) -> tuple[Node | None, list[Finding]]:
     tree = Node({}, Origin(source.shown, 1, 1), Origin(source.shown, 1, 1))
     overlaid = [position for position, node in enumerate(chain) if node.child("overlays") is not None]
     for position in reversed(range(len(chain))):
-        if position in overlaid[:1]:
+        tree = merged(tree, without_empty_policies(_without(chain[position], "extends", "overlays")))
+        if overlays and position in overlaid[:1]:
             layers, more = _read_overlays(chain[position])
             findings += more
             for layer in layers:
                 tree = merged(tree, layer)
-        tree = merged(tree, without_empty_policies(_without(chain[position], "extends", "overlays")))
     return (tree if chain else None), findings
 
 

@@ -24,6 +24,7 @@ from sim.loading.tree import (
     raise_if_any,
     suggest,
 )
+from sim.loading.traces import read_traces
 from sim.loading.yaml import read_value
 from sim.policies import apply_policies
 from sim.scenario import Policy, Scenario
@@ -58,6 +59,7 @@ def load_scenario(
     sets: Sequence[str] = (),
     with_policies: Sequence[str] = (),
     without_policies: Sequence[str] = (),
+    overlays: bool = True,
 ) -> Loaded:
     """Read and check a scenario.
 
@@ -70,6 +72,8 @@ def load_scenario(
         Applied last, in order; a policy given by ``with_policies`` can be set.
     with_policies, without_policies : sequence of str
         Names of policies to add at the end, if not there, and then to take away.
+    overlays : bool
+        Whether fitted values are laid over; calibration starts without.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def load_scenario(
         With every problem found in the files and the options, not only the first.
     """
     source = find_scenario(reference)
-    root, findings = read_scenario(source)
+    root, findings = read_scenario(source, overlays)
     if root is None:
         raise_if_any(findings)
     assert root is not None
@@ -96,6 +100,9 @@ def load_scenario(
     raise_if_any([*findings, *more])
     assert plain is not None
     raise_if_any(_reference_findings(plain, root, entries))
+    traces, more = read_traces(plain, root)
+    raise_if_any(more)
+    plain = plain.model_copy(update={"traces": traces})
     catalogue = {key: entry.policy for key, entry in entries.items()}
     scenario, problems = apply_policies(plain, catalogue)
     raise_if_any([_placed(root, tuple(path.split(".")), message) for path, message in problems])

@@ -1,0 +1,96 @@
+"""Queues by hour of the day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sim.experiment import Sample
+from sim.figures import style
+from sim.figures.labels import (
+    interval_of,
+    listed,
+    place_label,
+    plus_minus,
+    port_label,
+    ports_of,
+    scenario_names,
+)
+
+COLUMNS = 3
+PANEL_MM = 38.0
+LEAST = 0.005
+
+
+def queue_by_hour(samples: Sequence[Sample]) -> Figure:
+    """Mean queue in each local hour of the day, for the resources of each port with the longest queues.
+
+    A row of panels for each port: queues of one port may differ a hundredfold, so each has its own scale.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        Run with ``detail``.
+
+    Returns
+    -------
+    Figure
+    """
+    with style.style():
+        names = scenario_names(samples)
+        table = {port: _longest(samples, port) for port in ports_of(samples)}
+        table = {port: resources for port, resources in table.items() if resources}
+        figure = style.new_figure(max(34 + PANEL_MM * len(table), 70))
+        note = (
+            "Mean over all days of the reported period, closed ones included. Above each panel: mean over the day with its "
+            "interval, in the order of the scenarios. Scales differ between panels."
+        )
+        style.dress(figure, f"Queue by hour of day: {listed(names)}", samples, note)
+        if not table:
+            style.nothing(figure, "nobody queued")
+            return figure
+        style.scenario_legend(figure, names)
+        rows = figure.subfigures(len(table), 1, squeeze=False)[:, 0] if False else None
+        assert rows is None
+        axes = figure.subplots(len(table), COLUMNS, squeeze=False)
+        for row, (port, resources) in zip(axes, table.items(), strict=True):
+            for ax in row[len(resources) :]:
+                ax.remove()
+            for ax, resource in zip(row, resources, strict=False):
+                _panel(ax, port, resource, samples)
+        return figure
+
+
+def _longest(samples: Sequence[Sample], port: str) -> list[str]:
+    """The port's resources with the longest mean queue in any scenario, the longest first."""
+    means: dict[str, float] = {}
+    for sample in samples:
+        for full, queue in sample.queue_by_hour.items():
+            home, resource = full.split(".")
+            if home == port:
+                means[resource] = max(means.get(resource, 0.0), float(np.nan_to_num(queue).mean()))
+    found = sorted((name for name in means if means[name] >= LEAST), key=lambda name: (-means[name], name))
+    return found[:COLUMNS]
+
+
+def _panel(ax: Axes, port: str, resource: str, samples: Sequence[Sample]) -> None:
+    means = []
+    for i, sample in enumerate(samples):
+        queue = sample.queue_by_hour.get(f"{port}.{resource}", np.full(24, np.nan))
+        ax.plot(
+            np.arange(25),
+            np.append(queue, queue[-1]),
+            drawstyle="steps-post",
+            color=style.colour_of(i),
+            linestyle=style.dashes_of(i),
+        )
+        means.append(plus_minus(interval_of(sample, "all", "queue_mean", resource)))
+    ax.set_xlim(0, 24)
+    ax.set_xticks(range(0, 25, 6))
+    ax.set_ylim(0, ax.get_ylim()[1] * 1.1)
+    ax.set_xlabel("local hour of day")
+    ax.set_ylabel("vehicles waiting")
+    ax.set_title(f"{port_label(samples, port)}: {place_label(samples, port, resource)}")

@@ -1,0 +1,54 @@
+"""The CSV files of flows whose vehicles were observed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sim.loading.tree import Finding, Node, Origin, locate
+from sim.scenario import Scenario
+from sim.trace import Trace, read_trace
+
+
+def read_traces(scenario: Scenario, root: Node) -> tuple[dict[str, Trace], list[Finding]]:
+    """Read the trace of every flow that has one; its path is relative to the file that names it.
+
+    Returns
+    -------
+    dict of str to Trace
+        By ``port.flow``.
+    list of Finding
+        With the line of the CSV file.
+    """
+    traces: dict[str, Trace] = {}
+    findings: list[Finding] = []
+    for full, flow in scenario.flows().items():
+        if not isinstance(flow.arrivals, dict):
+            continue
+        port, name = full.split(".")
+        path = ("ports", port, "flows", name, "arrivals", "trace")
+        found, node = locate(root, path)
+        file = Path(node.at.file).parent / flow.arrivals["trace"]
+        if not file.is_file():
+            findings.append(Finding(node.at, found, f"there is no file '{file}' with the vehicles"))
+            continue
+        trace, wrong = _read(scenario, port, name, file)
+        findings += [Finding(Origin(str(file), line, 1), found, message) for line, message in wrong]
+        if trace is not None:
+            traces[full] = trace
+    return traces, findings
+
+
+def _read(scenario: Scenario, port: str, name: str, file: Path) -> tuple[Trace | None, list[tuple[int, str]]]:
+    flow, horizon = scenario.ports[port].flows[name], scenario.horizon
+    steps = scenario.ports[port].routes[flow.route].steps
+    tasks: dict[str, str] = {}
+    for step in steps:
+        if step.kind == "visit":
+            full, station = scenario.station(port, step.name)
+            for task in station.tasks:
+                tasks[step.name if task == "service" else f"{step.name}.{task}"] = f"{full.split('.')[1]}.{task}"
+    marks = frozenset(flow.marks) | {f"{step.name}.visited" for step in steps if step.share is not None}
+    zone = scenario.ports[port].zone or horizon.zone
+    start = horizon.start.replace(tzinfo=ZoneInfo(horizon.zone))
+    return read_trace(file, start=start, zone=zone, marks=marks, tasks=tasks)
