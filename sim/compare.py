@@ -8,14 +8,14 @@ up, so more of the patient ones are counted).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sim.calendars import Times
 from sim.distributions import Array
-from sim.executors import default_jobs, map_unordered, open_executor
-from sim.experiment import Chunk, EngineName, Progress, Sample, cut, prepare, replicate, sample_of
+from sim.experiment import Chunk, EngineName, Plan, Progress, Sample, collect, prepare, replicate, sample_of
 from sim.metrics import CLOCKS, GRID, SPANS, FlowTimes, Measures, groups_of
 from sim.scenario import Scenario
 from sim.statistics import Interval, holm, p_value, t_interval, t_intervals, variance_saved
@@ -167,7 +167,9 @@ def compare_scenarios(
     seed: int,
     engine: EngineName = "compiled",
     jobs: int | None = None,
+    precision: float | None = None,
     progress: Progress | None = None,
+    executor: Executor | None = None,
 ) -> Comparison:
     """Compare scenarios with the first of them, vehicle by vehicle.
 
@@ -175,22 +177,15 @@ def compare_scenarios(
     ----------
     scenarios : sequence of Scenario
         At least two, policies applied; the first is the base.
-    replications, seed, engine, jobs, progress
-        As in `sim.experiment.run_scenarios`.
+    replications, seed, engine, jobs, precision, progress, executor
+        As in `sim.experiment.run_scenarios` and `sim.experiment.collect`.
 
     Returns
     -------
     Comparison
     """
-    jobs = jobs or default_jobs(replications * len(scenarios))
-    found: dict[int, _Paired] = {}
-    chunks = (Chunk(tuple(scenarios), seed, part, engine, True) for part in cut(replications, jobs))
-    with open_executor(jobs) as executor:
-        for chunk, results in map_unordered(executor, _compare_chunk, chunks, jobs):
-            found.update(zip(chunk.replications, results, strict=True))
-            if progress is not None:
-                progress(len(found), replications)
-    rows = [found[r] for r in range(replications)]
+    plan = Plan(tuple(scenarios), replications, seed, engine, jobs, True, precision)
+    rows = collect(plan, _compare_chunk, lambda row: row.measures, progress, executor)
     samples = [sample_of(s, seed, engine, [row.measures[i] for row in rows]) for i, s in enumerate(scenarios)]
     others = range(len(scenarios) - 1)
     return Comparison(

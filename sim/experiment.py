@@ -7,12 +7,13 @@ workers, on their order or on how replications are cut into chunks.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -22,11 +23,13 @@ from sim.manifest import Manifest, ManifestPlan, draw_manifest, plan_manifest
 from sim.metrics import Key, Measures, MetricsPlan, measure, plan_metrics
 from sim.network import NetworkPlan, build_network, plan_network
 from sim.scenario import Scenario
-from sim.statistics import t_intervals
+from sim.statistics import replications_for, t_interval, t_intervals
 from sim.timeline import Timeline
 
 EngineName = Literal["compiled", "simpy"]
 Progress = Callable[[int, int], None]
+Row = TypeVar("Row")
+MOST_REPLICATIONS = 10_000
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ def scenario_hash(scenario: Scenario) -> str:
     plain = scenario.model_dump(mode="json", exclude={"name", "title", "question", "reported"})
     plain["adoptions"] = scenario.adoptions
     plain["amendments"] = [amendment.model_dump(mode="json") for amendment in scenario.amendments]
+    plain["traces"] = {name: trace.digest() for name, trace in scenario.traces.items()}
     text = json.dumps(_without_texts(plain), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -187,6 +191,7 @@ def run_scenarios(
     engine: EngineName = "compiled",
     jobs: int | None = None,
     detail: bool = True,
+    precision: float | None = None,
     progress: Progress | None = None,
 ) -> list[Sample]:
     """Run every scenario with the same random numbers.
@@ -196,13 +201,15 @@ def run_scenarios(
     scenarios : sequence of Scenario
         Policies applied.
     replications : int
-        >= 1; each scenario has so many.
+        >= 1; each scenario has so many, or more if ``precision`` asks for it.
     seed : int
     engine : str
     jobs : int or None
         Worker processes; by default as many as pay.
     detail : bool
         Whether to keep what only figures need.
+    precision : float or None
+        Go on until the half-width of every scenario's mean passage time is at most this share of it.
     progress : callable, optional
         Called with (done, total) replications.
 
@@ -211,26 +218,69 @@ def run_scenarios(
     list of Sample
         In the order of ``scenarios``.
     """
-    jobs = jobs or default_jobs(replications * len(scenarios))
-    found: dict[int, list[Measures]] = {}
-    with open_executor(jobs) as executor:
-        for numbers, measures in _run_all(executor, jobs, tuple(scenarios), replications, seed, engine, detail):
-            found.update(zip(numbers, measures, strict=True))
-            if progress is not None:
-                progress(len(found), replications)
-    ordered = [found[r] for r in range(replications)]
-    return [sample_of(s, seed, engine, [row[i] for row in ordered]) for i, s in enumerate(scenarios)]
+    plan = Plan(tuple(scenarios), replications, seed, engine, jobs, detail, precision)
+    rows = collect(plan, run_chunk, lambda row: row, progress)
+    return [sample_of(s, seed, engine, [row[i] for row in rows]) for i, s in enumerate(scenarios)]
 
 
-def _run_all(
-    executor: Executor,
-    jobs: int,
-    scenarios: tuple[Scenario, ...],
-    replications: int,
-    seed: int,
-    engine: EngineName,
-    detail: bool,
-) -> Iterator[tuple[tuple[int, ...], list[list[Measures]]]]:
-    chunks = (Chunk(scenarios, seed, part, engine, detail) for part in cut(replications, jobs))
-    for chunk, measures in map_unordered(executor, run_chunk, chunks, jobs):
-        yield chunk.replications, measures
+@dataclass(frozen=True)
+class Plan:
+    """What `collect` is to run: scenarios, how often, how precisely, by how many workers."""
+
+    scenarios: tuple[Scenario, ...]
+    replications: int
+    seed: int
+    engine: EngineName
+    jobs: int | None
+    detail: bool
+    precision: float | None
+
+
+WATCHED: Key = ("all", "all", "all", "passage_time_mean")
+
+
+def collect(
+    plan: Plan,
+    task: Callable[[Chunk], list[Row]],
+    measures_of: Callable[[Row], Sequence[Measures]],
+    progress: Progress | None = None,
+    executor: Executor | None = None,
+) -> list[Row]:
+    """Run replications 0, 1, ... with one pool of workers, in chunks, until there are enough.
+
+    Parameters
+    ----------
+    plan : Plan
+    task : callable
+        What a worker does with a chunk; returns one row for each of its replications.
+    measures_of : callable
+        The measures in a row, one for each scenario: their mean passage times are what ``precision`` is about.
+    executor : Executor, optional
+        With ``plan.jobs`` workers; one is opened for this call if there is none.
+
+    Returns
+    -------
+    list
+        Rows by replication.
+    """
+    jobs = plan.jobs or default_jobs(plan.replications * len(plan.scenarios))
+    found: list[Row] = []
+    wanted = plan.replications
+    with contextlib.ExitStack() as stack:
+        workers = executor or stack.enter_context(open_executor(jobs))
+        while len(found) < wanted:
+            parts = cut(wanted, jobs, first=len(found))
+            chunks = [Chunk(plan.scenarios, plan.seed, part, plan.engine, plan.detail) for part in parts]
+            rows: dict[int, Row] = {}
+            for chunk, results in map_unordered(workers, task, chunks, jobs):
+                rows.update(zip(chunk.replications, results, strict=True))
+                if progress is not None:
+                    progress(len(found) + len(rows), wanted)
+            found += [rows[r] for r in sorted(rows)]
+            if plan.precision is not None:
+                watched = np.asarray([[m.values[WATCHED] for m in measures_of(row)] for row in found])
+                wanted = max(
+                    replications_for(t_interval(watched[:, i]), len(found), plan.precision, MOST_REPLICATIONS)
+                    for i in range(watched.shape[1])
+                )
+    return found

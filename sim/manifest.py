@@ -315,7 +315,7 @@ def _yearly_share(scenario: Scenario, port: Port, flow: Flow, dates: NDArray[np.
         if flow.active_from is not None:
             active &= whole >= np.datetime64(flow.active_from.date())
         if flow.active_until is not None:
-            active &= whole <= np.datetime64(flow.active_until.date())
+            active &= whole < np.datetime64(flow.active_until)
         weight = _day_weights(scenario, port, flow, whole) * active
         here = dates.astype("datetime64[Y]") == year
         total = weight.sum()
@@ -635,9 +635,11 @@ def _draw_work(
     chosen = None if task.mark is None else np.flatnonzero(marks[task.mark])
     if chosen is not None:
         luck = luck[chosen]
-    work = (
-        task.law.at(luck) if observed is None else observed[draws.index][chosen if chosen is not None else slice(None)]
-    )
+    if observed is None:
+        work = task.law.at(luck)
+    else:
+        work = observed[draws.index].astype(np.float64)
+        work = work if chosen is None else work[chosen]
     for change in task.amendments:
         takes = adopted[change.policy] if chosen is None else adopted[change.policy][chosen]
         after = change.law.at(luck) if change.law is not None else work * (change.number or 0.0)

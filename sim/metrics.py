@@ -333,13 +333,14 @@ def _measure_flow(plan: MetricsPlan, clocks: _Clocks, matrix: _Matrix, drawn: Fl
     lead_in = plan.scenario.horizon.lead_in
     counted = matrix.arrival >= lead_in
     _, stop = layout.passage
-    cleared = counted & ~matrix.abandoned & (matrix.exited | matrix.reached[:, stop - 1 :].any(axis=1))
+    passed = matrix.reached[:, stop:].any(axis=1)
+    cleared = counted & (passed | ~matrix.abandoned & (matrix.exited | matrix.reached[:, stop - 1]))
     done = {"passage": cleared, "total": counted & matrix.exited}
     sums = _Sums(
         arrived=int(counted.sum()),
         held_back=int((drawn.held_back >= lead_in).sum()),
-        abandoned=int((counted & matrix.abandoned).sum()),
-        beyond=int((cleared & ~matrix.exited).sum()),
+        abandoned=int((counted & matrix.abandoned & ~cleared).sum()),
+        beyond=int((cleared & ~matrix.exited & ~matrix.abandoned).sum()),
         tonnes_arrived=float(drawn.payload_t[counted].sum()),
         value=float(drawn.value_cny[cleared].sum()),
         tonnes=[drawn.payload_t[cleared]],

@@ -281,7 +281,7 @@ class _RouteBuilder:
         self.choices: list[tuple[str, str, tuple[Amendment, ...]]] = []
         self.declares = -1
         self.shares_always = False
-        self.holding: tuple[str, str] | None = None
+        self.holding: list[tuple[str, str]] = []
 
     def add_inland(self, step: Step) -> None:
         """Put an upstream station before the route if a policy moves this step there."""
@@ -292,33 +292,37 @@ class _RouteBuilder:
 
     def add(self, step: Step, slots: dict[str, int]) -> None:
         """Add one step of the route itself."""
+        moved = self._amending(step, "inland") + self._amending(step, "skip")
+        conditional = step.if_ or step.unless or step.share is not None or moved
+        choice = self._choice("visit", step, moved) if conditional else -1
         if step.kind == "visit":
-            moved = self._amending(step, "inland") + self._amending(step, "skip")
-            conditional = step.if_ or step.unless or step.share is not None or moved
-            choice = self._choice("visit", step, moved) if conditional else -1
             self._visit(step.name, step, True, choice)
             return
         if step.kind in ("signal", "wait"):
             columns: tuple[int, ...] = ()
             if step.kind == "wait":
                 columns = (self._column(Column(f"{self.port}.{step.name}", "signal")),)
-            self.items.append(_Item(step.kind, step.name, columns, slot=slots[step.name]))
+            self.items.append(_Item(step.kind, step.name, columns, slot=slots[step.name], choice=choice))
             return
-        resource = self.lookup.resource[step.name if "." in step.name else f"{self.port}.{step.name}"]
+        full = self._full(step.name)
+        resource = self.lookup.resource[full]
         columns = ()
         if step.kind == "enter":
-            columns = (self._seize_column(f"{self.port}.{step.name}", resource),)
-            self._released_by(step.name)
-        self.items.append(_Item(step.kind, step.name, columns, resource=resource))
+            columns = (self._seize_column(full, resource),)
+            self._released_by(full)
+        self.items.append(_Item(step.kind, full, columns, resource=resource, choice=choice))
 
     def span(self, first: str | None, last: str | None, default_first: int) -> tuple[int, int]:
         """Columns from the arrival at one station to the end of another."""
         start, stop = default_first, len(self.columns)
         for item in self.items:
-            if item.columns and item.columns[0] >= default_first:
-                start = item.columns[0] if item.name == first else start
-                stop = item.columns[-1] + 1 if item.name == last else stop
+            if item.kind == "visit" and item.columns[0] >= default_first:
+                start = item.columns[0] if first and item.name == self._full(first) else start
+                stop = item.columns[-1] + 1 if last and item.name == self._full(last) else stop
         return start, stop
+
+    def _full(self, reference: str) -> str:
+        return reference if "." in reference else f"{self.port}.{reference}"
 
     def _amending(self, step: Step, kind: str) -> tuple[Amendment, ...]:
         if step.kind != "visit":
@@ -336,13 +340,12 @@ class _RouteBuilder:
         return len(self.columns) - 1
 
     def _seize_column(self, station: str, resource: int) -> int:
-        if self.holding is not None:
-            return self._column(Column(self.holding[0], "blocked", resource))
+        if self.holding:
+            return self._column(Column(self.holding[0][0], "blocked", resource))
         return self._column(Column(station, "wait", resource))
 
-    def _released_by(self, name: str) -> None:
-        if self.holding is not None and self.holding[1] == name:
-            self.holding = None
+    def _released_by(self, full: str) -> None:
+        self.holding = [(station, until) for station, until in self.holding if until != full]
 
     def _visit(self, reference: str, step: Step | None, own: bool, choice: int) -> None:
         scenario = self.lookup.scenario
@@ -359,15 +362,15 @@ class _RouteBuilder:
             self.declares = len(self.items)
             self.shares_always = station.once_per == "consignment"
         columns += [self._seize_column(full, resource) for resource in needs]
-        self._released_by(reference)
+        self._released_by(full)
         columns.append(self._column(Column(full, "service", pace=pace)))
         tasks = tuple(f"{full}.{task}" for task in station.tasks)
         self.work.append((columns[-1], tasks))
-        holds = step.holds_until if step else None
+        holds = self._full(step.holds_until) if step and step.holds_until else None
         if holds:
-            self.holding = (full, holds)
+            self.holding.append((full, holds))
         visit = _Visit(full, needs, tasks, pace, holds, once, escapes)
-        self.items.append(_Item("visit", reference, tuple(columns), visit=visit, choice=choice))
+        self.items.append(_Item("visit", full, tuple(columns), visit=visit, choice=choice))
 
 
 # --- programs ----------------------------------------------------------------------------------------------
@@ -423,7 +426,7 @@ class _Writer:
         self.level, self.unreleased = level, unreleased
         self.rows: list[list[int]] = []
         self.held: list[int] = []
-        self.pending: tuple[str, tuple[int, ...]] | None = None
+        self.pending: list[tuple[str, tuple[int, ...]]] = []
         self.escapes: list[tuple[int, tuple[int, ...]]] = []
 
     def op(self, code: int, argument: int, column: int = 0) -> None:
@@ -448,9 +451,8 @@ class _Writer:
 
     def release_pending(self, reached: str) -> None:
         """Blocking after service ends: the step that was held for has been reached."""
-        if self.pending is not None and self.pending[0] == reached:
-            needs = self.pending[1]
-            self.pending = None
+        for until, needs in [pending for pending in self.pending if pending[0] == reached]:
+            self.pending.remove((until, needs))
             for resource in reversed(needs):
                 self.release(resource)
 
@@ -462,6 +464,7 @@ class _Writer:
         if visit.may_share:
             if role == WAITS_FOR_DECLARATION:
                 self.op(WAIT, 0, columns[0])
+                self.release_pending(item.name)
                 return
             columns = columns[1:]
         for resource, column in zip(visit.needs, columns, strict=False):
@@ -472,15 +475,15 @@ class _Writer:
         if role == DECLARES_FOR_ALL:
             self.op(SIGNAL, 0)
         if visit.holds_until:
-            self.pending = (visit.holds_until, visit.needs)
+            self.pending.append((visit.holds_until, visit.needs))
             return
         for resource in reversed(visit.needs):
             self.release(resource)
 
     def finish(self, signals_declared: bool) -> Ops:
         """Close the program, then append the ways out: give back what is held, free the consignment, leave."""
-        if self.pending is not None:
-            self.release_pending(self.pending[0])
+        for until in [until for until, _ in self.pending]:
+            self.release_pending(until)
         self.op(END, EXITED)
         for position, held in self.escapes:
             self.rows[position][ESCAPE] = len(self.rows) - position
@@ -511,7 +514,7 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
         drawn = manifest.flows[flow.name]
         here = slice(int(first_vehicle[position]), int(first_vehicle[position + 1]))
         records = slice(int(first_record[position]), int(first_record[position + 1]))
-        matrix = work[records].reshape(-1, len(flow.columns))
+        matrix = work[records].reshape(drawn.index.size, len(flow.columns))
         _fill_work(flow, drawn, matrix)
         arrival[here], deadline[here] = drawn.arrival_ms, drawn.deadline_ms
         row[here] = records.start + np.arange(drawn.index.size) * len(flow.columns)
@@ -598,8 +601,11 @@ def _roles(flow: FlowPlan, drawn: FlowManifest, work: Times) -> Times:
     if flow.declares < 0 or flow.flow.consignment == 1 or not drawn.index.size:
         return roles
     together = _declares_together(flow, drawn)
-    before = [column for column, _ in flow.work if column < flow.items[flow.declares].columns[0]]
-    ready = drawn.arrival_ms + work[:, before].sum(axis=1)
+    answers, ready = _answers(flow, drawn), drawn.arrival_ms.copy()
+    for item in flow.items[: flow.declares]:
+        if item.kind == "visit":
+            visits = answers[item.choice] if item.choice >= 0 else True
+            ready += np.where(visits, work[:, item.columns[-1]], 0)
     order = np.lexsort((ready, ~together, drawn.consignment))
     first = np.ones(order.size, dtype=bool)
     first[1:] = drawn.consignment[order][1:] != drawn.consignment[order][:-1]
@@ -677,7 +683,8 @@ class _Programs:
 def _changes(plan: NetworkPlan, manifest: Manifest) -> tuple[Times, Times, Times, Times, Mask]:
     """Capacities at time 0, then all changes sorted by time and resource."""
     initial = np.zeros(len(plan.resources), dtype=np.int64)
-    times, owners, values, refills = [], [], [], []
+    nothing = np.empty(0, dtype=np.int64)
+    times, owners, values, refills = [nothing], [nothing], [nothing], [nothing.astype(bool)]
     for number, full in enumerate(plan.resources):
         port, name = full.split(".")
         resource, zone = plan.scenario.ports[port].resources[name], port_zone(plan.scenario, port)

@@ -6,11 +6,10 @@ within each replication first (common random numbers), which is what makes them 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 from sim.distributions import Array
@@ -151,28 +150,3 @@ def replications_for(interval: Interval, done: int, precision: float, most: int)
     if ratio <= precision:
         return done
     return min(most, max(done + 1, int(np.ceil(done * (ratio / precision) ** 2))))
-
-
-def run_until_precise(
-    extend: Callable[[int], NDArray[np.float64]], start: int, precision: float, most: int = 1000
-) -> NDArray[np.float64]:
-    """Add replications until the half-width of the mean is at most ``precision`` of it.
-
-    Parameters
-    ----------
-    extend : callable
-        ``extend(n)`` returns the values of replications 0 to n - 1.
-    start : int
-        Replications to begin with, >= 2.
-
-    Returns
-    -------
-    float array, shape (replications,)
-    """
-    done = start
-    while True:
-        values = extend(done)
-        wanted = replications_for(t_interval(values), done, precision, most)
-        if wanted <= done:
-            return values
-        done = wanted

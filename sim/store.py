@@ -1,7 +1,7 @@
 """The one place that writes and reads results/.
 
-A run writes one folder; each file appears whole or not at all (written beside, flushed to disk, renamed). A sweep keeps its
-replications in a SQLite store keyed by what determines them, so what is there is never computed again and an
+A run writes one folder; each file appears whole or not at all (written beside, flushed to disk, renamed). A sweep keeps
+its replications in a SQLite store keyed by what determines them, so what is there is never computed again and an
 interrupted sweep goes on where it stopped.
 """
 
@@ -17,7 +17,7 @@ import platform
 import sqlite3
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -100,14 +100,15 @@ class RunFolder:
             with tempfile.TemporaryFile(dir=path) as probe:
                 probe.write(b"x")
 
-    def write(self, name: str, content: bytes) -> Path:
-        """Write one file, whole or not at all.
+    def place(self, name: str, make: Callable[[Path], object]) -> Path:
+        """Make one file beside its place, flush it to disk and put it there: it appears whole or not at all.
 
         Parameters
         ----------
         name : str
             Relative; folders are made.
-        content : bytes
+        make : callable
+            Writes the file at the path it is given.
 
         Returns
         -------
@@ -117,18 +118,19 @@ class RunFolder:
         target = self.path / name
         with _disk(self.path):
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".writing-")
+            temporary = target.with_name(f".writing-{os.getpid()}-{target.name}")
             try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content)
-                    file.flush()
+                make(temporary)
+                with temporary.open("rb+") as file:
                     os.fsync(file.fileno())
-                os.chmod(temporary, 0o644)
                 os.replace(temporary, target)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+            finally:
+                temporary.unlink(missing_ok=True)
         return target
+
+    def write(self, name: str, content: bytes) -> Path:
+        """Write one file of the given content."""
+        return self.place(name, lambda path: path.write_bytes(content))
 
     def write_json(self, name: str, document: object) -> Path:
         """Write a JSON file; NaN is written as null."""
@@ -198,7 +200,9 @@ class ResultStore:
             self.connection = sqlite3.connect(path)
             self.connection.execute("PRAGMA journal_mode=WAL")
             self.connection.execute("PRAGMA synchronous=FULL")
-            self.connection.execute("CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, sum INTEGER, record BLOB)")
+            self.connection.execute(
+                "CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, sum INTEGER, record BLOB)"
+            )
 
     @contextmanager
     def _guard(self) -> Iterator[None]:

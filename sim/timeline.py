@@ -71,8 +71,8 @@ class Timeline:
 class Visits:
     """Every visit of a replication; arrays of shape (visits,), times in ms since the start of the reported period.
 
-    ``started`` and ``left`` are `NOT_REACHED` for visits still under way at the end of the horizon, ``started`` is the end of
-    the wait. A yard or fleet that is entered counts as a visit that ends when it begins.
+    ``started`` and ``left`` are `NOT_REACHED` for visits still under way at the end of the horizon, ``started`` is the
+    end of the wait. A yard or fleet that is entered counts as a visit that ends when it begins.
     """
 
     vehicle: Times
@@ -134,7 +134,7 @@ def _join(parts: list[tuple[Times, str, str, Times, Times, Times]], lead_in_ms: 
     empty = np.zeros(0, dtype=np.int64)
 
     def times(position: int, shift: int) -> Times:
-        joined = np.concatenate([part[position] for part in parts]) if parts else empty  # type: ignore[arg-type]
+        joined = np.concatenate([part[position] for part in parts]) if parts else empty
         return np.where(joined == NOT_REACHED, NOT_REACHED, joined - shift) if shift else joined
 
     return Visits(

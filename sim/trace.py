@@ -16,6 +16,7 @@ One row for each vehicle, in order of arrival. Columns, all but the first option
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -52,6 +53,17 @@ class Trace:
     consignment: NDArray[np.int64] | None = None
     marks: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
     work_ms: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+
+    def digest(self) -> str:
+        """SHA-256 over all columns."""
+        total = hashlib.sha256(self.arrival_ms.tobytes())
+        for name in ("payload_t", "value_cny", "consignment"):
+            values = getattr(self, name)
+            total.update(name.encode() + (b"" if values is None else values.tobytes()))
+        for group in (self.marks, self.work_ms):
+            for name, values in group.items():
+                total.update(name.encode() + values.tobytes())
+        return total.hexdigest()
 
 
 def read_trace(
@@ -157,12 +169,8 @@ class _Reader:
         """A column nobody asks for: a station or mark that the route does not have."""
         stations = ", ".join(f"{task}_ms" for task in tasks) or "none"
         known = ", ".join(sorted(marks)) or "none"
-        self.findings.append(
-            (
-                1,
-                f"unknown column '{name}': service times of this route are {stations} (also _s, _min, _h); marks are {known}",
-            )
-        )
+        message = f"unknown column '{name}': service times of this route are {stations} (also _s, _min, _h)"
+        self.findings.append((1, f"{message}; marks are {known}"))
 
 
 def _arrivals(reader: _Reader, columns: Mapping[str, object], start: datetime, zone: str) -> NDArray[np.int64]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import isfinite
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,14 +11,36 @@ from matplotlib.patches import Rectangle
 
 from sim.distributions import Array
 from sim.figures import style
+from sim.figures.labels import whiskers
+from sim.statistics import Interval
 
-FILLED = 0.8
+FILLED = 0.84
+VALUE_SIZE = 5.5
 
 
 def slots(rows: int, scenario: int, scenarios: int) -> tuple[Array, float]:
     """Heights of the centres of one scenario's bars, top row 0, and the thickness of a bar."""
     thickness = FILLED / scenarios
-    return np.arange(rows) - FILLED / 2 + (scenario + 0.5) * thickness, thickness
+    return np.arange(rows, dtype=np.float64) - FILLED / 2 + (scenario + 0.5) * thickness, thickness
+
+
+def end_of(interval: Interval) -> float:
+    """Where a bar and its whisker end; 0 if there is no value."""
+    return max((value for value in (interval.mean, interval.high) if isfinite(value)), default=0.0)
+
+
+def finish(
+    ax: Axes, centres: Array, intervals: Sequence[Interval], scale: float, write: Callable[[float], str]
+) -> None:
+    """Draw the intervals of bars, and write their values behind them; the axis is in ``scale``."""
+    means = np.nan_to_num([interval.mean / scale for interval in intervals])
+    ax.errorbar(means, centres, xerr=whiskers(intervals, scale), fmt="none", ecolor="black", elinewidth=0.6, capsize=1)
+    for centre, interval in zip(centres, intervals, strict=True):
+        if isfinite(interval.mean):
+            place = (end_of(interval) / scale, centre)
+            ax.annotate(
+                write(interval.mean), place, (2.5, 0), textcoords="offset points", va="center", fontsize=VALUE_SIZE
+            )
 
 
 def name_rows(ax: Axes, names: Sequence[str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -25,7 +24,7 @@ from sim.figures.labels import (
 )
 from sim.metrics import GRID
 
-PANEL_MM = 52.0
+PANEL_MM = 46.0
 MARKS = (("p50", 0.50, "o"), ("p95", 0.95, "D"))
 
 
@@ -45,7 +44,7 @@ def passage_ecdf(samples: Sequence[Sample]) -> Figure:
     """
     with style.style():
         ports = [port for port in ports_of(samples) if any(_has(sample, port) for sample in samples)]
-        figure = style.new_figure(28 + PANEL_MM * -(-max(len(ports), 1) // 2))
+        figure = style.new_figure(28 + (PANEL_MM + style.LINE_MM * len(samples)) * -(-max(len(ports), 1) // 2))
         names = scenario_names(samples)
         note = "Passage: the customs-controlled stretch, wall clock, all cleared vehicles. ● median, ◆ 95 % quantile."
         style.dress(figure, f"Passage time by port: {listed(names)}", samples, note)
@@ -63,7 +62,7 @@ def _has(sample: Sample, port: str) -> bool:
 
 def _panel(ax: Axes, port: str, samples: Sequence[Sample], names: Sequence[str]) -> None:
     ax.set_xscale("log")
-    entries: list[tuple[Artist, str]] = []
+    entries: list[style.Key] = []
     ends = []
     for i, (sample, name) in enumerate(zip(samples, names, strict=True)):
         colour, dashes = style.colour_of(i), style.dashes_of(i)

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from sim.distributions import Array
 from sim.experiment import Sample
 from sim.figures.style import has_chinese, shown
-from sim.scenario import Label
+from sim.scenario import Resource, Station
 from sim.statistics import Interval, t_interval
 
 MINUTE, HOUR, DAY = 1.0, 60.0, 1440.0
@@ -20,7 +20,11 @@ SECOND = 1 / 60
 COARSE = (SECOND, 10 * SECOND, MINUTE, 10.0, HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY, 100 * DAY, 365 * DAY, 3650 * DAY)
 FINE = tuple(n * SECOND for n in (1, 2, 5, 10, 20, 30)) + tuple(
     n * unit
-    for unit, numbers in ((MINUTE, (1, 2, 5, 10, 20, 30)), (HOUR, (1, 2, 3, 6, 12)), (DAY, (1, 2, 4, 7, 14, 30, 60, 100)))
+    for unit, numbers in (
+        (MINUTE, (1, 2, 5, 10, 20, 30)),
+        (HOUR, (1, 2, 3, 6, 12)),
+        (DAY, (1, 2, 4, 7, 14, 30, 60, 100)),
+    )
     for n in numbers
 )
 
@@ -45,25 +49,24 @@ def port_label(samples: Sequence[Sample], port: str) -> str:
     return shown(f"{label.en} {label.zh}" if both else label.en)
 
 
-def place_label(samples: Sequence[Sample], port: str, name: str) -> str:
-    """A station's or resource's name; ``name`` may be ``port.station``, and another port's is named."""
+def station_label(samples: Sequence[Sample], port: str, name: str) -> str:
+    """Name of a station, or of a yard entered on the way; ``port.station`` of another port names that port too."""
     home, _, own = name.rpartition(".")
     home = home or port
-    text = shown(own.replace("_", " "))
-    for sample in samples:
-        label = _label_in(sample, home, own)
-        if label is not None:
-            text = shown(label.en)
-            break
+    ports = [sample.scenario.ports[home] for sample in samples if home in sample.scenario.ports]
+    text = _label_or_name([found.stations.get(own) or found.resources.get(own) for found in ports], own)
     return text if home == port else f"{text} ({port_label(samples, home)})"
 
 
-def _label_in(sample: Sample, port: str, name: str) -> Label | None:
-    found = sample.scenario.ports.get(port)
-    if found is None:
-        return None
-    thing = found.stations.get(name) or found.resources.get(name)
-    return thing.label if thing is not None else None
+def resource_label(samples: Sequence[Sample], port: str, name: str) -> str:
+    """Name of a resource."""
+    ports = [sample.scenario.ports[port] for sample in samples if port in sample.scenario.ports]
+    return _label_or_name([found.resources.get(name) for found in ports], name)
+
+
+def _label_or_name(things: Sequence[Station | Resource | None], name: str) -> str:
+    labels = [thing.label.en for thing in things if thing is not None and thing.label is not None]
+    return shown(labels[0] if labels else name.replace("_", " "))
 
 
 def ports_of(samples: Sequence[Sample]) -> list[str]:
@@ -115,7 +118,7 @@ def time_unit(minutes: float) -> tuple[float, str]:
     size = abs(minutes)
     if size < 1 and size != 0:
         return SECOND, "s"
-    if size < 120:
+    if size < 90:
         return MINUTE, "min"
     return (HOUR, "h") if size < 48 * HOUR else (DAY, "d")
 
@@ -131,10 +134,14 @@ def duration(minutes: float) -> str:
 
 
 def duration_interval(interval: Interval) -> str:
-    """``1.6 h (−28 min to 3.4 h)``; the mean alone where there is no interval."""
-    if not isfinite(interval.low):
+    """``1.6 h (−0.5 to 3.7)``, all in one unit; the mean alone where there is no interval."""
+    if not isfinite(interval.half_width):
         return duration(interval.mean)
-    return f"{duration(interval.mean)} ({duration(interval.low)} to {duration(interval.high)})"
+    factor, unit = time_unit(max(abs(interval.low), abs(interval.high)))
+    half = interval.half_width / factor
+    decimals = 1 if half < 10 else 0
+    low, mean, high = (number(v / factor, decimals) for v in (interval.low, interval.mean, interval.high))
+    return f"{mean} {unit} ({low} to {high})"
 
 
 def percent(share: float) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -26,12 +25,14 @@ from sim.figures.labels import (
     whiskers,
 )
 from sim.scenario import Reported
-from sim.statistics import t_interval
+from sim.statistics import Interval, t_interval
 
 METRIC = "tonnes_cleared"
 PANEL_MM = 50.0
 MOST_LABELS = 12
-REPORTED_DASHES = ("-", "--", ":")
+WIDE, NARROW = 130, 56
+NO_BREAK = "\u00a0"
+REPORTED_DASHES: tuple[style.Dashes, ...] = ("-", "--", ":")
 
 
 def tonnes_by_month(samples: Sequence[Sample]) -> Figure:
@@ -52,15 +53,15 @@ def tonnes_by_month(samples: Sequence[Sample]) -> Figure:
         names, months = scenario_names(samples), _months(samples)
         ports = [port for port in ports_of(samples) if any(_total(sample, port) > 0 for sample in samples)]
         rows = 1 + -(-len(ports) // 2) if len(ports) > 1 else 1
-        figure = style.new_figure(26 + (PANEL_MM + 3 * len(samples)) * rows)
-        note = "Cleared: passage ended in the month, local time. ±: 95 % interval of the mean. Scales differ between panels."
+        figure = style.new_figure(26 + (PANEL_MM + style.LINE_MM * len(samples)) * rows)
+        note = "Cleared: passage ended in the month, local time. Scales differ between panels."
         style.dress(figure, f"Tonnes cleared by month: {listed(names)}", samples, note)
-        if not ports:
+        if not ports or not months:
             style.nothing(figure, "nothing was cleared")
             return figure
         shown = ["all", *ports] if len(ports) > 1 else ports
         for ax, port in zip(_axes(figure, len(shown)), shown, strict=True):
-            _panel(ax, port, samples, names, months)
+            _panel(ax, port, samples, names, months, WIDE if port == shown[0] else NARROW)
         return figure
 
 
@@ -83,34 +84,37 @@ def _axes(figure: Figure, count: int) -> list[Axes]:
     return [figure.add_subplot(place) for place in places]
 
 
-def _panel(ax: Axes, port: str, samples: Sequence[Sample], names: Sequence[str], months: Sequence[date]) -> None:
-    entries: list[tuple[Artist, str]] = []
+def _panel(
+    ax: Axes, port: str, samples: Sequence[Sample], names: Sequence[str], months: Sequence[date], wrap: int
+) -> None:
     monthly = [[interval_of(sample, port, _metric(month)) for month in months] for sample in samples]
     largest = max((i.mean for line in monthly for i in line if i.mean == i.mean), default=0.0)
     scale, unit = (1000.0, "kt") if largest >= 1000 else (1.0, "t")
-    width = 0.8 / len(samples)
-    for i, (sample, line) in enumerate(zip(samples, monthly, strict=True)):
-        place = np.arange(len(months)) - 0.4 + (i + 0.5) * width
-        height = np.asarray([interval.mean for interval in line]) / scale
-        ax.bar(
-            place,
-            np.nan_to_num(height),
-            width * 0.92,
-            yerr=np.nan_to_num(whiskers(line, scale)) if sample.replications > 1 else None,
-            color=style.colour_of(i),
-            error_kw={"elinewidth": 0.6, "capsize": 1},
-        )
-        total = interval_of(sample, port, METRIC)
-        entries.append((Patch(color=style.colour_of(i)), f"{names[i]}: {plus_minus(total, scale)} {unit} in all"))
+    entries: list[style.Key] = []
+    for i, sample in enumerate(samples):
+        _bars(ax, monthly[i], scale, i, len(samples))
+        total = plus_minus(interval_of(sample, port, METRIC), scale)
+        entries.append((Patch(color=style.colour_of(i)), f"{names[i]}: {total} {unit} in total"))
     for i, reported in enumerate(_reported(samples, port)):
         dashes = REPORTED_DASHES[i % len(REPORTED_DASHES)]
         _level(ax, reported, months, scale, dashes)
-        key = style.line_key(style.REPORTED, dashes)
-        entries.append((key, _words(reported, samples, scale, unit)))
+        entries.append((style.line_key(style.REPORTED, dashes), _words(reported, samples, scale, unit)))
     _name_months(ax, months)
     ax.set_ylim(bottom=0)
     ax.set_ylabel(f"{unit} cleared per month")
-    style.head(ax, port_label(samples, port), entries)
+    style.head(ax, port_label(samples, port), entries, wrap)
+
+
+def _bars(ax: Axes, monthly: Sequence[Interval], scale: float, scenario: int, scenarios: int) -> None:
+    width = 0.8 / scenarios
+    ax.bar(
+        np.arange(len(monthly)) - 0.4 + (scenario + 0.5) * width,
+        np.nan_to_num([interval.mean / scale for interval in monthly]),
+        0.92 * width,
+        yerr=whiskers(monthly, scale),
+        color=style.colour_of(scenario),
+        error_kw={"elinewidth": 0.6, "capsize": 1},
+    )
 
 
 def _metric(month: date) -> str:
@@ -132,7 +136,7 @@ def _position(day: date) -> float:
     return 12 * day.year + day.month - 1 + (day.day - 1) / calendar.monthrange(day.year, day.month)[1]
 
 
-def _level(ax: Axes, entry: Reported, months: Sequence[date], scale: float, dashes: str) -> None:
+def _level(ax: Axes, entry: Reported, months: Sequence[date], scale: float, dashes: style.Dashes) -> None:
     """A line over the entry's days at its tonnes per month, cut to the months drawn."""
     assert entry.tonnes is not None
     begin, end = _position(entry.first_day), _position(entry.last_day + timedelta(days=1))
@@ -147,18 +151,18 @@ def _level(ax: Axes, entry: Reported, months: Sequence[date], scale: float, dash
 def _words(entry: Reported, samples: Sequence[Sample], scale: float, unit: str) -> str:
     """``reported 45 kt, Jan–Mar 2024 (simulated 44.8 ± 0.3; 45.1 ± 0.3)``."""
     assert entry.tonnes is not None
-    simulated = [text for text in (_simulated(sample, entry, scale) for sample in samples) if text]
-    beside = f" (simulated {'; '.join(simulated)})" if simulated else ""
-    return f"reported {number(entry.tonnes / scale)} {unit}, {_period(entry)}{beside}"
+    text = f"reported {number(entry.tonnes / scale)} {unit}, {_period(entry)}"
+    found = [_simulated(sample, entry, scale).replace(" ", NO_BREAK) for sample in samples]
+    return f"{text} (simulated {'; '.join(found)})" if all(found) else text
 
 
 def _simulated(sample: Sample, entry: Reported, scale: float) -> str:
     """The scenario's tonnes in the entry's months; nothing if these are not whole or not all simulated."""
     end = entry.last_day + timedelta(days=1)
-    first, count = round(12 * entry.first_day.year) + entry.first_day.month - 1, _position(end) - _position(entry.first_day)
-    if entry.first_day.day != 1 or end.day != 1:
+    if entry.first_day.day != 1 or end.day != 1 or end < entry.first_day:
         return ""
-    months = [date(n // 12, n % 12 + 1, 1) for n in range(first, first + round(count))]
+    numbers = range(round(_position(entry.first_day)), round(_position(end)))
+    months = [date(n // 12, n % 12 + 1, 1) for n in numbers]
     values = np.sum([values_of(sample, entry.port, _metric(month)) for month in months], axis=0)
     return "" if np.isnan(values).all() else plus_minus(t_interval(values), scale)
 
@@ -177,5 +181,5 @@ def _name_months(ax: Axes, months: Sequence[date]) -> None:
     years = {place: place == 0 or months[place].year != months[place - step].year for place in places}
     ax.set_xticks(list(places), [f"{months[i]:%b}\n{months[i]:%Y}" if years[i] else f"{months[i]:%b}" for i in places])
     ax.set_xlim(-0.6, len(months) - 0.4)
-    ax.tick_params(axis="x", length=0)
+    ax.tick_params(axis="x", length=0, labelsize=6.5)
     ax.grid(visible=False, axis="x")

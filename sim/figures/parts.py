@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -21,12 +20,11 @@ from sim.figures.labels import (
     SECOND,
     duration,
     listed,
-    place_label,
     port_label,
     ports_of,
     scenario_names,
+    station_label,
     values_of,
-    whiskers,
 )
 from sim.metrics import PARTS
 from sim.statistics import t_interval
@@ -37,10 +35,11 @@ WORDS = {"waiting": "waiting in a queue", "service": "in service", "blocked": "b
 CLOSED_WORDS = "waiting while closed"
 UNIT_WORDS = {SECOND: "seconds", MINUTE: "minutes", HOUR: "hours", DAY: "days"}
 MOST_STATIONS = 10
-ROW_MM = 4.6
+HATCH_COLOUR = "#999999"
+ROW_MM = 5.2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Row:
     """A bar's name, and by scenario and part its minutes per vehicle, shape (replications,)."""
 
@@ -51,12 +50,16 @@ class _Row:
         """Greatest mean over the scenarios."""
         return max(sum(_mean(values) for values in parts.values()) for parts in self.minutes)
 
+    def sum_of(self, parts: Sequence[str], scenario: int) -> Array:
+        """Minutes in these parts, shape (replications,)."""
+        return np.asarray(np.sum([self.minutes[scenario][part] for part in parts], axis=0))
+
 
 def time_by_station(samples: Sequence[Sample]) -> Figure:
     """Mean passage time by part and station of every port, scenarios side by side.
 
-    Time while a station is closed has its own panel and scale, since it may dwarf all else. The stations with the least time
-    are put together in one row, so that the rows of a port still add up to its mean passage time.
+    Time while a station is closed has its own panel and scale, since it may dwarf all else. The stations with the
+    least time are put together in one row, so that the rows of a port still add up to its mean passage time.
 
     Parameters
     ----------
@@ -70,26 +73,26 @@ def time_by_station(samples: Sequence[Sample]) -> Figure:
         names = scenario_names(samples)
         table = {port: _rows(samples, port) for port in ports_of(samples)}
         table = {port: rows for port, rows in table.items() if rows}
-        heights = [ROW_MM * max(1.0, 0.45 * len(samples)) * len(rows) + 14 for rows in table.values()]
-        figure = style.new_figure(max(32 + sum(heights), 70))
+        heights = [ROW_MM * max(1.0, 0.45 * len(samples)) * len(rows) + 18 for rows in table.values()]
+        figure = style.new_figure(max(34 + sum(heights), 70))
         note = (
-            "Mean over all cleared vehicles of a port, those that skip a station included; the bars of both columns add up to the "
-            "mean passage time. Whiskers: interval of the bar. Scales differ between panels."
+            "Mean over all cleared vehicles of a port, those that skip a station included; the bars of both columns "
+            "add up to the mean passage time. Whiskers: interval of the bar. Scales differ between panels."
         )
-        style.dress(figure, f"Passage time by station: {listed(names)}", samples, note)
+        keys = [*style.scenario_keys(names), *_part_keys()] if table else []
+        style.dress(figure, f"Passage time by station: {listed(names)}", samples, note, keys)
         if not table:
             style.nothing(figure, "no vehicle was cleared")
             return figure
-        keys: list[tuple[Artist, str]] = [(Patch(color=COLOURS[part]), WORDS[part]) for part in OPEN_PARTS]
-        style.scenario_legend(figure, names, [*keys, (_closed_key(), CLOSED_WORDS)])
         axes = figure.subplots(len(table), 2, squeeze=False, height_ratios=heights, width_ratios=[3, 2])
         for (left, right), (port, rows) in zip(axes, table.items(), strict=True):
             _port(left, right, port_label(samples, port), rows)
         return figure
 
 
-def _closed_key() -> Patch:
-    return Patch(facecolor=COLOURS["closed"], edgecolor="#999999", hatch="////", linewidth=0)
+def _part_keys() -> list[style.Key]:
+    closed = Patch(facecolor=COLOURS["closed"], edgecolor=HATCH_COLOUR, hatch="////", linewidth=0)
+    return [*((Patch(color=COLOURS[part]), WORDS[part]) for part in OPEN_PARTS), (closed, CLOSED_WORDS)]
 
 
 def _mean(values: Array) -> float:
@@ -101,10 +104,12 @@ def _rows(samples: Sequence[Sample], port: str) -> list[_Row]:
     """The port's stations in the order of its routes; the least of many put together at the end."""
     metric = f"passage_{PARTS[0]}_mean"
     keys = (key for sample in samples for key in sample.keys)
-    stations = dict.fromkeys(key[2] for key in keys if key[:2] == (port, "all") and key[3] == metric and key[2] != "all")
+    stations = dict.fromkeys(
+        key[2] for key in keys if key[:2] == (port, "all") and key[3] == metric and key[2] != "all"
+    )
     rows = [
         _Row(
-            place_label(samples, port, station),
+            station_label(samples, port, station),
             [{part: values_of(sample, port, f"passage_{part}_mean", station) for part in PARTS} for sample in samples],
         )
         for station in stations
@@ -136,25 +141,24 @@ def _port(left: Axes, right: Axes, title: str, rows: Sequence[_Row]) -> None:
 
 
 def _stack(ax: Axes, rows: Sequence[_Row], parts: Sequence[str]) -> None:
-    """Stacked bars of these parts for every scenario, with their sum written at the end."""
+    """Stacked bars of these parts for every scenario, with their sum written behind them."""
     scenarios = len(rows[0].minutes)
-    sums = [[t_interval(np.sum([row.minutes[i][part] for part in parts], axis=0)) for row in rows] for i in range(scenarios)]
-    longest = max((max(i.mean, i.high if i.high == i.high else 0) for line in sums for i in line if i.mean == i.mean), default=0)
+    sums = [[t_interval(row.sum_of(parts, i)) for row in rows] for i in range(scenarios)]
+    longest = max(bars.end_of(interval) for line in sums for interval in line)
     unit = _unit(longest)
     for i, line in enumerate(sums):
         centres, thickness = bars.slots(len(rows), i, scenarios)
         left = np.zeros(len(rows))
         for part in parts:
             width = np.asarray([_mean(row.minutes[i][part]) for row in rows]) / unit
-            closed = {"hatch": "////", "edgecolor": "#999999", "linewidth": 0} if part == "closed" else {}
-            ax.barh(centres, width, thickness * 0.92, left=left, **{"color": COLOURS[part], **closed})
+            hatch = "////" if part == "closed" else None
+            edge = HATCH_COLOUR if part == "closed" else COLOURS[part]
+            ax.barh(
+                centres, width, 0.92 * thickness, left, color=COLOURS[part], hatch=hatch, edgecolor=edge, linewidth=0
+            )
             left += width
-        ax.errorbar(left, centres, xerr=whiskers(line, unit), fmt="none", ecolor="black", elinewidth=0.6, capsize=1)
-        for centre, interval in zip(centres, line, strict=True):
-            end = max(interval.mean, interval.high if interval.high == interval.high else 0.0) / unit
-            if interval.mean > 0:
-                ax.annotate(duration(interval.mean), (end, centre), (2, 0), textcoords="offset points", va="center", fontsize=5)
-    ax.set_xlim(0, longest / unit * 1.15 or 1.0)
+        bars.finish(ax, centres, line, unit, lambda mean: duration(mean) if mean > 0 else "")
+    ax.set_xlim(0, longest / unit * 1.2 or 1.0)
     ax.set_xlabel(f"{UNIT_WORDS[unit]} per vehicle")
 
 

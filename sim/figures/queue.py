@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,16 +14,16 @@ from sim.figures import style
 from sim.figures.labels import (
     interval_of,
     listed,
-    place_label,
     plus_minus,
     port_label,
     ports_of,
+    resource_label,
     scenario_names,
 )
 
-COLUMNS = 3
-PANEL_MM = 38.0
-LEAST = 0.005
+MOST_QUEUES = 3
+PANEL_MM = 31.0
+LEAST = 0.05
 
 
 def queue_by_hour(samples: Sequence[Sample]) -> Figure:
@@ -43,24 +44,24 @@ def queue_by_hour(samples: Sequence[Sample]) -> Figure:
         names = scenario_names(samples)
         table = {port: _longest(samples, port) for port in ports_of(samples)}
         table = {port: resources for port, resources in table.items() if resources}
-        figure = style.new_figure(max(34 + PANEL_MM * len(table), 70))
+        figure = style.new_figure(max(34 + (PANEL_MM + style.LINE_MM * len(samples)) * len(table), 70))
         note = (
-            "Mean over all days of the reported period, closed ones included. Above each panel: mean over the day with its "
-            "interval, in the order of the scenarios. Scales differ between panels."
+            "Mean over all days of the reported period, closed ones included; above each panel the day's mean with its "
+            f"interval. Each port's longest queues, from a mean of {LEAST:g} vehicles; scales differ between panels."
         )
-        style.dress(figure, f"Queue by hour of day: {listed(names)}", samples, note)
+        keys = style.scenario_keys(names) if table else []
+        style.dress(figure, f"Queue by hour of day: {listed(names)}", samples, note, keys)
         if not table:
-            style.nothing(figure, "nobody queued")
+            style.nothing(figure, f"no mean queue of {LEAST:g} vehicles or more")
             return figure
-        style.scenario_legend(figure, names)
-        rows = figure.subfigures(len(table), 1, squeeze=False)[:, 0] if False else None
-        assert rows is None
-        axes = figure.subplots(len(table), COLUMNS, squeeze=False)
+        columns = max(len(resources) for resources in table.values())
+        axes = figure.subplots(len(table), columns, squeeze=False)
         for row, (port, resources) in zip(axes, table.items(), strict=True):
             for ax in row[len(resources) :]:
                 ax.remove()
             for ax, resource in zip(row, resources, strict=False):
                 _panel(ax, port, resource, samples)
+            row[0].set_ylabel(f"{textwrap.fill(port_label(samples, port), 24)}\nvehicles waiting")
         return figure
 
 
@@ -73,11 +74,11 @@ def _longest(samples: Sequence[Sample], port: str) -> list[str]:
             if home == port:
                 means[resource] = max(means.get(resource, 0.0), float(np.nan_to_num(queue).mean()))
     found = sorted((name for name in means if means[name] >= LEAST), key=lambda name: (-means[name], name))
-    return found[:COLUMNS]
+    return found[:MOST_QUEUES]
 
 
 def _panel(ax: Axes, port: str, resource: str, samples: Sequence[Sample]) -> None:
-    means = []
+    entries: list[style.Key] = []
     for i, sample in enumerate(samples):
         queue = sample.queue_by_hour.get(f"{port}.{resource}", np.full(24, np.nan))
         ax.plot(
@@ -87,10 +88,10 @@ def _panel(ax: Axes, port: str, resource: str, samples: Sequence[Sample]) -> Non
             color=style.colour_of(i),
             linestyle=style.dashes_of(i),
         )
-        means.append(plus_minus(interval_of(sample, "all", "queue_mean", resource)))
+        mean = plus_minus(interval_of(sample, port, "queue_mean", resource))
+        entries.append((style.line_key(style.colour_of(i), style.dashes_of(i)), f"mean {mean} vehicles"))
     ax.set_xlim(0, 24)
     ax.set_xticks(range(0, 25, 6))
     ax.set_ylim(0, ax.get_ylim()[1] * 1.1)
     ax.set_xlabel("local hour of day")
-    ax.set_ylabel("vehicles waiting")
-    ax.set_title(f"{port_label(samples, port)}: {place_label(samples, port, resource)}")
+    style.head(ax, textwrap.fill(resource_label(samples, port, resource), 34), entries)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -27,10 +26,10 @@ from sim.metrics import GRID
 
 PANEL_MM = 46.0
 CLOCKS = ("wall", "service")
-CLOCK_WORDS = {"wall": "door to door", "service": "time in service"}
-CLOCK_DASHES = {"wall": "-", "service": "--"}
+CLOCK_WORDS = {"wall": "passage time", "service": "service time"}
+CLOCK_DASHES: dict[str, style.Dashes] = {"wall": "-", "service": "--"}
 LINEAR_MIN = 10.0
-TICKS = (10.0, HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY, 365 * DAY)
+TICKS = (10.0, 2 * HOUR, DAY, 7 * DAY, 60 * DAY, 365 * DAY)
 
 
 def paired_saving(comparison: Comparison) -> Figure:
@@ -51,10 +50,10 @@ def paired_saving(comparison: Comparison) -> Figure:
         samples, names = comparison.samples, scenario_names(comparison.samples)
         ports = [port for port in ports_of(samples) if _has(comparison, port)]
         others = max(len(names) - 1, 1)
-        figure = style.new_figure(30 + (PANEL_MM + 22 * (others - 1)) * max(len(ports), 1))
+        figure = style.new_figure(30 + (PANEL_MM + 25 * (others - 1)) * max(len(ports), 1))
         note = (
             "The same vehicles, with the same luck, in both scenarios; vehicles per replication. The saving is passage "
-            f"time in {names[0]} less that in the other scenario. Markers in the strip below: mean and its interval."
+            f"time (wall clock) in {names[0]} less that in the other scenario. Markers below 0: mean and its interval."
         )
         style.dress(figure, f"Saving per vehicle against {names[0]}: {listed(names[1:])}", samples, note)
         if not ports:
@@ -76,7 +75,7 @@ def _effect(effects: Iterable[VehicleEffect], port: str, clock: str) -> VehicleE
 
 def _panel(ax: Axes, port: str, comparison: Comparison, names: Sequence[str]) -> None:
     ax.set_xscale("symlog", linthresh=LINEAR_MIN, linscale=0.8)
-    entries: list[tuple[Artist, str]] = []
+    entries: list[style.Key] = []
     rows, ends = 0, [LINEAR_MIN]
     for i, (grid, effects) in enumerate(zip(comparison.saving_grid, comparison.effects, strict=True), start=1):
         for clock in CLOCKS:
@@ -113,7 +112,8 @@ def _words(effect: VehicleEffect, name: str, base: str) -> str:
     )
     if effect.clock != "wall":
         return text
-    return f"{text}\n{effect.pairs:,.0f} vehicles; only {base} {effect.only_base:,.0f}, only {name} {effect.only_other:,.0f}"
+    only = f"only {base} {effect.only_base:,.0f}, only {name} {effect.only_other:,.0f}"
+    return f"{text}\n{effect.pairs:,.0f} vehicles in both\n{only}"
 
 
 def _axes(ax: Axes, limit: float, rows: int, base: str) -> None:
@@ -129,7 +129,7 @@ def _axes(ax: Axes, limit: float, rows: int, base: str) -> None:
     ax.set_ylabel("share of vehicles (%)")
 
 
-def _beside(ax: Axes, title: str, entries: Sequence[tuple[Artist, str]]) -> None:
+def _beside(ax: Axes, title: str, entries: Sequence[style.Key]) -> None:
     ax.set_title(title)
     ax.legend(
         [key for key, _ in entries],

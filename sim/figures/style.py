@@ -1,7 +1,7 @@
 """One look for all figures: sizes, fonts, colours, headings and footers, and how a figure is saved.
 
-Figures are made without pyplot, so nothing stays open. matplotlib's settings are global; `style` sets them, holds a lock
-meanwhile and puts them back.
+Figures are made without pyplot, so nothing stays open. matplotlib's settings are global; `style` sets them, holds a
+lock meanwhile and puts them back.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib.style
 from matplotlib import font_manager
@@ -26,14 +26,20 @@ from sim.experiment import Sample
 
 WIDTH_MM = 175.0
 MM_PER_INCH = 25.4
+# A line above a panel.
+LINE_MM = 3.2
 DPI = 150
 # Okabe and Ito's colours, told apart with every kind of colour vision; the yellow is too faint for lines.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
-DASHES = ("-", "--", "-.", ":")
+Dashes = Literal["-", "--", "-.", ":"]
+DASHES: tuple[Dashes, ...] = ("-", "--", "-.", ":")
 REPORTED = "#000000"
 FAINT = "#666666"
 CHINESE_FONTS = ("Noto Sans CJK SC", "WenQuanYi Micro Hei")
 FOOTER_SIZE = 6.0
+
+# What stands for something in a legend, and what it says.
+Key = tuple[Artist, str]
 
 _lock = threading.RLock()
 _NO_DATE: dict[str, dict[str, Any]] = {
@@ -73,8 +79,7 @@ def style() -> Iterator[None]:
     settings: dict[str, Any] = {
         "font.family": list(fonts()),
         "font.size": 7,
-        "axes.titlesize": 8,
-        "axes.titleweight": "bold",
+        "axes.titlesize": 8.5,
         "axes.titlelocation": "left",
         "axes.labelsize": 7,
         "axes.spines.top": False,
@@ -91,8 +96,7 @@ def style() -> Iterator[None]:
         "hatch.linewidth": 0.5,
         "legend.frameon": False,
         "legend.fontsize": 7,
-        "figure.titlesize": 9.5,
-        "figure.titleweight": "bold",
+        "figure.titlesize": 10,
         "figure.constrained_layout.h_pad": 0.06,
         "figure.constrained_layout.w_pad": 0.06,
         "svg.hashsalt": "borderport",
@@ -130,32 +134,28 @@ def colour_of(number: int) -> str:
     return COLOURS[number % len(COLOURS)]
 
 
-def dashes_of(number: int) -> str:
+def dashes_of(number: int) -> Dashes:
     """Line style of the scenario with this number: another one when the colours start again."""
     return DASHES[number // len(COLOURS) % len(DASHES)]
 
 
-def line_key(colour: str, dashes: str = "-", marker: str = "") -> Line2D:
+def line_key(colour: str, dashes: Dashes = "-", marker: str = "") -> Line2D:
     """What stands for a line in a legend."""
     return Line2D([], [], color=colour, linestyle=dashes, marker=marker, markersize=4)
 
 
-def scenario_legend(figure: Figure, names: Sequence[str], also: Sequence[tuple[Artist, str]] = ()) -> None:
-    """Name the scenarios' colours, and other keys, below the title."""
-    keys: list[tuple[Artist, str]] = [(Patch(color=colour_of(i)), name) for i, name in enumerate(names)]
-    keys += also
-    columns = min(len(keys), max(1, 110 // (6 + max(len(text) for _, text in keys))))
-    figure.legend(
-        [key for key, _ in keys], [text for _, text in keys], loc="outside upper left", ncols=columns, borderaxespad=0.2
-    )
+def scenario_keys(names: Sequence[str]) -> list[Key]:
+    """A patch of its colour for every scenario."""
+    return [(Patch(color=colour_of(i)), name) for i, name in enumerate(names)]
 
 
-def head(ax: Axes, title: str, entries: Sequence[tuple[Artist, str]]) -> None:
+def head(ax: Axes, title: str, entries: Sequence[Key], wrap: int = 62) -> None:
     """Put a panel's title above it, and below the title one line per key with what is worth reading off."""
-    legend = ax.legend(
+    ax.legend(
         [key for key, _ in entries],
-        [text for _, text in entries],
+        ["\n".join(textwrap.wrap(text, wrap)) for _, text in entries],
         title=title,
+        title_fontsize=8.5,
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
         alignment="left",
@@ -165,30 +165,40 @@ def head(ax: Axes, title: str, entries: Sequence[tuple[Artist, str]]) -> None:
         handlelength=1.8,
         fontsize=6.5,
     )
-    legend.get_title().set_fontsize(8)
-    legend.get_title().set_fontweight("bold")
 
 
-def dress(figure: Figure, title: str, samples: Sequence[Sample], note: str = "", interval: bool = True) -> None:
+def dress(figure: Figure, title: str, samples: Sequence[Sample], note: str, keys: Sequence[Key] = ()) -> None:
     """Give a figure its title, and its footer: which scenarios, how many replications, which interval and seed."""
     names = " · ".join(f"{shown(s.scenario.name)}: {shown(s.scenario.title)}" for s in samples)
-    count, seed = (samples[0].replications, samples[0].seed) if samples else (0, 0)
-    caption(figure, title, [names, basis(count, seed, interval), note])
+    basis_text = basis(samples[0].replications, samples[0].seed)
+    caption(figure, title, [names, basis_text, note], keys)
 
 
-def basis(replications: int, seed: int, interval: bool = True) -> str:
+def basis(replications: int, seed: int) -> str:
     """On what a figure rests: ``10 replications, 95 % interval, seed 1``."""
     count = f"{replications:,} replication{'' if replications == 1 else 's'}"
-    if not interval:
-        return f"mean of {count}, seed {seed}"
     return f"{count}, {'95 %' if replications > 1 else 'no'} interval, seed {seed}"
 
 
-def caption(figure: Figure, title: str, footer: Sequence[str]) -> None:
-    """Write the title above all panels and the footer's lines below them."""
-    figure.suptitle("\n".join(textwrap.wrap(title, 95)), x=0.012, ha="left")
+def caption(figure: Figure, title: str, footer: Sequence[str], keys: Sequence[Key] = ()) -> None:
+    """Write the title and the keys of all panels above them, and the footer's lines below."""
+    title = "\n".join(textwrap.wrap(title, 95))
     lines = [line for text in footer if text for line in textwrap.wrap(text, 150)]
-    figure.supxlabel("\n".join(lines), x=0.012, ha="left", fontsize=FOOTER_SIZE, color=FAINT, fontweight="normal")
+    figure.supxlabel("\n".join(lines), x=0.012, ha="left", fontsize=FOOTER_SIZE, color=FAINT)
+    if not keys:
+        figure.suptitle(title, x=0.012, ha="left")
+        return
+    # The title is the legend's, since a layout would put a title and an outside legend on top of each other.
+    columns = min(len(keys), max(1, 120 // (6 + max(len(text) for _, text in keys))))
+    figure.legend(
+        *zip(*keys, strict=True),
+        title=title,
+        title_fontsize=10,
+        alignment="left",
+        loc="outside upper left",
+        ncols=columns,
+        borderaxespad=0.3,
+    )
 
 
 def save(figure: Figure, path: Path) -> None:

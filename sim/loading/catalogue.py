@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from sim.loading.files import Source, builtin_folder, read_mapping, shown_name
 from sim.loading.messages import findings_of
 from sim.loading.tree import Finding, Node, Origin, raise_if_any
 from sim.scenario import NAME_PATTERN, Policy
+
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,24 @@ def load_policies(folder: Path | None = None) -> dict[str, Policy]:
     entries, findings = read_catalogue(folder or builtin_folder("scenarios") / "policies")
     raise_if_any(findings)
     return {name: entry.policy for name, entry in entries.items()}
+
+
+def read_plain(path: Path, model: type[M]) -> M:
+    """Read a file that holds one model as it is, such as a calibration recipe.
+
+    Raises
+    ------
+    ScenarioInvalid
+        With every problem of the file.
+    """
+    root, findings = read_mapping(Source(shown_name(path), path.resolve()))
+    raise_if_any(findings)
+    assert root is not None
+    try:
+        return model.model_validate(root.plain())
+    except ValidationError as error:
+        raise_if_any(findings_of(error, model, root))
+        raise
 
 
 def read_catalogue(folder: Path) -> tuple[dict[str, Entry], list[Finding]]:

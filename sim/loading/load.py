@@ -13,6 +13,7 @@ from sim.loading.files import Source, builtin_folder, find_scenario, is_path, re
 from sim.loading.merge import with_item, with_value
 from sim.loading.messages import INTERNAL_KEYS, findings_of, internal_findings
 from sim.loading.references import check_policies, check_policy, check_references
+from sim.loading.traces import read_traces
 from sim.loading.tree import (
     Finding,
     KeyPath,
@@ -24,7 +25,6 @@ from sim.loading.tree import (
     raise_if_any,
     suggest,
 )
-from sim.loading.traces import read_traces
 from sim.loading.yaml import read_value
 from sim.policies import apply_policies
 from sim.scenario import Policy, Scenario

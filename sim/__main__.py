@@ -1,0 +1,5 @@
+"""``python -m sim`` is the command ``borderport``."""
+
+from sim.cli import main
+
+main()

@@ -1,0 +1,72 @@
+"""The command line: parse, call one function of the library, store, print. No logic here.
+
+Commands are loaded when they are called, and import what they need inside, so that ``--help`` imports no numpy.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from sim.errors import SimError
+
+COMMANDS = {
+    "run": "sim.cli.simulate:run",
+    "compare": "sim.cli.simulate:compare",
+    "sweep": "sim.cli.explore:sweep",
+    "calibrate": "sim.cli.explore:calibrate",
+    "check": "sim.cli.inspect:check",
+    "show": "sim.cli.inspect:show",
+    "list": "sim.cli.inspect:list_",
+    "schema": "sim.cli.inspect:schema",
+}
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="borderport")
+def cli() -> None:
+    """Simulate land border ports and compare clearance policies on the same vehicles.
+
+    SCENARIO is a YAML file or the name of a built-in one: see `borderport list scenarios`.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit with the code that says how it went."""
+    try:
+        code = cli(standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except SimError as error:
+        click.echo(str(error), err=True)
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; nothing that was finished is lost", err=True)
+        code = INTERRUPTED
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

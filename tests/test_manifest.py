@@ -1,0 +1,481 @@
+"""What the manifest promises: draws that never move, rates and volumes that hit what the scenario says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from sim.calendars import NEVER
+from sim.distributions import Constant
+from sim.manifest import FlowManifest, Manifest, draw_manifest, plan_manifest
+from sim.scenario import Scenario
+from sim.units import MS_PER_DAY, MS_PER_MINUTE
+from tests.builders import at_minutes, port
+
+SEED = 20240101
+Array = NDArray[np.generic]
+
+BASE = """
+calendars: {day: {open: ["08:00-12:00", "13:00-17:00"]}}
+closures: {snow: {stops: [day], random: {count: 2, length: 3 d}}}
+paces: {rain: {factor: 50 %, daily_share: 30 %}}
+resources: {desk: {capacity: 2, calendar: day}}
+stations:
+  desk: {needs: [desk], service: {lognormal: {mean: 20 min, cv: 1}}, pace: rain}
+  check: {service: {exponential: {mean: 60 min}}}
+routes: {out: {steps: [desk, {check: {if: selected, share: 60 %}}]}}
+flows:
+  cars:
+    route: out
+    volume: 3000 cars per year
+    payload: {lognormal: {mean: 9 t, cv: 0.3}}
+    value: 20 CNY/kg
+    marks: {selected: 20 %}
+    patience: {after: 2 d, share: 30 %, at: [desk]}
+    holding_back: {closures_over: 1 d, sets_out: 40 %}
+    consignment: 3
+"""
+YEAR = {"end": "2025-01-01"}
+
+
+def draw(scenario: Scenario, replication: int = 0, seed: int = SEED) -> Manifest:
+    return draw_manifest(plan_manifest(scenario), seed, replication)
+
+
+def cars(scenario: Scenario, replication: int = 0) -> FlowManifest:
+    return draw(scenario, replication).flows["east.cars"]
+
+
+def arrays(flow: FlowManifest) -> dict[str, Array]:
+    """Every array of a flow by name, but for who adopts what."""
+    found: dict[str, Array] = {
+        name: getattr(flow, name)
+        for name in ("index", "arrival_ms", "payload_t", "value_cny", "deadline_ms", "consignment", "held_back")
+    }
+    return found | {f"marks.{k}": v for k, v in flow.marks.items()} | {f"work.{k}": v for k, v in flow.work_ms.items()}
+
+
+def differing(before: FlowManifest, after: FlowManifest) -> set[str]:
+    """Names of the arrays of ``before`` that are not bit-equal in ``after``."""
+    new = arrays(after)
+    return {name for name, values in arrays(before).items() if not np.array_equal(values, new[name])}
+
+
+def within(values: Sequence[float] | NDArray[np.float64], expected: float, width: float = 3.5) -> bool:
+    """Whether the mean of independent values lies within ``width`` standard errors of what is expected."""
+    found = np.asarray(values, dtype=np.float64)
+    return bool(abs(found.mean() - expected) <= width * found.std(ddof=1) / np.sqrt(found.size))
+
+
+# ------------------------------------------------------------------------------------------- draws that stay put
+
+
+def test_a_replication_is_the_same_whenever_it_is_drawn() -> None:
+    scenario = port(BASE, **YEAR)
+    assert draw(scenario).digest() == draw(scenario).digest()
+
+
+def test_another_replication_or_seed_is_another_world() -> None:
+    scenario = port(BASE, **YEAR)
+    digests = {draw(scenario, r, seed).digest() for r in (0, 1) for seed in (1, 2)}
+    assert len(digests) == 4
+
+
+def test_the_digest_changes_with_any_array() -> None:
+    manifest = draw(port(BASE, **YEAR))
+    before = manifest.digest()
+    for values in (*arrays(manifest.flows["east.cars"]).values(), *manifest.closed.values()):
+        kept = values.ravel()[-1].copy()
+        values.ravel()[-1] = ~kept if values.dtype == bool else kept + 1
+        assert manifest.digest() != before
+        values.ravel()[-1] = kept
+    assert manifest.digest() == before
+
+
+def test_another_process_draws_the_same_bits_whatever_its_hash_seed() -> None:
+    script = (
+        "from tests.test_manifest import BASE, YEAR, draw\nfrom tests.builders import port\n"
+        "print(draw(port(BASE, **YEAR)).digest())"
+    )
+    root = Path(__file__).resolve().parent.parent
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=root,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        for seed in ("1", "2")
+    }
+    assert digests == {draw(port(BASE, **YEAR)).digest()}
+
+
+def test_another_flow_leaves_every_draw_as_it_was() -> None:
+    more = BASE.replace("flows:\n", "flows:\n  lorries: {route: out, volume: 99 trips per d, marks: {selected: 1 %}}\n")
+    before, after = draw(port(BASE, **YEAR)), draw(port(more, **YEAR))
+    assert differing(before.flows["east.cars"], after.flows["east.cars"]) == set()
+    assert np.array_equal(before.closed["east.day"], after.closed["east.day"])
+    assert np.array_equal(before.slow_days["east.rain"], after.slow_days["east.rain"])
+
+
+def test_another_station_leaves_every_draw_as_it_was() -> None:
+    more = BASE.replace("stations:\n", "stations:\n  gate: {service: {exponential: {mean: 2 min}}}\n")
+    more = more.replace("steps: [desk,", "steps: [gate, desk,")
+    assert differing(cars(port(BASE, **YEAR)), cars(port(more, **YEAR))) == set()
+
+
+def test_another_port_closure_mark_and_load_leave_every_draw_as_it_was() -> None:
+    more = BASE.replace("closures: {", "closures: {flood: {stops: [], random: {count: 9, length: 1 d}}, ")
+    more = more.replace("marks: {", "marks: {wet: 50 %, ")
+    west = "west: {label: {en: W}, stations: {s: {}}, routes: {r: {steps: [s]}}, flows: {cars: {route: r, volume: 9 cars per d}}}"
+    assert differing(cars(port(BASE, **YEAR)), cars(port(more, others=west, **YEAR))) == set()
+
+
+def test_a_policy_moves_no_draw_but_those_it_is_about() -> None:
+    policy = "adoption: 50 %\neffects: [{on: {station: desk}, scale: 50 %}]"
+    before, after = cars(port(BASE, **YEAR)), cars(port(BASE, policies={"quick": policy}, **YEAR))
+    assert differing(before, after) == {"work.east.desk.service"}
+
+
+def test_with_more_volume_each_vehicle_keeps_its_other_draws() -> None:
+    body = BASE.replace("    holding_back: {closures_over: 1 d, sets_out: 40 %}\n", "")
+    before, after = cars(port(body, **YEAR)), cars(port(body.replace("3000", "6000"), **YEAR))
+    n = before.index.size
+    assert after.index.size > 1.8 * n
+    for name in ("payload_t", "consignment"):
+        assert np.array_equal(getattr(before, name), getattr(after, name)[:n])
+    for key, work in before.work_ms.items():
+        assert np.array_equal(work, after.work_ms[key][:n])
+    for key, mark in before.marks.items():
+        assert np.array_equal(mark, after.marks[key][:n])
+    impatient = before.deadline_ms != NEVER
+    assert np.array_equal(impatient, after.deadline_ms[:n] != NEVER)
+
+
+def test_a_longer_horizon_keeps_the_vehicles_of_the_shorter() -> None:
+    body = BASE.replace("3000 cars per year", "10 cars per d").replace("random: {count: 2,", "random: {every: 60 d,")
+    short, long = cars(port(body, end="2024-04-01")), cars(port(body, end="2024-07-01"))
+    n = short.index.size
+    assert n > 500
+    assert np.array_equal(short.arrival_ms, long.arrival_ms[:n])
+    assert np.array_equal(short.payload_t, long.payload_t[:n])
+
+
+@pytest.mark.parametrize("policy", ["effects: [{on: {mark: selected}, share: 60 %}]", "effects: [{on: {mark: selected}, scale_share: 300 %}]"])
+def test_a_higher_rate_keeps_those_already_selected(policy: str) -> None:
+    before = cars(port(BASE, **YEAR)).marks["selected"]
+    after = cars(port(BASE, policies={"more": policy}, **YEAR)).marks["selected"]
+    assert (after >= before).all()
+    assert abs(before.mean() - 0.2) < 4 * np.sqrt(0.16 / before.size)
+    assert abs(after.mean() - 0.6) < 4 * np.sqrt(0.24 / before.size)
+
+
+# ------------------------------------------------------------------------------------------------------ policies
+
+
+def test_a_policy_that_shortens_a_law_shortens_it_for_every_single_vehicle() -> None:
+    policy = "effects: [{on: {station: desk}, service: {lognormal: {mean: 10 min, cv: 1}}}]"
+    before = cars(port(BASE, **YEAR)).work_ms["east.desk.service"]
+    after = cars(port(BASE, policies={"quick": policy}, **YEAR)).work_ms["east.desk.service"]
+    # half the mean with the same spread is half of each vehicle's own time, but for rounding to 1 ms
+    assert np.abs(after - before / 2).max() <= 1
+
+
+def test_a_policy_of_another_shape_keeps_the_order_of_the_vehicles() -> None:
+    policy = "effects: [{on: {station: desk}, service: {triangular: {low: 1 min, mode: 2 min, high: 6 min}}}]"
+    before = cars(port(BASE, **YEAR)).work_ms["east.desk.service"]
+    after = cars(port(BASE, policies={"quick": policy}, **YEAR)).work_ms["east.desk.service"]
+    assert (np.diff(after[np.argsort(before)]) >= 0).all()
+    assert after.min() >= MS_PER_MINUTE
+    assert after.max() <= 6 * MS_PER_MINUTE
+
+
+def test_strength_goes_so_far_from_before_to_after() -> None:
+    policy = "effects: [{on: {station: desk}, service: 0 min}]"
+    plain = cars(port(BASE, **YEAR)).work_ms["east.desk.service"]
+    for strength, left in ((0, 1.0), (25, 0.75), (100, 0.0)):
+        scenario = port(BASE, policies={"none": policy}, top=f"policies: {{none: {{strength: {strength} %}}}}\n", **YEAR)
+        assert np.abs(cars(scenario).work_ms["east.desk.service"] - left * plain).max() <= 1
+
+
+def test_adoption_is_each_vehicles_own_draw_and_grows_without_changing_minds() -> None:
+    policy = "adoption: {} %\neffects: [{{on: {{station: desk}}, scale: 50 %}}]"
+    few, many = (cars(port(BASE, policies={"p": policy.format(n)}, **YEAR)).adopted["p"] for n in (30, 70))
+    assert (many >= few).all()
+    assert abs(few.mean() - 0.3) < 4 * np.sqrt(0.21 / few.size)
+
+
+def test_a_policy_on_declarations_is_adopted_by_whole_consignments() -> None:
+    policy = "adoption: 50 %\neffects: [{on: {station: desk}, once_per: consignment}]"
+    flow = cars(port(BASE, policies={"one": policy}, **YEAR))
+    adopters = [set(flow.adopted["one"][flow.consignment == c].tolist()) for c in np.unique(flow.consignment)]
+    assert all(len(answers) == 1 for answers in adopters)
+    assert {True} in adopters and {False} in adopters
+
+
+def test_policies_apply_in_their_order_on_top_of_one_another() -> None:
+    half = "effects: [{on: {station: desk}, scale: 50 %}]"
+    then = "after: [half]\neffects: [{on: {station: desk}, scale: 10 %}]"
+    plain = cars(port(BASE, **YEAR)).work_ms["east.desk.service"]
+    both = cars(port(BASE, policies={"half": half, "then": then}, **YEAR)).work_ms["east.desk.service"]
+    assert np.abs(both - plain / 20).max() <= 1
+
+
+def test_a_payload_cap_cuts_loads_and_nothing_else() -> None:
+    policy = "effects: [{on: {flow: cars}, cap_payload: 8 t}]"
+    before, after = cars(port(BASE, **YEAR)), cars(port(BASE, policies={"cap": policy}, **YEAR))
+    assert np.array_equal(after.payload_t, np.minimum(before.payload_t, 8))
+    assert differing(before, after) == {"payload_t", "value_cny"}
+
+
+# ---------------------------------------------------------------------------------------------- loads and values
+
+ONE = """
+stations: {desk: {service: {exponential: {mean: 1 min}}}}
+routes: {out: {steps: [desk]}}
+flows: {cars: {route: out, volume: 3000 cars per year}}
+"""
+
+
+def flow_with(keys: str, *, calendars: str = "", volume: str = "3000 cars per year", **options: str) -> Scenario:
+    body = ONE.replace("volume: 3000 cars per year", f"volume: {volume}, {keys}" if keys else f"volume: {volume}")
+    return port(calendars + body, **{**YEAR, **options})
+
+
+def test_loads_add_up_and_a_load_with_a_mark_is_carried_by_those_with_it() -> None:
+    flow = cars(flow_with("payload: {a: {law: 3 t}, b: {law: 4 t, if: full}}, marks: {full: 50 %}, value: 2 CNY/kg"))
+    assert np.array_equal(flow.payload_t, np.where(flow.marks["full"], 7.0, 3.0))
+    assert np.array_equal(flow.value_cny, flow.payload_t * 2000)
+
+
+def test_a_value_per_vehicle_does_not_depend_on_the_load() -> None:
+    flow = cars(flow_with("payload: {lognormal: {mean: 9 t, cv: 0.5}}, value: 130 CNY/vehicle"))
+    assert set(flow.value_cny.tolist()) == {130.0}
+
+
+def test_a_constant_law_is_constant_to_the_millisecond() -> None:
+    scenario = port(ONE.replace("{exponential: {mean: 1 min}}", "90 s"), **YEAR)
+    assert set(cars(scenario).work_ms["east.desk.service"].tolist()) == {90_000}
+
+
+def test_patience_ends_after_arrival_for_its_share_of_the_drivers() -> None:
+    flow = cars(flow_with("patience: {after: 2 d, share: 30 %, at: [desk]}"))
+    gives_up = flow.deadline_ms != NEVER
+    assert np.array_equal(flow.deadline_ms[gives_up], flow.arrival_ms[gives_up] + 2 * MS_PER_DAY)
+    assert abs(gives_up.mean() - 0.3) < 4 * np.sqrt(0.21 / gives_up.size)
+
+
+# ----------------------------------------------------------------------------------------------- arrivals in time
+
+
+def counts(scenario: Scenario, replications: int = 40) -> list[int]:
+    return [cars(scenario, r).index.size for r in range(replications)]
+
+
+def shares(scenario: Scenario, edges_ms: Sequence[float], replications: int = 20) -> NDArray[np.float64]:
+    """Share of each replication's arrivals between each edge and the next, shape (replications, edges - 1)."""
+    rows = [np.histogram(cars(scenario, r).arrival_ms, edges_ms)[0] for r in range(replications)]
+    return np.asarray([row / row.sum() for row in rows])
+
+
+def test_a_yearly_volume_is_hit_and_its_number_is_poisson() -> None:
+    found = counts(flow_with(""), 100)
+    assert within(found, 3000)
+    # variance of a Poisson number is its mean; its own standard error over 100 is about sqrt(2 / 99) of it
+    assert abs(np.var(found, ddof=1) / 3000 - 1) < 4 * np.sqrt(2 / 99)
+
+
+def test_a_fixed_yearly_count_is_exact() -> None:
+    assert set(counts(flow_with("arrivals: fixed"), 5)) == {3000}
+
+
+def test_a_volume_per_day_and_per_hour_is_hit() -> None:
+    assert within(counts(flow_with("", volume="10 cars per d"), 30), 3660)  # 2024 has 366 days
+    assert within(counts(flow_with("", volume="1 cars per h", end="2024-03-01"), 30), 60 * 24)
+
+
+def test_a_yearly_volume_in_tonnes_is_divided_by_the_mean_load() -> None:
+    scenario = flow_with("payload: {a: {law: 8 t}, b: {law: 4 t, if: full}}, marks: {full: 50 %}", volume="30 kt per year")
+    assert within(counts(scenario), 3000)  # 8 + 4 x 50 % = 10 t
+    assert within([cars(scenario, r).payload_t.sum() for r in range(40)], 30_000)
+
+
+def test_half_a_year_has_its_share_of_the_volume() -> None:
+    assert within(counts(flow_with("", end="2024-07-01")), 3000 * 182 / 366)
+
+
+def test_months_have_their_shares() -> None:
+    weights = [2, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 3]
+    scenario = flow_with(f"months: {weights}")
+    edges = [(np.datetime64(f"2024-{m:02d}-01") - np.datetime64("2024-01-01")).astype(int) for m in range(1, 13)]
+    found = shares(scenario, [float(e) * MS_PER_DAY for e in [*edges, 366]])
+    assert (found[:, 6] == 0).all()
+    for month in (0, 1, 5, 11):
+        assert within(found[:, month], weights[month] / 14), month
+
+
+def test_weekdays_have_their_weights() -> None:
+    flow = cars(flow_with("weekdays: [1, 1, 1, 1, 1, 5, 0]"))
+    weekday = (flow.arrival_ms // MS_PER_DAY) % 7  # 1 January 2024 was a Monday
+    assert set(weekday.tolist()) == {0, 1, 2, 3, 4, 5}
+    share = (weekday == 5).mean()
+    assert abs(share - 0.5) < 4 * np.sqrt(0.25 / weekday.size)
+
+
+def test_sixty_per_cent_come_in_the_first_180_open_minutes() -> None:
+    # open 10:00-12:30 and 13:30-18:00: the first 180 open minutes end at 14:00, after lunch
+    calendars = 'calendars: {day: {open: ["10:00-12:30", "13:30-18:00"]}}\n'
+    scenario = flow_with("hours: {calendar: day, first: 180 min, share: 60 %}", calendars=calendars)
+    minute = (cars(scenario).arrival_ms % MS_PER_DAY) / MS_PER_MINUTE
+    assert ((minute >= 600) & (minute < 750) | (minute >= 810) & (minute < 1080)).all()
+    early = (minute < 840).mean()
+    assert abs(early - 0.6) < 4 * np.sqrt(0.24 / minute.size)
+    first = (minute < 750).mean()  # 150 of the 180 minutes lie before lunch
+    assert abs(first - 0.5) < 4 * np.sqrt(0.25 / minute.size)
+
+
+def test_nobody_comes_on_days_on_which_the_calendar_does_not_open() -> None:
+    calendars = "calendars: {day: {open: ['10:00-12:00'], closed_on: [sunday], season: {first: 04-01, last: 10-31}}}\n"
+    flow = cars(flow_with("hours: {calendar: day, first: 10 min, share: 50 %}", calendars=calendars))
+    day = flow.arrival_ms // MS_PER_DAY
+    assert not np.isin(6, day % 7)
+    assert day.min() == 91  # Monday, 1 April
+    assert day.max() == 304  # Thursday, 31 October
+    assert abs(flow.index.size - 3000) < 4 * np.sqrt(3000)
+
+
+def test_hours_by_24_weights() -> None:
+    weights = [0] * 24
+    weights[6], weights[22] = 1, 3
+    hour = (cars(flow_with(f"hours: {weights}")).arrival_ms % MS_PER_DAY) // (60 * MS_PER_MINUTE)
+    assert set(hour.tolist()) == {6, 22}
+    assert abs((hour == 22).mean() - 0.75) < 4 * np.sqrt(0.1875 / hour.size)
+
+
+def test_hours_are_the_ports_local_time() -> None:
+    weights = [0] * 24
+    weights[6] = 1
+    scenario = flow_with(f"hours: {weights}", calendars="zone: Asia/Kathmandu\n")
+    minute = (cars(scenario).arrival_ms % MS_PER_DAY) / MS_PER_MINUTE
+    assert minute.min() >= 15 and minute.max() < 75  # 06:00 in Kathmandu is 00:15 UTC
+
+
+def test_a_convoy_comes_car_by_car_and_the_volume_counts_cars() -> None:
+    scenario = flow_with("convoy: {size: 4 cars, gap: 1 min}")
+    assert within(counts(scenario), 3000)
+    arrival = cars(scenario).arrival_ms[: 4 * 500].reshape(-1, 4)
+    assert (np.diff(arrival, axis=1) == MS_PER_MINUTE).all()
+
+
+def test_a_convoy_of_random_size_keeps_the_volume() -> None:
+    assert within(counts(flow_with("convoy: {size: {lognormal: {mean: 25 cars, cv: 0.8}}, gap: 1 min}"), 100), 3000)
+
+
+def test_an_active_period_bounds_arrivals_and_holds_the_years_volume() -> None:
+    scenario = flow_with("active_from: 2024-03-01, active_until: 2024-05-01")
+    assert within(counts(scenario), 3000)
+    arrival = cars(scenario).arrival_ms
+    assert arrival.min() >= 60 * MS_PER_DAY
+    assert arrival.max() < 121 * MS_PER_DAY
+
+
+def test_companions_come_with_their_leaders() -> None:
+    body = """
+    stations: {drive: {service: 1 min}}
+    routes: {a: {steps: [drive, {signal: s}]}, b: {steps: [{wait: s}]}}
+    flows: {tractors: {route: b, companion_of: trailers}, trailers: {route: a, volume: 99 trips per d}}
+    """
+    flows = draw(port(body)).flows
+    assert np.array_equal(flows["east.tractors"].arrival_ms, flows["east.trailers"].arrival_ms)
+    assert list(flows) == ["east.tractors", "east.trailers"]  # in the order of the file
+
+
+def test_a_trace_keeps_its_moments_and_draws_what_it_lacks() -> None:
+    scenario = at_minutes(port(BASE), "cars", [1, 2, 3], selected=[0, 1, 0])
+    flow = cars(scenario)
+    assert flow.arrival_ms.tolist() == [60_000, 120_000, 180_000]
+    assert flow.marks["selected"].tolist() == [False, True, False]
+    drawn = cars(port(BASE))
+    assert np.array_equal(flow.payload_t, drawn.payload_t[:3])
+
+
+# ------------------------------------------------------------------------------------------- closures, holding back
+
+
+def closed_days(rule: str, replications: int = 200, **options: str) -> tuple[list[int], list[NDArray[np.int64]]]:
+    body = f"calendars: {{day: {{open: ['00:00-24:00']}}}}\nclosures: {{snow: {{stops: [day], random: {rule}}}}}\n{ONE}"
+    plan = plan_manifest(port(body, **{**YEAR, **options}))
+    windows = [draw_manifest(plan, SEED, r).closed["east.day"] for r in range(replications)]
+    return [int((w[:, 1] - w[:, 0]).sum()) // MS_PER_DAY for w in windows], windows
+
+
+def test_closures_by_count_are_that_many_days_without_overlap_within_their_dates() -> None:
+    days, windows = closed_days("{count: 6, length: 2 d, first_day: 2024-06-01, last_day: 2024-07-30}")
+    assert set(days) == {12}
+    starts = np.concatenate([w[:, 0] for w in windows]) / MS_PER_DAY
+    stops = np.concatenate([w[:, 1] for w in windows]) / MS_PER_DAY
+    assert starts.min() == 152 and stops.max() == 212  # from 1 June to the end of 30 July, both reached
+    assert (starts % 1 == 0).all()
+
+
+def test_closures_by_count_fall_early_as_often_as_late() -> None:
+    _, windows = closed_days("{count: 1, length: 1 d, first_day: 2024-06-01, last_day: 2024-06-10}", 1000)
+    day = np.asarray([w[0, 0] for w in windows]) // MS_PER_DAY - 152
+    found = np.bincount(day, minlength=10)
+    # 100 on each of ten days: chi-square with 9 degrees of freedom, 0.1 % point 27.9
+    assert ((found - 100) ** 2 / 100).sum() < 27.9
+
+
+def test_a_daily_share_closes_that_share_of_the_days() -> None:
+    days, windows = closed_days("{daily_share: 30 %}")
+    assert within(days, 0.3 * 366)
+    inside, _ = closed_days("{daily_share: 30 %, first_day: 2024-06-01, last_day: 2024-06-10}")
+    assert within(inside, 3)
+    everything = np.concatenate(windows)
+    assert everything.min() == 0 and everything.max() >= 366 * MS_PER_DAY
+
+
+def test_closures_every_so_often_come_as_a_poisson_process() -> None:
+    _, windows = closed_days("{every: 10 d, length: 1 ms}")
+    number = [w.shape[0] for w in windows]
+    assert within(number, 36.6)
+    assert abs(np.var(number, ddof=1) / 36.6 - 1) < 4 * np.sqrt(2 / 199)
+
+
+def test_in_long_closures_only_a_share_sets_out() -> None:
+    closure = "calendars: {day: {open: ['00:00-24:00']}}\nclosures: {flood: {stops: [day], first_day: 2024-03-01, last_day: 2024-05-31}}\n"
+    rule = "holding_back: {closures_over: 7 d, sets_out: 20 %}"
+    before, after = cars(flow_with("")), cars(flow_with(rule, calendars=closure))
+    shut = (before.arrival_ms >= 60 * MS_PER_DAY) & (before.arrival_ms < 152 * MS_PER_DAY)
+    kept = np.isin(before.index, after.index)
+    assert kept[~shut].all()
+    assert abs(kept[shut].mean() - 0.2) < 4 * np.sqrt(0.16 / shut.sum())
+    assert np.array_equal(np.sort(after.held_back), before.arrival_ms[~kept])
+    # those who set out keep their number and their draws
+    assert np.array_equal(after.work_ms["east.desk.service"], before.work_ms["east.desk.service"][kept])
+
+
+def test_short_closures_hold_nobody_back() -> None:
+    closure = "calendars: {day: {open: ['00:00-24:00']}}\nclosures: {flood: {stops: [day], first_day: 2024-03-01, last_day: 2024-03-07}}\n"
+    flow = cars(flow_with("holding_back: {closures_over: 7 d, sets_out: 0 %}", calendars=closure))
+    assert flow.held_back.size == 0
+
+
+def test_slow_days_have_their_share() -> None:
+    plan = plan_manifest(port(BASE, **YEAR))
+    slow = [float(draw_manifest(plan, SEED, r).slow_days["east.rain"][:366].mean()) for r in range(50)]
+    assert within(slow, 0.3)
+
+
+def test_laws_of_the_scenario_are_those_of_the_plan() -> None:
+    plan = plan_manifest(port(ONE.replace("{exponential: {mean: 1 min}}", "1 min")))
+    assert [task.law for task in plan.flows[0].tasks] == [Constant(60_000)]
