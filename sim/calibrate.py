@@ -9,23 +9,26 @@ replications the fit has not seen.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sim import units
 from sim.compare import compare_scenarios
 from sim.distributions import Array
-from sim.errors import Problem, ScenarioInvalid, UsageError
+from sim.errors import CheckFailed, ScenarioInvalid, UsageError
 from sim.executors import open_executor
 from sim.experiment import EngineName, Progress
 from sim.loading import builtin_folder, load_scenario, read_plain
-from sim.scenario import Duration, Entry, Factor, Mass, Name, Share
+from sim.loading.files import Source, is_path, read_mapping, shown_name
+from sim.loading.tree import Finding, KeyPath, locate, raise_if_any, suggest
+from sim.metrics import groups_of
+from sim.scenario import Duration, Entry, Factor, Mass, Name, Scenario, Share
 from sim.statistics import Interval, t_interval
 
 Scenarios = tuple[str, str]
@@ -53,6 +56,14 @@ class Free(Entry):
     high: Factor
     overlay: Name
 
+    @model_validator(mode="after")
+    def _complete(self) -> Free:
+        if bool(self.volumes) == (self.sets is not None):
+            raise ValueError("needs volumes (flows) or sets (a path), one of them")
+        if not self.low <= self.start <= self.high or self.low == self.high:
+            raise ValueError("needs low < high, with start between them")
+        return self
+
 
 class Target(Entry):
     """A figure to meet: tonnes cleared, vehicles cleared, or the paired direct saving of a group's vehicles.
@@ -72,6 +83,17 @@ class Target(Entry):
     tolerance: Share | Duration
     fit: bool = True
 
+    @model_validator(mode="after")
+    def _complete(self) -> Target:
+        given = [value for value in (self.tonnes, self.vehicles, self.saving, self.declaration) if value is not None]
+        if len(given) != 1:
+            raise ValueError("needs tonnes, vehicles, saving or declaration, one of them")
+        if not given[0] or not self.tolerance:
+            raise ValueError("needs a value and a tolerance above 0")
+        if isinstance(self.tolerance, int) and self.saving is None and self.declaration is None:
+            raise ValueError("needs a tolerance such as 2 %; only times have one such as 1 min")
+        return self
+
 
 class Recipe(Entry):
     """A calibration: which scenarios, what is free, what is to be met."""
@@ -82,6 +104,14 @@ class Recipe(Entry):
     free: dict[Name, Free]
     targets: dict[Name, Target]
     replications: Annotated[int, Field(ge=2, strict=True)] = 20
+
+    @model_validator(mode="after")
+    def _complete(self) -> Recipe:
+        if not self.free:
+            raise ValueError("needs a free parameter")
+        if not any(target.fit for target in self.targets.values()):
+            raise ValueError("needs a target that is fitted")
+        return self
 
 
 @dataclass(frozen=True)
@@ -117,33 +147,90 @@ class Calibration:
 
 
 def load_recipe(reference: str) -> Recipe:
-    """Read a recipe: a built-in name in ``calibration/`` or a file."""
+    """Read a recipe: a built-in name in ``calibration/``, or a file; its scenarios' paths are relative to it.
+
+    Raises
+    ------
+    UsageError
+        There is no such recipe.
+    ScenarioInvalid
+        The recipe is wrong, or one of its scenarios, or it names flows or paths they do not have.
+    """
     path = Path(reference)
-    if not reference.endswith((".yaml", ".yml")):
+    if not is_path(reference):
         path = builtin_folder("calibration") / f"{reference}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in builtin_folder("calibration").glob("*.yaml"))) or "none"
-        raise UsageError(f"there is no recipe '{reference}'; built-in: {known}")
-    return read_plain(path, Recipe)
+        known = sorted(p.stem for p in builtin_folder("calibration").glob("recipe-*.yaml"))
+        raise UsageError(f"no recipe '{reference}'{suggest(reference, known)}; a file's name ends in .yaml")
+    written = read_plain(path, Recipe)
+    places = {
+        name: str(path.parent / at) if is_path(at) else at for name in SCENARIOS for at in [getattr(written, name)]
+    }
+    recipe = written.model_copy(update=places)
+    root, _ = read_mapping(Source(shown_name(path), path.resolve()))
+    assert root is not None
+    findings = []
+    for where, message in _unknown(recipe):
+        found, node = locate(root, where)
+        findings.append(Finding(node.at, found, message))
+    raise_if_any(findings)
+    return recipe
+
+
+SCENARIOS = ("base", "fitted")
+
+
+def _unknown(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    """What a recipe names that its scenarios do not have."""
+    loaded: dict[str, Scenario] = {}
+    for name in SCENARIOS:
+        try:
+            loaded[name] = load_scenario(getattr(recipe, name), overlays=False).plain
+        except UsageError as error:
+            yield (name,), str(error)
+    if len(loaded) < len(SCENARIOS):
+        return
+    flows = loaded["base"].flows()
+    scaled = [full for full, flow in flows.items() if flow.volume is not None]
+    for name, free in recipe.free.items():
+        for index, full in enumerate(free.volumes):
+            if full not in scaled:
+                yield ("free", name, "volumes", index), f"'{full}' is no flow with a volume{suggest(full, scaled)}"
+        if free.sets is not None:
+            try:
+                load_scenario(recipe.fitted, sets=[f"{free.sets}={_percent(free.start)}"], overlays=False)
+            except ScenarioInvalid as error:
+                yield ("free", name, "sets"), "; ".join(f"{p.path}: {p.message}" for p in error.problems)
+    for name, target in recipe.targets.items():
+        scenario = loaded[target.scenario]
+        known = {(port, flow) for port, flow, _ in groups_of(scenario)}
+        if (target.port, target.flow) not in known:
+            there = sorted({flow for port, flow in known if port == target.port})
+            yield (
+                ("targets", name),
+                f"port '{target.port}' has no flow or group '{target.flow}'; there are "
+                + (", ".join(there) or f"no such port but {', '.join(scenario.ports)}"),
+            )
+
+
+def _percent(value: float) -> str:
+    return f"{value * 100:.2f} %"
 
 
 def settings_of(recipe: Recipe, values: Mapping[str, float]) -> dict[str, dict[str, str]]:
     """What the parameters set, by overlay: path of the scenario → value as a scenario file writes it."""
-    plain = load_scenario(recipe.base, overlays=False).plain
-    flows = plain.flows()
+    flows = load_scenario(recipe.base, overlays=False).plain.flows()
     out: dict[str, dict[str, str]] = {free.overlay: {} for free in recipe.free.values()}
     for name, free in recipe.free.items():
         here = out[free.overlay]
         for full in free.volumes:
-            if full not in flows or flows[full].volume is None:
-                raise ScenarioInvalid([Problem("", f"free.{name}.volumes", f"'{full}' is no flow with a volume")])
             amount, period = flows[full].volume or (0.0, "year")
             port, flow = full.split(".")
             unit = "t" if period.endswith(" t") else "vehicles"
             per = period.removesuffix(" t")
             here[f"ports.{port}.flows.{flow}.volume"] = f"{amount * values[name]:.1f} {unit} per {per}"
         if free.sets is not None:
-            here[free.sets] = f"{values[name] * 100:.2f} %"
+            here[free.sets] = _percent(values[name])
     return out
 
 
@@ -261,7 +348,11 @@ def _fit(
         count += 1
         if progress is not None:
             progress(count, 0)
-        return np.asarray([r.deviation / r.tolerance for r in results if r.fitted])
+        found = np.asarray([r.deviation / r.tolerance for r in results if r.fitted])
+        if not np.isfinite(found).all():
+            empty = ", ".join(r.name for r in results if r.fitted and not np.isfinite(r.deviation))
+            raise CheckFailed(f"nothing is simulated that target {empty} could be compared with: nobody cleared")
+        return found
 
     free = [recipe.free[name] for name in names]
     found = least_squares(

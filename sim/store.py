@@ -42,7 +42,8 @@ MODEL_MODULES = (
     "engines/compiled.py",
     "engines/ordering.py",
 )
-FORMULA_STARTS = ("=", "+", "-", "@", "\t")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+BUSY_SECONDS = 60.0  # how long to wait for another sweep that writes to the same store
 
 
 def version() -> str:
@@ -99,6 +100,7 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=path) as probe:
                 probe.write(b"x")
+            _sweep_out(path)
 
     def place(self, name: str, make: Callable[[Path], object]) -> Path:
         """Make one file beside its place, flush it to disk and put it there: it appears whole or not at all.
@@ -144,6 +146,26 @@ class RunFolder:
         writer.writerows([_cell(item) for item in row] for row in rows)
         content = text.getvalue().encode()
         return self.write(name, gzip.compress(content, 1, mtime=0) if name.endswith(".gz") else content)
+
+
+def _sweep_out(folder: Path) -> None:
+    """Remove half-written files of runs that were killed; those of runs still going on stay."""
+    for path in (*folder.glob(".writing-*"), *folder.glob("*/.writing-*")):
+        pid = path.name.split("-")[1]
+        if pid.isdigit() and not _alive(int(pid)):
+            path.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    if os.name == "nt":
+        return True  # there, signal 0 would end the process
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def _cell(item: object) -> object:
@@ -197,7 +219,7 @@ class ResultStore:
         self.path = path
         with self._guard():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.connection = sqlite3.connect(path)
+            self.connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
             self.connection.execute("PRAGMA journal_mode=WAL")
             self.connection.execute("PRAGMA synchronous=FULL")
             self.connection.execute(
@@ -209,13 +231,15 @@ class ResultStore:
         try:
             yield
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"{self.path}: cannot use this store: {error}") from error
+            damaged = type(error) is sqlite3.DatabaseError
+            hint = "; it is damaged or no store: move it away and run again" if damaged else ""
+            raise StoreError(f"{self.path}: cannot use this store: {error}{hint}") from error
 
     def get(self, key: str) -> dict[Key, float] | None:
         """The record under a key, or None if there is none or it is damaged (it is then computed again)."""
         with self._guard():
             row = self.connection.execute("SELECT sum, record FROM results WHERE key = ?", (key,)).fetchone()
-        if row is None or zlib.crc32(row[1]) != row[0]:
+        if row is None or not isinstance(row[1], bytes) or _checksum(key, row[1]) != row[0]:
             return None
         items = json.loads(zlib.decompress(row[1]))
         return {(port, flow, station, metric): value for port, flow, station, metric, value in items}
@@ -226,7 +250,7 @@ class ResultStore:
         for key, values in records:
             items = [[*of, value] for of, value in values.items()]
             record = zlib.compress(json.dumps(items, separators=(",", ":")).encode(), 1)
-            rows.append((key, zlib.crc32(record), record))
+            rows.append((key, _checksum(key, record), record))
         with self._guard(), self.connection:
             self.connection.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", rows)
 
@@ -234,6 +258,11 @@ class ResultStore:
         """Fold the log into the file and close it."""
         with self._guard():
             self.connection.close()
+
+
+def _checksum(key: str, record: bytes) -> int:
+    """Over the key too: in a damaged file, a key may lead to another one's record."""
+    return zlib.crc32(record, zlib.crc32(key.encode()))
 
 
 def record_key(scenario_digest: str, replication: int, seed: int, model: str) -> str:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def stream(seed: int, replication: int, owner: str, purpose: str) -> np.random.Generator:
-    """Generator of one purpose of one flow in one replication.
+class Streams:
+    """The random numbers of one replication, by owner and purpose.
 
     The address is hashed (BLAKE2b, stable across processes, machines and versions of Python) to the key of a
     Philox generator, so streams are independent, none depends on how many others there are, and the i-th
@@ -19,26 +19,41 @@ def stream(seed: int, replication: int, owner: str, purpose: str) -> np.random.G
     ----------
     seed, replication : int
         Any integers.
-    owner : str
-        Whose draw: ``port.flow``, or ``port.closure`` for closures at random.
-    purpose : str
-        What it decides, e.g. ``arrivals`` or ``declaration.service``.
 
     Examples
     --------
-    >>> float(stream(1, 0, "a.b", "arrivals").random()) == float(stream(1, 0, "a.b", "arrivals").random())
+    >>> one, other = Streams(1, 0), Streams(1, 0)
+    >>> float(one.uniforms("a.b", "selected", 3)[2]) == float(other.uniforms("a.b", "selected", 3)[2])
     True
     """
-    address = "\x1f".join((str(seed), str(replication), owner, purpose))
-    digest = hashlib.blake2b(address.encode(), digest_size=16, person=b"borderport").digest()
-    return np.random.Generator(np.random.Philox(key=np.frombuffer(digest, dtype="<u8")))
 
+    def __init__(self, seed: int, replication: int) -> None:
+        self.seed, self.replication = seed, replication
+        # One generator whose state is set for each address: making a new one costs ten times as much.
+        self._bits = np.random.Philox(key=0)
+        self._generator = np.random.Generator(self._bits)
+        self._state = self._bits.state
 
-def uniforms(seed: int, replication: int, owner: str, purpose: str, n: int) -> NDArray[np.float64]:
-    """``n`` uniform numbers in [0, 1) of one address: what yes/no decisions compare with a rate."""
-    return stream(seed, replication, owner, purpose).random(n)
+    def generator(self, owner: str, purpose: str) -> np.random.Generator:
+        """Generator of one purpose of one owner, at its first number; good until the next call of any method.
 
+        Parameters
+        ----------
+        owner : str
+            Whose draw: ``port.flow``, or ``port.closure`` for closures at random.
+        purpose : str
+            What it decides, e.g. ``arrivals`` or ``declaration.service``.
+        """
+        address = "\x1f".join((str(self.seed), str(self.replication), owner, purpose))
+        digest = hashlib.blake2b(address.encode(), digest_size=16, person=b"borderport").digest()
+        self._state["state"]["key"] = np.frombuffer(digest, dtype="<u8")
+        self._bits.state = self._state
+        return self._generator
 
-def lucks(seed: int, replication: int, owner: str, purpose: str, n: int) -> NDArray[np.float64]:
-    """``n`` standard normal numbers of one address: what laws are evaluated at (`sim.distributions`)."""
-    return stream(seed, replication, owner, purpose).standard_normal(n)
+    def uniforms(self, owner: str, purpose: str, n: int) -> NDArray[np.float64]:
+        """``n`` uniform numbers in [0, 1) of one address: what yes/no decisions compare with a rate."""
+        return self.generator(owner, purpose).random(n)
+
+    def lucks(self, owner: str, purpose: str, n: int) -> NDArray[np.float64]:
+        """``n`` standard normal numbers of one address: what laws are evaluated at (`sim.distributions`)."""
+        return self.generator(owner, purpose).standard_normal(n)

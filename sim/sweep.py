@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sim.distributions import Array
-from sim.errors import UsageError
+from sim.errors import Problem, ScenarioInvalid, UsageError
 from sim.executors import map_unordered, open_executor
 from sim.experiment import EngineName, Progress, prepare, replicate, scenario_hash
 from sim.loading import load_scenario
+from sim.loading.tree import suggest
 from sim.metrics import ALL, Key
-from sim.scenario import Scenario
+from sim.scenario import Policy, Scenario
 from sim.statistics import t_intervals
 from sim.store import ResultStore, model_hash, record_key
 
@@ -29,7 +30,8 @@ CHUNK = 4
 BATCH = 16
 
 _WHOLE = re.compile(r"^(-?\d+)\.\.(-?\d+)$")
-_RANGE = re.compile(r"^(-?\d+(?:\.\d+)?):(-?\d+(?:\.\d+)?)\s*(\D*)$")
+_NUMBER = r"(-?\d+(?:\.\d+)?)"
+_RANGE = re.compile(rf"^{_NUMBER}\s*([^\d:]*?)\s*:\s*{_NUMBER}\s*(\D*)$")
 
 
 @dataclass(frozen=True)
@@ -108,15 +110,26 @@ def parse_variation(text: str) -> Variation:
     whole, span = _WHOLE.match(spec), _RANGE.match(spec)
     if whole is not None:
         first, last = int(whole.group(1)), int(whole.group(2))
-        if last < first or last - first >= MOST_POINTS:
+        if last < first:
             raise UsageError(f"--vary {text}: {first}..{last} does not count upwards")
+        if last - first >= MOST_POINTS:
+            many = f"has {last - first + 1:,} values; at most {MOST_POINTS:,} run in one sweep"
+            raise UsageError(f"--vary {text}: {many}")
         return Variation(path, tuple(str(value) for value in range(first, last + 1)))
     if span is not None:
-        grid = np.linspace(float(span.group(1)), float(span.group(2)), POINTS_IN_RANGE)
-        return Variation(path, tuple(f"{value:.6g} {span.group(3)}".strip() for value in grid))
+        low, before, high, unit = span.groups()
+        if before not in ("", unit):
+            raise UsageError(f"--vary {text}: both ends need the same unit, such as 5:30 min")
+        if not float(low) < float(high):
+            raise UsageError(f"--vary {text}: {low}:{high} does not go upwards")
+        grid = np.linspace(float(low), float(high), POINTS_IN_RANGE)
+        return Variation(path, tuple(f"{value:.6g} {unit}".strip() for value in grid))
     values = tuple(part.strip() for part in spec.split(","))
     if "" in values:
         raise UsageError(f"--vary {text}: there is an empty value in the list")
+    twice = next((value for value in values if values.count(value) > 1), None)
+    if twice is not None:
+        raise UsageError(f"--vary {text}: {twice} is in the list twice")
     return Variation(path, values)
 
 
@@ -126,6 +139,7 @@ def _load_point(
     """The scenario of one design point; ``on`` and ``off`` put a policy in force or leave it out."""
     sets, added, removed = list(sets), list(added), list(removed)
     in_force: set[str] | None = None
+    known: Mapping[str, Policy] = {}
     for path, value in design:
         if path.startswith("policies.") and path.count(".") == 1:
             name = path.partition(".")[2]
@@ -135,12 +149,27 @@ def _load_point(
                 added.append(name)
                 continue
             if in_force is None:
-                in_force = set(load_scenario(scenario, sets=sets, with_policies=added).plain.policies)
+                loaded = load_scenario(scenario, sets=sets, with_policies=added)
+                in_force, known = set(loaded.plain.policies), loaded.catalogue
+            if name not in known:
+                raise UsageError(f"--vary {path}: unknown policy '{name}'{suggest(name, known)}")
             if name in in_force:
                 removed.append(name)
         else:
             sets.append(f"{path}={value}")
-    return load_scenario(scenario, sets=sets, with_policies=added, without_policies=removed).scenario
+    try:
+        return load_scenario(scenario, sets=sets, with_policies=added, without_policies=removed).scenario
+    except ScenarioInvalid as error:
+        raise ScenarioInvalid([_as_varied(problem, design) for problem in error.problems]) from None
+
+
+def _as_varied(problem: Problem, design: Sequence[tuple[str, str]]) -> Problem:
+    """A problem of a value of the design, in the words of the command that asked for it."""
+    for path, value in design:
+        options = (f"--set {path}={value}", *(f"{o} {path.partition('.')[2]}" for o in ("--with", "--without")))
+        if problem.where in options:
+            return replace(problem, where=f"--vary {path}={value}")
+    return problem
 
 
 def plan_sweep(
@@ -156,10 +185,14 @@ def plan_sweep(
     Raises
     ------
     ScenarioInvalid
-        A value is wrong for its path; the message names the ``--set`` it amounts to.
+        A value is wrong for its path; the message names the ``--vary`` it comes from.
     UsageError
-        There are too many points.
+        There are too many points, or one parameter is varied twice.
     """
+    paths = [v.path for v in variations]
+    twice = next((path for path in paths if paths.count(path) > 1), None)
+    if twice is not None:
+        raise UsageError(f"--vary {twice} is given twice; put all its values into one")
     count = int(np.prod([len(v.values) for v in variations], dtype=np.float64))
     if count > MOST_POINTS:
         raise UsageError(f"this design has {count:,} points; at most {MOST_POINTS:,} run in one sweep")

@@ -23,8 +23,9 @@ class Timeline:
     network : Network
         What was run.
     moments : int64 array, shape (records,)
-        When each SEIZE was granted, each DELAY ended and each WAIT was over; `NOT_REACHED` for what did not happen
-        before the end of the horizon. Of a driver who gives up, the SEIZE holds the moment of leaving.
+        When each SEIZE was granted, each DELAY ended and each WAIT was over; negative for what did not happen before
+        the end of the horizon (it is ``~work``: -1, and for a DELAY less the work it would have had). Of a driver who
+        gives up, the SEIZE holds the moment of leaving.
     exit_ms : int64 array, shape (vehicles,)
         When the vehicle left; `NOT_REACHED` if it is still inside.
     outcome : uint8 array, shape (vehicles,)
@@ -57,7 +58,7 @@ class Timeline:
             if not matrix.size:
                 continue
             reached = np.maximum.accumulate(np.maximum(matrix, arrival[:, None]), axis=1)
-            if ((matrix != NOT_REACHED) & (matrix != reached)).any():
+            if ((matrix >= 0) & (matrix != reached)).any():
                 raise CheckFailed(f"{layout.name}: a moment lies before an earlier one; please report this")
             left = self.outcome[vehicle] != UNFINISHED
             if (self.exit_ms[vehicle][left] != reached[left, -1]).any():
@@ -103,13 +104,11 @@ def visits_of(timeline: Timeline, index: dict[str, Times]) -> Visits:
         for first, last in _groups(layout):
             here = moments[:, first : last + 1]
             resources = [column.resource for column in layout.columns[first : last + 1]]
-            waits_here = np.isin(stuck, [r for r in resources if r >= 0]) & (moments[:, last:] == NOT_REACHED).all(
-                axis=1
-            )
-            rows = np.flatnonzero((here != NOT_REACHED).any(axis=1) | waits_here)
+            waits_here = np.isin(stuck, [r for r in resources if r >= 0]) & (moments[:, last:] < 0).all(axis=1)
+            rows = np.flatnonzero((here >= 0).any(axis=1) | waits_here)
             if not rows.size:
                 continue
-            left = moments[rows, last]
+            left = np.maximum(moments[rows, last], NOT_REACHED)
             started = np.where(left == NOT_REACHED, NOT_REACHED, before[rows, last])
             if layout.columns[last].kind != "service":
                 started = left

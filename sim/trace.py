@@ -3,7 +3,8 @@
 One row for each vehicle, in order of arrival. Columns, all but the first optional:
 
 ``arrival``
-    Local time such as ``2024-05-01 09:30:00``, or ``arrival_ms`` since the start of the horizon.
+    Local time such as ``2024-05-01 09:30:00``, or with its offset from UTC (``+08:00``), which the hour that comes
+    twice in autumn needs; or ``arrival_ms`` since the start of the horizon.
 ``payload_t``, ``value_cny``
     Tonnes and CNY.
 ``consignment``
@@ -16,10 +17,13 @@ One row for each vehicle, in order of arrival. Columns, all but the first option
 
 from __future__ import annotations
 
+import csv
 import hashlib
-from collections.abc import Mapping
+import io
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -30,6 +34,7 @@ from sim.units import DURATION_MS
 
 Finding = tuple[int, str]
 MOST_FINDINGS = 20
+LONGEST_MS = 2**53  # as `sim.units` counts
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Trace:
 
 
 def read_trace(
-    path: Path, *, start: datetime, zone: str, marks: frozenset[str], tasks: Mapping[str, str]
+    path: Path, *, start: datetime, end: datetime, zone: str, marks: frozenset[str], tasks: Mapping[str, str]
 ) -> tuple[Trace | None, list[Finding]]:
     """Read a trace.
 
@@ -75,8 +80,8 @@ def read_trace(
     ----------
     path : Path
         CSV in UTF-8 with a header.
-    start : datetime
-        Start of the horizon, with its zone.
+    start, end : datetime
+        Of the horizon, with their zone.
     zone : str
         Zone of local arrival times.
     marks : frozenset of str
@@ -91,17 +96,13 @@ def read_trace(
     list of (line, message)
         What is wrong and on which line of the file; line 1 is the header.
     """
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(path, skip_blank_lines=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        return None, [(1, f"is not a table of comma-separated values in UTF-8: {str(error).strip()}")]
-    columns = {str(name).strip(): table[name] for name in table.columns}
-    reader = _Reader(len(table))
+    table, findings = _read_table(path)
+    if table is None:
+        return None, findings
+    columns, reader = table.columns, _Reader(table.lines)
     kept: dict[str, NDArray[np.float64]] = {}
     work: dict[str, NDArray[np.int64]] = {}
-    arrival = _arrivals(reader, columns, start, zone)
+    arrival = _arrivals(reader, columns, (start, end), zone)
     for name, values in columns.items():
         base, _, unit = name.rpartition("_")
         if name in ("arrival", "arrival_ms"):
@@ -113,7 +114,9 @@ def read_trace(
         elif name in marks:
             kept[name] = reader.flags(name, values)
         elif unit in DURATION_MS and base in tasks:
-            work[tasks[base]] = np.rint(reader.numbers(name, values) * DURATION_MS[unit]).astype(np.int64)
+            if tasks[base] in work:
+                reader.findings.append((1, f"column '{name}': the times of '{base}' are given twice"))
+            work[tasks[base]] = reader.durations(name, values, DURATION_MS[unit])
         else:
             reader.unknown(name, marks, tasks)
     if reader.findings:
@@ -124,75 +127,150 @@ def read_trace(
         payload_t=kept.get("payload_t"),
         value_cny=kept.get("value_cny"),
         consignment=None if consignment is None else consignment.astype(np.int64),
-        marks={name: kept[name].astype(bool) for name in marks if name in kept},
+        marks={name: kept[name].astype(bool) for name in sorted(marks) if name in kept},
         work_ms=work,
     ), []
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A file as text: columns by name, and the line on which each row ends."""
+
+    columns: dict[str, list[str]]
+    lines: list[int]
+
+
+def _read_table(path: Path) -> tuple[_Table | None, list[Finding]]:
+    """Read a file's cells; every row must have as many as the header. Empty lines do not count."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")  # Excel writes a byte order mark
+    except OSError as error:
+        return None, [(1, f"cannot be read: {error.strerror}")]
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        return None, [(line, f"is not UTF-8: {error.reason}; save the table as 'CSV UTF-8'")]
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows, lines = [], []
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        for row in reader:
+            if row:
+                rows.append(row)
+                lines.append(reader.line_num)
+    except csv.Error as error:
+        return None, [(reader.line_num, f"is not a table of comma-separated values: {error}")]
+    if not any(header):
+        return None, [(1, "is empty; it needs a header such as 'arrival,payload_t'")]
+    findings = [(1, f"column '{name}' is there twice") for name in dict.fromkeys(header) if header.count(name) > 1]
+    for row, line in zip(rows, lines, strict=True):
+        if len(row) != len(header):
+            findings.append((line, f"has {len(row)} cells, the header has {len(header)}"))
+    if findings:
+        return None, findings[:MOST_FINDINGS]
+    return _Table({name: [row[i] for row in rows] for i, name in enumerate(header)}, lines), []
 
 
 class _Reader:
     """Turns columns into arrays and notes what is wrong with them, by line."""
 
-    def __init__(self, rows: int) -> None:
-        self.rows = rows
+    def __init__(self, lines: Sequence[int]) -> None:
+        self.lines = lines
         self.findings: list[Finding] = []
 
+    @property
+    def rows(self) -> int:
+        """Number of vehicles."""
+        return len(self.lines)
+
     def note(self, rows: NDArray[np.bool_], message: str) -> None:
-        """Note a fault of the first few of the marked rows; line 1 is the header."""
-        self.findings += [(int(row) + 2, message) for row in np.flatnonzero(rows)[:MOST_FINDINGS]]
+        """Note a fault of the first few of the marked rows."""
+        self.findings += [(self.lines[row], message) for row in np.flatnonzero(rows)[:MOST_FINDINGS].tolist()]
 
-    def numbers(self, name: str, values: object) -> NDArray[np.float64]:
+    def numbers(self, name: str, values: Sequence[str]) -> NDArray[np.float64]:
         """Numbers >= 0; none may be missing."""
-        import pandas as pd
-
-        found = np.asarray(pd.to_numeric(pd.Series(values), errors="coerce"), dtype=np.float64)
-        missing = ~np.isfinite(found)
-        self.note(missing, f"{name} is missing or not a number; write a plain number such as 12.5")
-        negative = ~missing & (found < 0)
+        found = np.asarray([_number(text) for text in values], dtype=np.float64)
+        empty = np.asarray([not text.strip() for text in values], dtype=bool)
+        wrong = ~np.isfinite(found) & ~empty
+        self.note(empty, f"{name} is missing; leave the whole column out to have it drawn")
+        self.note(wrong, f"{name} is not a number; write it like 12.5")
+        negative = found < 0
         self.note(negative, f"{name} is negative; it must be 0 or more")
-        return np.where(missing | negative, 0.0, found)
+        return np.where(empty | wrong | negative, 0.0, found)
 
-    def flags(self, name: str, values: object) -> NDArray[np.float64]:
+    def durations(self, name: str, values: Sequence[str], unit_ms: int) -> NDArray[np.int64]:
+        """Numbers of a unit of time as whole milliseconds."""
+        found = self.numbers(name, values) * unit_ms
+        long = found >= LONGEST_MS
+        self.note(long, f"{name} is longer than this program can count in milliseconds")
+        return np.rint(np.where(long, 0.0, found)).astype(np.int64)
+
+    def flags(self, name: str, values: Sequence[str]) -> NDArray[np.float64]:
         """Zeros and ones."""
         found = self.numbers(name, values)
         self.note((found != 0) & (found != 1), f"{name} is neither 0 nor 1")
         return found
 
-    def labels(self, name: str, values: object) -> NDArray[np.float64]:
+    def labels(self, name: str, values: Sequence[str]) -> NDArray[np.float64]:
         """Numbers for labels, in order of first appearance."""
-        import pandas as pd
-
-        codes, _ = pd.factorize(pd.Series(values))
-        self.note(np.asarray(codes) < 0, f"{name} is missing")
-        return np.asarray(codes, dtype=np.float64)
+        texts = [text.strip() for text in values]
+        self.note(np.asarray([not text for text in texts], dtype=bool), f"{name} is missing")
+        numbers = {text: float(number) for number, text in enumerate(dict.fromkeys(texts))}
+        return np.asarray([numbers[text] for text in texts], dtype=np.float64)
 
     def unknown(self, name: str, marks: frozenset[str], tasks: Mapping[str, str]) -> None:
         """A column nobody asks for: a station or mark that the route does not have."""
         stations = ", ".join(f"{task}_ms" for task in tasks) or "none"
         known = ", ".join(sorted(marks)) or "none"
-        message = f"unknown column '{name}': service times of this route are {stations} (also _s, _min, _h)"
+        message = f"unknown column '{name}': service times of this route are {stations} (also _s, _min, _h, _d)"
         self.findings.append((1, f"{message}; marks are {known}"))
 
 
-def _arrivals(reader: _Reader, columns: Mapping[str, object], start: datetime, zone: str) -> NDArray[np.int64]:
-    import pandas as pd
+def _number(text: str) -> float:
+    """A cell as a number, NaN if it is none; ``1_000``, which Python would read, is none."""
+    try:
+        return float(text) if "_" not in text else math.nan
+    except ValueError:
+        return math.nan
 
+
+def _arrivals(
+    reader: _Reader, columns: Mapping[str, Sequence[str]], horizon: tuple[datetime, datetime], zone: str
+) -> NDArray[np.int64]:
+    """Milliseconds since the start of the horizon, ascending and within it."""
     if ("arrival" in columns) == ("arrival_ms" in columns):
-        reader.findings.append(
-            (1, "needs a column 'arrival' (local time) or 'arrival_ms' (since the start), one of them")
-        )
+        message = "needs a column 'arrival' (local time) or 'arrival_ms' (since the start), one of them"
+        reader.findings.append((1, message))
         return np.zeros(reader.rows, dtype=np.int64)
+    start = horizon[0].astimezone(UTC)
+    length = _since(start, horizon[1])
     if "arrival_ms" in columns:
-        found = reader.numbers("arrival_ms", columns["arrival_ms"]).astype(np.int64)
+        found = reader.durations("arrival_ms", columns["arrival_ms"], 1)
     else:
-        local = pd.to_datetime(pd.Series(columns["arrival"]), errors="coerce", format="ISO8601")
-        bad = np.asarray(local.isna())
-        reader.note(bad, "arrival is not a local time; write it like 2024-05-01 09:30:00")
-        local = local.fillna(pd.Timestamp(start.replace(tzinfo=None)))
-        moments = local.dt.tz_localize(ZoneInfo(zone), ambiguous=True, nonexistent="shift_forward")
-        elapsed = moments.dt.tz_convert("UTC") - pd.Timestamp(start.astimezone(ZoneInfo("UTC")))
-        found = np.asarray(elapsed // pd.Timedelta(milliseconds=1), dtype=np.int64)
-        reader.note(~bad & (found < 0), "arrival lies before the start of the horizon")
+        moments = [_moment(text, ZoneInfo(zone)) for text in columns["arrival"]]
+        bad = np.asarray([moment is None for moment in moments], dtype=bool)
+        reader.note(bad, "arrival is not a local time that exists; write it like 2024-05-01 09:30:00")
+        given = [0 if moment is None else _since(start, moment) for moment in moments]
+        found = np.asarray(given, dtype=np.int64)
+        reader.note(found < 0, "arrival lies before the start of the horizon")
+    reader.note(found >= length, "arrival lies after the end of the horizon")
     later = np.zeros(reader.rows, dtype=bool)
     later[1:] = found[1:] < found[:-1]
     reader.note(later, "arrives before the vehicle on the line above; sort the file by arrival")
     return found
+
+
+def _since(start: datetime, moment: datetime) -> int:
+    return (moment.astimezone(UTC) - start) // timedelta(milliseconds=1)
+
+
+def _moment(text: str, zone: ZoneInfo) -> datetime | None:
+    """A moment with its zone; None if the text is none or a local time that clocks skip."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+        local = moment.replace(tzinfo=zone)
+        there = local.astimezone(UTC)
+        return there if there.astimezone(zone).replace(tzinfo=None) == moment else None
+    except (ValueError, OverflowError):
+        return None

@@ -66,6 +66,8 @@ def networks(draw: st.DrawFn) -> Network:
     ]
     pace_first = np.cumsum([0] + [p.size for p in pace_ms]).astype(np.int64)
     impatient = rng.random(n) < 0.5
+    # Few signals, so that many wait for one and are woken in one event; or one of its own for each.
+    signals = draw(st.sampled_from([1, 3, max(n, 1) * slots]))
     layout = FlowLayout(
         "a.b", tuple(Column("a.s", "service") for _ in range(columns)), 0, np.arange(n), (0, columns), None
     )
@@ -87,8 +89,8 @@ def networks(draw: st.DrawFn) -> Network:
         start=starts[rng.integers(0, len(kinds), n)].astype(np.uint32),
         row=(np.arange(n) * columns).astype(np.int64),
         deadline_ms=np.where(impatient, arrival + rng.integers(0, 4, n) * coarse, NEVER).astype(np.int64),
-        signal=rng.integers(0, max(n, 1) * slots, (n, slots)).astype(np.uint32),
-        signals=max(n, 1) * slots,
+        signal=rng.integers(0, signals, (n, slots)).astype(np.uint32),
+        signals=signals,
         work_ms=(rng.integers(0, 4, n * columns) * coarse).astype(np.int64),
         flows=(layout,),
     )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ flows:
     holding_back: {closures_over: 1 d, sets_out: 40 %}
     consignment: 3
 """
-YEAR = {"end": "2025-01-01"}
+YEAR: dict[str, Any] = {"end": "2025-01-01"}
 
 
 def draw(scenario: Scenario, replication: int = 0, seed: int = SEED) -> Manifest:
@@ -136,7 +137,8 @@ def test_another_station_leaves_every_draw_as_it_was() -> None:
 def test_another_port_closure_mark_and_load_leave_every_draw_as_it_was() -> None:
     more = BASE.replace("closures: {", "closures: {flood: {stops: [], random: {count: 9, length: 1 d}}, ")
     more = more.replace("marks: {", "marks: {wet: 50 %, ")
-    west = "west: {label: {en: W}, stations: {s: {}}, routes: {r: {steps: [s]}}, flows: {cars: {route: r, volume: 9 cars per d}}}"
+    west = "west: {label: {en: W}, stations: {s: {}}, routes: {r: {steps: [s]}}, "
+    west += "flows: {cars: {route: r, volume: 9 cars per d}}}"
     assert differing(cars(port(BASE, **YEAR)), cars(port(more, others=west, **YEAR))) == set()
 
 
@@ -170,7 +172,10 @@ def test_a_longer_horizon_keeps_the_vehicles_of_the_shorter() -> None:
     assert np.array_equal(short.payload_t, long.payload_t[:n])
 
 
-@pytest.mark.parametrize("policy", ["effects: [{on: {mark: selected}, share: 60 %}]", "effects: [{on: {mark: selected}, scale_share: 300 %}]"])
+@pytest.mark.parametrize(
+    "policy",
+    ["effects: [{on: {mark: selected}, share: 60 %}]", "effects: [{on: {mark: selected}, scale_share: 300 %}]"],
+)
 def test_a_higher_rate_keeps_those_already_selected(policy: str) -> None:
     before = cars(port(BASE, **YEAR)).marks["selected"]
     after = cars(port(BASE, policies={"more": policy}, **YEAR)).marks["selected"]
@@ -203,7 +208,9 @@ def test_strength_goes_so_far_from_before_to_after() -> None:
     policy = "effects: [{on: {station: desk}, service: 0 min}]"
     plain = cars(port(BASE, **YEAR)).work_ms["east.desk.service"]
     for strength, left in ((0, 1.0), (25, 0.75), (100, 0.0)):
-        scenario = port(BASE, policies={"none": policy}, top=f"policies: {{none: {{strength: {strength} %}}}}\n", **YEAR)
+        scenario = port(
+            BASE, policies={"none": policy}, top=f"policies: {{none: {{strength: {strength} %}}}}\n", **YEAR
+        )
         assert np.abs(cars(scenario).work_ms["east.desk.service"] - left * plain).max() <= 1
 
 
@@ -246,7 +253,7 @@ flows: {cars: {route: out, volume: 3000 cars per year}}
 """
 
 
-def flow_with(keys: str, *, calendars: str = "", volume: str = "3000 cars per year", **options: str) -> Scenario:
+def flow_with(keys: str, *, calendars: str = "", volume: str = "3000 cars per year", **options: Any) -> Scenario:
     body = ONE.replace("volume: 3000 cars per year", f"volume: {volume}, {keys}" if keys else f"volume: {volume}")
     return port(calendars + body, **{**YEAR, **options})
 
@@ -304,7 +311,9 @@ def test_a_volume_per_day_and_per_hour_is_hit() -> None:
 
 
 def test_a_yearly_volume_in_tonnes_is_divided_by_the_mean_load() -> None:
-    scenario = flow_with("payload: {a: {law: 8 t}, b: {law: 4 t, if: full}}, marks: {full: 50 %}", volume="30 kt per year")
+    scenario = flow_with(
+        "payload: {a: {law: 8 t}, b: {law: 4 t, if: full}}, marks: {full: 50 %}", volume="30 kt per year"
+    )
     assert within(counts(scenario), 3000)  # 8 + 4 x 50 % = 10 t
     assert within([cars(scenario, r).payload_t.sum() for r in range(40)], 30_000)
 
@@ -411,7 +420,7 @@ def test_a_trace_keeps_its_moments_and_draws_what_it_lacks() -> None:
 # ------------------------------------------------------------------------------------------- closures, holding back
 
 
-def closed_days(rule: str, replications: int = 200, **options: str) -> tuple[list[int], list[NDArray[np.int64]]]:
+def closed_days(rule: str, replications: int = 200, **options: Any) -> tuple[list[int], list[NDArray[np.int64]]]:
     body = f"calendars: {{day: {{open: ['00:00-24:00']}}}}\nclosures: {{snow: {{stops: [day], random: {rule}}}}}\n{ONE}"
     plan = plan_manifest(port(body, **{**YEAR, **options}))
     windows = [draw_manifest(plan, SEED, r).closed["east.day"] for r in range(replications)]
@@ -451,8 +460,14 @@ def test_closures_every_so_often_come_as_a_poisson_process() -> None:
     assert abs(np.var(number, ddof=1) / 36.6 - 1) < 4 * np.sqrt(2 / 199)
 
 
+def flood(last_day: str) -> str:
+    """A calendar that is always open but for a closure from 1 March."""
+    closure = f"{{stops: [day], first_day: 2024-03-01, last_day: {last_day}}}"
+    return f"calendars: {{day: {{open: ['00:00-24:00']}}}}\nclosures: {{flood: {closure}}}\n"
+
+
 def test_in_long_closures_only_a_share_sets_out() -> None:
-    closure = "calendars: {day: {open: ['00:00-24:00']}}\nclosures: {flood: {stops: [day], first_day: 2024-03-01, last_day: 2024-05-31}}\n"
+    closure = flood("2024-05-31")
     rule = "holding_back: {closures_over: 7 d, sets_out: 20 %}"
     before, after = cars(flow_with("")), cars(flow_with(rule, calendars=closure))
     shut = (before.arrival_ms >= 60 * MS_PER_DAY) & (before.arrival_ms < 152 * MS_PER_DAY)
@@ -465,7 +480,7 @@ def test_in_long_closures_only_a_share_sets_out() -> None:
 
 
 def test_short_closures_hold_nobody_back() -> None:
-    closure = "calendars: {day: {open: ['00:00-24:00']}}\nclosures: {flood: {stops: [day], first_day: 2024-03-01, last_day: 2024-03-07}}\n"
+    closure = flood("2024-03-07")
     flow = cars(flow_with("holding_back: {closures_over: 7 d, sets_out: 0 %}", calendars=closure))
     assert flow.held_back.size == 0
 

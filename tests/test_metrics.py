@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from sim.errors import CheckFailed
 from sim.experiment import EngineName
-from sim.metrics import PARTS, measure
+from sim.metrics import PARTS
 from sim.network import EXITED
 from sim.units import MS_PER_MINUTE
 from tests.builders import DAY, Run, at_minutes, port, run
@@ -20,7 +21,7 @@ stations: {desk: {needs: [desk], service: 10 min}}
 routes: {out: {steps: [desk]}}
 flows: {cars: {route: out, volume: 1 trips per d, value: 2 CNY/kg, payload: 5 t, vehicle_length: 12 m}}
 """
-ONE_DAY = {"end": "2024-01-02"}
+ONE_DAY: dict[str, Any] = {"end": "2024-01-02"}
 
 EVERYTHING = """
 calendars:
@@ -121,7 +122,7 @@ def test_every_vehicle_that_arrives_is_accounted_for(busy: Run) -> None:
 
 
 def test_the_mean_queue_is_what_counting_heads_gives(busy: Run) -> None:
-    # independent of the engine's records of waits: joins are arrivals at the gate, which for the first station are known
+    # independent of the records of waits: at the first station, vehicles join when they arrive
     lead_in, horizon = busy.study.scenario.horizon.lead_in, busy.timeline.network.horizon_ms
     joined = np.concatenate([busy.manifest.flows[f"east.{f}"].arrival_ms for f in ("cars", "priority_cars")])
     left = np.concatenate([_moments(busy, f, "lane") for f in ("cars", "priority_cars")])
@@ -181,7 +182,7 @@ def test_the_count_of_a_queue_refuses_a_grant_before_its_join(busy: Run) -> None
 
 def test_both_engines_give_the_same_metrics_of_a_port_with_everything() -> None:
     scenario = port(EVERYTHING, start="2024-01-03", end="2024-01-15", lead_in="2 d")
-    fast, slow = (run(scenario, engine, seed=7).measures.values for engine in ("compiled", "simpy"))  # type: ignore[arg-type]
+    fast, slow = (run(scenario, engine, seed=7).measures.values for engine in ("compiled", "simpy"))
     assert fast.keys() == slow.keys()
     assert np.array_equal(list(fast.values()), list(slow.values()), equal_nan=True)
 
@@ -240,7 +241,7 @@ def test_a_quota_has_no_utilisation(engine: EngineName) -> None:
 
 
 def test_the_open_clock_runs_while_the_spans_calendar_is_open(engine: EngineName) -> None:
-    # Border open 08:00-12:00 and 13:00-17:00; travel of 6 h never stops. 07:00-13:00: 4 of 6 h open; 16:00-22:00: 1 of 6 h.
+    # Open 08:00-12:00 and 13:00-17:00; a road of 6 h never closes. 07:00-13:00 has 4 open hours, 16:00-22:00 one.
     body = """
     calendars: {day: {open: ["08:00-12:00", "13:00-17:00"]}}
     stations: {road: {service: 6 h}, before: {service: 1 h}}
@@ -290,7 +291,7 @@ def test_nights_are_local_midnights_between_arrival_and_exit(engine: EngineName)
 
 
 def test_tonnes_belong_to_the_local_month_in_which_the_passage_ends(engine: EngineName) -> None:
-    # 31 January 17:50 in Kathmandu is 12:05 UTC ... 18:15 UTC is 1 February there: 18:04 + 10 min is January, 18:06 February
+    # February begins in Kathmandu at 18:15 UTC. One is done at 18:14, the other at 18:26.
     body = DESK.replace("resources:", "zone: Asia/Kathmandu\nresources:", 1).lstrip()
     scenario = port(body, start="2024-01-31", end="2024-02-03")
     found = run(at_minutes(scenario, "cars", [18 * 60 + 4, 18 * 60 + 16], payload_t=[3, 4]), engine)

@@ -461,13 +461,17 @@ def test_the_first_of_a_consignment_that_is_ready_declares(engine: EngineName) -
 
 def test_work_at_a_station_that_is_not_visited_delays_nobodys_declaration(engine: EngineName) -> None:
     # as before, but the station itself is skipped by who is not heavy
-    body = DECLARE.replace("if: heavy}}", "}}").replace("[load,", "[{load: {if: heavy}},").replace("30 min, }", "30 min}")
+    body = (
+        DECLARE.replace("if: heavy}}", "}}").replace("[load,", "[{load: {if: heavy}},").replace("30 min, }", "30 min}")
+    )
     found = run(at_minutes(port(body), "cars", [0, 5], heavy=[1, 0]), engine)
     assert found.exits("cars") == [31, 16]
 
 
 def test_a_consignment_whose_first_vehicle_needs_no_declaration_is_declared_by_the_next(engine: EngineName) -> None:
-    body = DECLARE.replace(" declare, gate]", " {declare: {unless: cleared}}, gate]").replace("consignment: 2", "consignment: 3")
+    body = DECLARE.replace(" declare, gate]", " {declare: {unless: cleared}}, gate]").replace(
+        "consignment: 2", "consignment: 3"
+    )
     found = run(at_minutes(port(body), "cars", [0, 2, 3], heavy=[0] * 3, cleared=[1, 0, 0]), engine)
     assert found.exits("cars") == [1, 13, 13]
 

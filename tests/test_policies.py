@@ -21,7 +21,11 @@ stations:
   check: {needs: [bay], service: 60 min}
   unused: {service: 5 min}
   drive: {service: 5 min}
-routes: {out: {steps: [desk, {check: {if: selected}}]}, home: {steps: [desk]}, walk: {steps: [{wait: gone}]}, ride: {steps: [drive, {signal: gone}]}}
+routes:
+  out: {steps: [desk, {check: {if: selected}}]}
+  home: {steps: [desk]}
+  walk: {steps: [{wait: gone}]}
+  ride: {steps: [drive, {signal: gone}]}
 flows:
   cars: {route: out, volume: 10 cars per d, marks: {selected: 20 %}, payload: 9 t, consignment: 2}
   vans: {route: home, volume: 10 cars per d}
@@ -38,6 +42,10 @@ def plain() -> Scenario:
 def policy(*effects: dict[str, object], name: str = "p", **keys: object) -> Policy:
     given = {"name": name, "title": {"en": name}, "description": name, "effects": tuple(effects), **keys}
     return Policy.model_validate(given)
+
+
+def use(**keys: object) -> PolicyUse:
+    return PolicyUse.model_validate(keys)
 
 
 def apply(*policies: Policy, scenario: Scenario | None = None, **uses: PolicyUse) -> tuple[Scenario, list[str]]:
@@ -113,7 +121,7 @@ def test_the_strength_and_variant_of_a_use_are_taken_over() -> None:
     }
     one = policy(variants=variants, variant="a")
     default, _ = apply(one)
-    chosen, _ = apply(one, p=PolicyUse(variant="b", strength="40 %"))
+    chosen, _ = apply(one, p=use(variant="b", strength="40 %"))
     assert [a.number for a in default.amendments] == [0.5]
     assert {(a.law, a.strength) for a in chosen.amendments} == {(Constant(180_000), 0.4)}
 
@@ -121,7 +129,7 @@ def test_the_strength_and_variant_of_a_use_are_taken_over() -> None:
 def test_adoption_is_the_policys_unless_the_scenario_says_otherwise() -> None:
     one = policy({"on": {"station": "check"}, "scale": "50 %"}, adoption="30 %")
     assert apply(one)[0].adoptions == {"p": 0.3}
-    assert apply(one, p=PolicyUse(adoption="80 %"))[0].adoptions == {"p": 0.8}
+    assert apply(one, p=use(adoption="80 %"))[0].adoptions == {"p": 0.8}
 
 
 # ------------------------------------------------------------------------------------------------- world effects
@@ -150,7 +158,9 @@ def test_a_pace_is_set_for_the_stations_selected() -> None:
 
 
 def test_calendars_are_closed_on_the_days_given() -> None:
-    closed, _ = apply(policy({"on": {"calendar": "day"}, "close": {"first_day": "2024-01-01", "last_day": "2024-01-02"}}))
+    closed, _ = apply(
+        policy({"on": {"calendar": "day"}, "close": {"first_day": "2024-01-01", "last_day": "2024-01-02"}})
+    )
     found = run(at_minutes(at_minutes(closed, "cars", [9000]), "vans", [0]))
     assert found.granted("vans", "desk") == [2 * 1440 + 480]
 
@@ -236,7 +246,7 @@ WORLD: list[dict[str, object]] = [
 
 @pytest.mark.parametrize("effect", WORLD, ids=lambda e: next(key for key in e if key != "on"))
 def test_what_changes_the_port_for_everybody_cannot_be_adopted_by_some(effect: dict[str, object]) -> None:
-    _, problems = apply(policy(effect), p=PolicyUse(adoption="50 %"))
+    _, problems = apply(policy(effect), p=use(adoption="50 %"))
     assert len(problems) == 1 and "adoption must be 100 %" in problems[0]
     assert apply(policy(effect))[1] == []
 

@@ -1,7 +1,7 @@
 """Exact results of queueing theory, each built as a scenario file and run to 2 % precision.
 
-Rule: the exact value lies inside the 99 % interval of at least 20 replications whose half-width is at most 2 % of it. Where
-that takes long, the test is marked slow and a shorter one stands beside it, with an interval as wide as it is.
+Rule: the exact value lies inside the 99 % interval of at least 20 replications whose half-width is at most 2 % of it.
+Where that takes long, the test is marked slow and a shorter one stands beside it, with an interval as wide as it is.
 Times are in minutes, and the mean service time is 1 min unless said otherwise; all runs use seed 1.
 """
 
@@ -44,12 +44,12 @@ def station(capacity: int, law: str, per_minute: float, extra: str = "") -> str:
 
 
 def waits(timeline: Timeline, flow: str, column: int = 0) -> Array:
-    """Minutes that each counted vehicle of a flow spent in one column of its route, those that never came there left out."""
+    """Minutes that each counted vehicle of a flow spent in one column of its route, for those that came there."""
     layout = next(layout for layout in timeline.network.flows if layout.name == f"east.{flow}")
     moments, arrival = timeline.of(layout), timeline.network.arrival_ms[layout.vehicle]
     before = np.maximum.accumulate(np.column_stack([arrival, moments]), axis=1)[:, column]
     there = (moments[:, column] >= 0) & (arrival >= timeline.network.lead_in_ms)
-    return (moments[there, column] - before[there]) / MS_PER_MINUTE
+    return np.asarray((moments[there, column] - before[there]) / MS_PER_MINUTE)
 
 
 def intervals(scenario: Scenario, look: Callable[[Timeline], Sequence[float]], n: int = REPLICATIONS) -> list[Interval]:
@@ -69,7 +69,7 @@ def assert_exact(found: Interval, exact: float, precision: float = 0.02) -> None
 
 # servers, load, P(wait), mean wait, 95th percentile of the wait; days simulated
 ERLANG_C = [
-    (1, 0.8, 0.800000, 4.000000, 13.8629, 170),
+    (1, 0.8, 0.800000, 4.000000, 13.8629, 230),
     (2, 0.8, 0.711111, 1.777778, 6.6370, 100),
     (3, 0.8, 0.647191, 1.078652, 4.2677, 80),
     (5, 0.8, 0.554113, 0.554113, 2.4053, 50),
@@ -172,10 +172,10 @@ def test_the_metrics_agree_with_erlang_c() -> None:
 POLLACZEK_KHINCHINE = [
     ("1 min", 2.0, 100),
     ("{lognormal: {mean: 1 min, cv: 0.5}}", 2.5, 130),
-    ("{gamma: {mean: 1 min, cv: 0.5}}", 2.5, 130),
     ("{gamma: {mean: 1 min, cv: 1}}", 4.0, 200),
 ]
 POLLACZEK_KHINCHINE_LONG = [
+    ("{gamma: {mean: 1 min, cv: 0.5}}", 2.5, 130),
     ("{lognormal: {mean: 1 min, cv: 1}}", 4.0, 500),
     ("{gamma: {mean: 1 min, cv: 1.5}}", 6.5, 500),
     ("{gamma: {mean: 1 min, cv: 2}}", 10.0, 900),
@@ -220,7 +220,7 @@ def look_at_jackson(timeline: Timeline) -> list[float]:
     arrival, gone = timeline.network.arrival_ms[layout.vehicle], timeline.exit_ms[layout.vehicle]
     done = (gone >= 0) & (arrival >= timeline.network.lead_in_ms)
     total = (gone - arrival)[done].mean() / MS_PER_MINUTE
-    # Skipped visits have no moment, so `waits` leaves them out; the time up to the gate is total less gate and its wait.
+    # Skipped visits have no moment, so `waits` leaves them out.
     at_gate = gate.mean() + waits(timeline, "trucks", 5).mean()
     secondary = waits(timeline, "trucks", 2)
     return [waits(timeline, "trucks", 0).mean(), secondary.mean(), gate.mean(), total - at_gate, total]
@@ -237,7 +237,7 @@ def test_jackson_border_within_its_error() -> None:
 
 @pytest.mark.slow
 def test_jackson_border() -> None:
-    found = intervals(lasting(900, JACKSON), look_at_jackson)
+    found = intervals(lasting(1300, JACKSON), look_at_jackson)
     for interval, exact in zip(found, JACKSON_EXACT, strict=True):
         assert_exact(interval, exact)
 
@@ -284,7 +284,7 @@ def test_priority_without_preemption(
 
 @pytest.mark.parametrize("places", [0, 1, 2, 4])
 def test_blocking_after_service_by_hunt(places: int) -> None:
-    """Two stations under endless supply pass 2/3 a minute without room between them, (b + 2) / (b + 3) with b places."""
+    """Two stations under endless supply pass (b + 2) / (b + 3) a minute with b places between them."""
     between = "machine" if places == 0 else "buffer"
     steps = [f"{{first: {{holds_until: {between}}}}}"]
     steps += [] if places == 0 else ["{enter: buffer}"]
@@ -337,10 +337,10 @@ def present(timeline: Timeline, moments: NDArray[np.int64]) -> NDArray[np.int64]
 
 def test_a_border_day_with_arrivals_that_change_by_the_hour() -> None:
     """The number inside at the end of each hour; a day begins empty, since 16 h without arrivals precede it."""
-    scenario = lasting(700, BORDER_DAY, "0 d")
+    scenario = lasting(1000, BORDER_DAY, "0 d")
 
     def look(timeline: Timeline) -> list[float]:
-        moments = np.arange(700)[:, None] * MS_PER_DAY + np.arange(1, 9)[None, :] * MS_PER_HOUR
+        moments = np.arange(1000)[:, None] * MS_PER_DAY + np.arange(1, 9)[None, :] * MS_PER_HOUR
         inside = present(timeline, moments.ravel()).reshape(moments.shape)
         queue = np.maximum(inside - 3, 0)
         return [*inside.mean(axis=0), *queue.mean(axis=0), *(inside >= 3).mean(axis=0)]
@@ -353,7 +353,7 @@ def test_a_border_day_with_arrivals_that_change_by_the_hour() -> None:
 
 
 def test_without_chance_a_border_day_is_the_fluid_queue() -> None:
-    """Evenly spaced arrivals, services of exactly 5 min: 3 booths pass 36 an hour, so 0 0 9 23 27 21 5 0 are left over."""
+    """Evenly spaced arrivals, services of exactly 5 min: 3 booths pass 36 an hour, and the rest is left over."""
     body = BORDER_DAY.replace("{exponential: {mean: 5 min}}", "5 min")
     minutes = [60 * hour + 60 * (i + 0.5) / rate for hour, rate in enumerate(RATES) for i in range(rate)]
     found = run(at_minutes(port(body), "cars", minutes))
@@ -389,7 +389,7 @@ def crossing(officers: int) -> str:
     [(3, ((159.39, 2.17), (1.53, 0.12), (166.03, 2.17))), (6, ((1.490, 0.092), (7.30, 0.62), (8.743, 0.136)))],
 )
 def test_a_published_tutorial_crossing(officers: int, published: tuple[tuple[float, float], ...]) -> None:
-    """Arrivals stop after 480 min and all are served: wait at primary, at secondary, time at the border (mean, 1.96 se)."""
+    """Arrivals stop after 480 min, all are served: wait at primary, at secondary, time in all (mean, 1.96 se)."""
 
     def look(timeline: Timeline) -> list[float]:
         assert (timeline.exit_ms >= 0).all()

@@ -2,10 +2,11 @@
 
 One loop takes the earliest of four sources: the heap (ends of delays), the next arrival, the next deadline, the next
 change of capacity; the last three are merged from sorted arrays instead of being pushed. An event is one unsigned
-64-bit integer, time and key packed (`sim.engines.ordering`). When the root of the heap is taken it leaves a hole, and
-the first delay that begins in the same event fills it. Ids are unsigned so that numba leaves out its test for
-negative indices. The page docs/kernel.md explains the loop step by step; the measured worth of each trick is in
-docs/decisions.
+64-bit integer, time and key packed (`sim.engines.ordering`); so is an operation, and what belongs to one vehicle or
+one resource lies side by side in memory. When the root of the heap is taken it leaves a hole, and the first delay that
+begins in the same event fills it. Delays that follow one another are one event, since nothing happens between them.
+Ids are unsigned so that numba leaves out its test for negative indices. The page docs/kernel.md explains the loop step
+by step; the measured worth of each trick is in docs/decisions.
 """
 
 from __future__ import annotations
@@ -15,10 +16,25 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from sim.calendars import NEVER, NORMAL_PACE
-from sim.engines.ordering import FIRST_VEHICLE_KEY, key_bits
-from sim.network import ARGUMENT, CODE, COLUMN, DELAY, END, ESCAPE, LEVEL, RELEASE, SEIZE, SIGNAL, UNFINISHED, Network
+from sim.engines.ordering import FIRST_VEHICLE_KEY, TooLarge, key_bits
+from sim.network import (
+    ARGUMENT,
+    CODE,
+    COLUMN,
+    DELAY,
+    END,
+    ESCAPE,
+    LEVEL,
+    RELEASE,
+    SEIZE,
+    SIGNAL,
+    UNFINISHED,
+    Network,
+    Ops,
+)
 from sim.timeline import NOT_REACHED, Timeline
 
 # Unsigned constants: numba turns a mix of signed and unsigned 64-bit integers into floats.
@@ -29,16 +45,42 @@ _VEHICLE_KEY = np.uint64(FIRST_VEHICLE_KEY)
 _SEIZE, _DELAY, _RELEASE = np.uint64(SEIZE), np.uint64(DELAY), np.uint64(RELEASE)
 _SIGNAL, _END = np.uint64(SIGNAL), np.uint64(END)
 
+# An operation as one integer: where each part begins, and the bits it has.
+FIELDS = {CODE: (0, 3), LEVEL: (3, 5), COLUMN: (8, 16), ARGUMENT: (24, 24), ESCAPE: (48, 16)}
+_CODE_MASK, _LEVEL_MASK = np.uint64(0x7), np.uint64(0x1F)
+_COLUMN_MASK, _ARGUMENT_MASK = np.uint64(0xFFFF), np.uint64(0xFFFFFF)
+_LEVEL_AT, _COLUMN_AT = np.uint64(FIELDS[LEVEL][0]), np.uint64(FIELDS[COLUMN][0])
+_ARGUMENT_AT, _ESCAPE_AT = np.uint64(FIELDS[ARGUMENT][0]), np.uint64(FIELDS[ESCAPE][0])
+
+# A vehicle's row, 16 bytes: its next operation, its first record, its neighbours in a queue or among those ready to go
+# on. While it queues for a resource, the top bit of PLACE is set.
+PLACE, RECORD, AFTER, BEFORE = (np.uint64(field) for field in range(4))
+QUEUES = np.uint64(0x80000000)
+# A resource's row.
+IN_USE, CAPACITY, QUEUED, BUSY = (np.uint64(field) for field in range(4))
+
+
+# Without the interpreter lock, and without counting references to arrays (a fifth of the time): nothing is allocated
+# inside.
+_OPTIONS: dict[str, Any] = {"nogil": True, "_nrt": False}
+
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile without the interpreter lock; cached on disk unless no cache folder can be written."""
+    """Compile; cached on disk unless no cache folder can be written."""
+    compiled: Callable[..., Any]
     try:
-        return njit(nogil=True, cache=True)(function)
+        compiled = njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:
-        return njit(nogil=True)(function)
+        compiled = njit(**_OPTIONS)(function)
+    return compiled
 
 
-@_compiled
+def _inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A step of the loop, written into it."""
+    return njit(inline="always")(function)
+
+
+@_inlined
 def _sift_down(heap: Any, size: Any, event: Any) -> None:
     """Put ``event`` into the hole at the root of a binary heap of ``size`` events, hole included."""
     hole = ZERO
@@ -55,7 +97,7 @@ def _sift_down(heap: Any, size: Any, event: Any) -> None:
     heap[hole] = event
 
 
-@_compiled
+@_inlined
 def _sift_up(heap: Any, size: Any, event: Any) -> None:
     """Append ``event`` to a binary heap of ``size`` events, itself not counted."""
     hole = size
@@ -68,7 +110,7 @@ def _sift_up(heap: Any, size: Any, event: Any) -> None:
     heap[hole] = event
 
 
-@_compiled
+@_inlined
 def _end_of_work(now: Any, work: Any, first: Any, stop: Any, pace_ms: Any, pace_per_mille: Any) -> Any:
     """When ``work`` begun now is done at a changing pace, rounded up to whole ms; `NEVER` if it is not."""
     left = work * NORMAL_PACE
@@ -89,31 +131,115 @@ def _end_of_work(now: Any, work: Any, first: Any, stop: Any, pace_ms: Any, pace_
     return begin + (left + pace - 1) // pace if pace > 0 else NEVER
 
 
-@_compiled
-def _join(queue: Any, head: Any, tail: Any, following: Any, preceding: Any, vehicle: Any) -> None:
-    """Append a vehicle to a queue, a doubly linked list."""
-    last = np.uint64(tail[queue])
-    preceding[vehicle] = last
-    following[vehicle] = NOBODY
+@_inlined
+def _at(row: Any, field: Any) -> Any:
+    """Where a field of a vehicle's or resource's row is: rows have four."""
+    return (row << TWO) + field
+
+
+@_inlined
+def _head(queue: Any) -> Any:
+    return queue << ONE
+
+
+@_inlined
+def _tail(queue: Any) -> Any:
+    return (queue << ONE) + ONE
+
+
+@_inlined
+def _column(operation: Any) -> Any:
+    return (operation >> _COLUMN_AT) & _COLUMN_MASK
+
+
+@_inlined
+def _argument(operation: Any) -> Any:
+    return (operation >> _ARGUMENT_AT) & _ARGUMENT_MASK
+
+
+@_inlined
+def _level(operation: Any) -> Any:
+    return (operation >> _LEVEL_AT) & _LEVEL_MASK
+
+
+@_inlined
+def _join(queue: Any, ends: Any, vehicles: Any, vehicle: Any) -> None:
+    """Append a vehicle to a queue, a doubly linked list with its two ends."""
+    last = np.uint64(ends[_tail(queue)])
+    vehicles[_at(vehicle, BEFORE)] = last
+    vehicles[_at(vehicle, AFTER)] = NOBODY
     if last == NOBODY:
-        head[queue] = vehicle
+        ends[_head(queue)] = vehicle
     else:
-        following[last] = vehicle
-    tail[queue] = vehicle
+        vehicles[_at(last, AFTER)] = vehicle
+    ends[_tail(queue)] = vehicle
 
 
-@_compiled
-def _leave(queue: Any, head: Any, tail: Any, following: Any, preceding: Any, vehicle: Any) -> None:
-    """Take a vehicle out of a queue, wherever in it it stands."""
-    before, after = np.uint64(preceding[vehicle]), np.uint64(following[vehicle])
-    if before == NOBODY:
-        head[queue] = after
+@_inlined
+def _leave(queue: Any, ends: Any, vehicles: Any, vehicle: Any) -> None:
+    """Take a vehicle out of a queue, wherever in it it stands.
+
+    A head's BEFORE may be stale: granting does not touch the next in line, whose row would have to come from afar.
+    """
+    before, after = np.uint64(vehicles[_at(vehicle, BEFORE)]), np.uint64(vehicles[_at(vehicle, AFTER)])
+    if np.uint64(ends[_head(queue)]) == vehicle:
+        before = NOBODY
+        ends[_head(queue)] = after
     else:
-        following[before] = after
+        vehicles[_at(before, AFTER)] = after
     if after == NOBODY:
-        tail[queue] = before
+        ends[_tail(queue)] = before
     else:
-        preceding[after] = before
+        vehicles[_at(after, BEFORE)] = before
+
+
+@_inlined
+def _go_on(vehicle: Any, now: Any, programs: Any, vehicles: Any, moments: Any, ready: Any) -> None:
+    """A vehicle has what it waited for: note the moment, move on by one operation, add it to those ready."""
+    place = np.uint64(vehicles[_at(vehicle, PLACE)]) & ~QUEUES
+    moments[np.uint64(vehicles[_at(vehicle, RECORD)]) + _column(programs[place])] = now
+    vehicles[_at(vehicle, PLACE)] = place + ONE
+    vehicles[_at(vehicle, AFTER)] = NOBODY
+    if ready[0] == NOBODY:
+        ready[0] = vehicle
+    else:
+        vehicles[_at(ready[1], AFTER)] = vehicle
+    ready[1] = vehicle
+
+
+@_inlined
+def _grant(
+    resource: Any,
+    levels: Any,
+    now: Any,
+    programs: Any,
+    resources: Any,
+    ends: Any,
+    vehicles: Any,
+    moments: Any,
+    ready: Any,
+) -> None:
+    """Give one unit to the head of the best queue that is not empty."""
+    queue = resource * levels
+    head = np.uint64(ends[_head(queue)])
+    while head == NOBODY:
+        queue += ONE
+        head = np.uint64(ends[_head(queue)])
+    after = np.uint64(vehicles[_at(head, AFTER)])
+    ends[_head(queue)] = after
+    if after == NOBODY:
+        ends[_tail(queue)] = NOBODY
+    resources[_at(resource, QUEUED)] -= 1
+    _go_on(head, now, programs, vehicles, moments, ready)
+
+
+@_inlined
+def _take_ready(vehicles: Any, ready: Any) -> Any:
+    """The first of those ready to go on, or `NOBODY`."""
+    first = ready[0]
+    if first != NOBODY:
+        ready[0] = np.uint64(vehicles[_at(first, AFTER)])
+    return first
 
 
 @_compiled
@@ -121,7 +247,12 @@ def _advance(
     horizon_ms: Any,
     lead_in_ms: Any,
     bits: Any,
-    capacity: Any,
+    levels: Any,
+    slots: Any,
+    programs: Any,
+    arrival_ms: Any,
+    deadline_ms: Any,
+    deadline_order: Any,
     change_ms: Any,
     change_resource: Any,
     change_capacity: Any,
@@ -129,32 +260,22 @@ def _advance(
     pace_first: Any,
     pace_ms: Any,
     pace_per_mille: Any,
-    levels: Any,
-    ops: Any,
-    arrival_ms: Any,
-    position: Any,
-    row: Any,
-    deadline_ms: Any,
-    deadline_order: Any,
     signal: Any,
-    work_ms: Any,
+    vehicles: Any,
+    resources: Any,
+    ends: Any,
+    given: Any,
+    signal_ends: Any,
+    heap: Any,
+    ready: Any,
     moments: Any,
     exit_ms: Any,
     outcome: Any,
-    in_use: Any,
-    busy_ms: Any,
-    queued: Any,
-    head: Any,
-    tail: Any,
-    following: Any,
-    preceding: Any,
-    waits: Any,
-    given: Any,
-    signal_head: Any,
-    signal_tail: Any,
-    heap: Any,
 ) -> None:
-    """Run one replication; fills ``moments``, ``exit_ms`` and ``outcome``, uses the rest as its own memory."""
+    """Run one replication: fills ``moments``, ``exit_ms``, ``outcome`` and ``resources``, uses the rest as memory.
+
+    A record holds ``~work`` (negative) until it is reached, so that work and moment share one place in memory.
+    """
     mask = (ONE << bits) - ONE
     end_key = np.uint64(horizon_ms) << bits
     size = ZERO  # events in the heap; its root is a hole while ``hole`` is set
@@ -165,8 +286,8 @@ def _advance(
     change_key = np.uint64(change_ms[0]) << bits if changes > ZERO else LAST_KEY
     deadline_key = LAST_KEY
     if deadlines > ZERO:
-        first = np.uint64(deadline_order[0])
-        deadline_key = (np.uint64(deadline_ms[first]) << bits) + first + _VEHICLE_KEY
+        late = np.uint64(deadline_order[0])
+        deadline_key = (np.uint64(deadline_ms[late]) << bits) + late + _VEHICLE_KEY
     static_key = min(arrival_key, change_key, deadline_key)
 
     while True:
@@ -176,8 +297,6 @@ def _advance(
                 _sift_down(heap, size, heap[size])
             hole = False
         event = heap[0] if size > ZERO else LAST_KEY
-        running = NOBODY
-        ready_head = ready_tail = NOBODY
         if event < static_key:
             if event >= end_key:
                 break
@@ -188,161 +307,155 @@ def _advance(
             if static_key >= end_key:
                 break
             now = np.int64(static_key >> bits)
+            running = NOBODY
             if static_key == arrival_key:
                 running = next_arrival
                 next_arrival += ONE
                 arrival_key = LAST_KEY
                 if next_arrival < arrivals:
                     arrival_key = (np.uint64(arrival_ms[next_arrival]) << bits) + next_arrival + _VEHICLE_KEY
-            elif static_key == deadline_key:
+            elif static_key == change_key:
+                resource = np.uint64(change_resource[next_change])
+                resources[_at(resource, CAPACITY)] = change_capacity[next_change]
+                if change_refills[next_change]:
+                    resources[_at(resource, CAPACITY)] += resources[_at(resource, IN_USE)]
+                next_change += ONE
+                change_key = np.uint64(change_ms[next_change]) << bits if next_change < changes else LAST_KEY
+                while (
+                    resources[_at(resource, QUEUED)] > 0
+                    and resources[_at(resource, IN_USE)] < resources[_at(resource, CAPACITY)]
+                ):
+                    resources[_at(resource, IN_USE)] += 1
+                    resources[_at(resource, BUSY)] -= max(now, lead_in_ms)
+                    _grant(resource, levels, now, programs, resources, ends, vehicles, moments, ready)
+                running = _take_ready(vehicles, ready)
+            else:
                 late = np.uint64(deadline_order[next_deadline])
                 next_deadline += ONE
                 deadline_key = LAST_KEY
                 if next_deadline < deadlines:
-                    following_one = np.uint64(deadline_order[next_deadline])
-                    deadline_key = (np.uint64(deadline_ms[following_one]) << bits) + following_one + _VEHICLE_KEY
-                place = np.uint64(position[late])
-                if waits[late] and ops[place, ESCAPE] > 0:
-                    resource, level = np.uint64(ops[place, ARGUMENT]), np.uint64(ops[place, LEVEL])
-                    _leave(resource * levels + level, head, tail, following, preceding, late)
-                    queued[resource] -= 1
-                    waits[late] = 0
-                    moments[np.uint64(row[late]) + np.uint64(ops[place, COLUMN])] = now
-                    position[late] = place + np.uint64(ops[place, ESCAPE])
+                    later = np.uint64(deadline_order[next_deadline])
+                    deadline_key = (np.uint64(deadline_ms[later]) << bits) + later + _VEHICLE_KEY
+                place = np.uint64(vehicles[_at(late, PLACE)])
+                operation = programs[place & ~QUEUES]
+                escape = operation >> _ESCAPE_AT
+                if place & QUEUES and escape > ZERO:
+                    resource = _argument(operation)
+                    _leave(resource * levels + _level(operation), ends, vehicles, late)
+                    resources[_at(resource, QUEUED)] -= 1
+                    moments[np.uint64(vehicles[_at(late, RECORD)]) + _column(operation)] = now
+                    vehicles[_at(late, PLACE)] = (place & ~QUEUES) + escape
                     running = late
-            else:
-                resource = np.uint64(change_resource[next_change])
-                capacity[resource] = change_capacity[next_change]
-                if change_refills[next_change]:
-                    capacity[resource] += in_use[resource]
-                next_change += ONE
-                change_key = np.uint64(change_ms[next_change]) << bits if next_change < changes else LAST_KEY
-                level = ZERO
-                while queued[resource] > 0 and in_use[resource] < capacity[resource]:
-                    granted = np.uint64(head[resource * levels + level])
-                    while granted == NOBODY:
-                        level += ONE
-                        granted = np.uint64(head[resource * levels + level])
-                    _leave(resource * levels + level, head, tail, following, preceding, granted)
-                    queued[resource] -= 1
-                    in_use[resource] += 1
-                    busy_ms[resource] -= max(now, lead_in_ms)
-                    waits[granted] = 0
-                    place = np.uint64(position[granted])
-                    moments[np.uint64(row[granted]) + np.uint64(ops[place, COLUMN])] = now
-                    position[granted] = place + ONE
-                    following[granted] = NOBODY
-                    if ready_head == NOBODY:
-                        ready_head = granted
-                    else:
-                        following[ready_tail] = granted
-                    ready_tail = granted
-                if ready_head != NOBODY:
-                    running = ready_head
-                    ready_head = np.uint64(following[running])
             static_key = min(arrival_key, change_key, deadline_key)
 
         while running != NOBODY:  # until everybody this event sets going has come to a stop
-            place, record = np.uint64(position[running]), np.uint64(row[running])
+            place, record = (
+                np.uint64(vehicles[_at(running, PLACE)]),
+                np.uint64(vehicles[_at(running, RECORD)]),
+            )
             while True:
-                code = np.uint64(ops[place, CODE])
+                operation = programs[place]
+                code = operation & _CODE_MASK
                 if code == _SEIZE:
-                    resource = np.uint64(ops[place, ARGUMENT])
-                    if in_use[resource] < capacity[resource]:
-                        in_use[resource] += 1
-                        busy_ms[resource] -= max(now, lead_in_ms)
-                        moments[record + np.uint64(ops[place, COLUMN])] = now
+                    resource = _argument(operation)
+                    if resources[_at(resource, IN_USE)] < resources[_at(resource, CAPACITY)]:
+                        resources[_at(resource, IN_USE)] += 1
+                        resources[_at(resource, BUSY)] -= max(now, lead_in_ms)
+                        moments[record + _column(operation)] = now
                         place += ONE
-                    elif ops[place, ESCAPE] > 0 and now >= deadline_ms[running]:
-                        moments[record + np.uint64(ops[place, COLUMN])] = now
-                        place += np.uint64(ops[place, ESCAPE])
-                    else:
-                        _join(
-                            resource * levels + np.uint64(ops[place, LEVEL]), head, tail, following, preceding, running
-                        )
-                        queued[resource] += 1
-                        waits[running] = 1
-                        position[running] = place
-                        break
-                elif code == _DELAY:
-                    at = record + np.uint64(ops[place, COLUMN])
-                    pace = np.uint64(ops[place, ARGUMENT])
-                    work = work_ms[at]
-                    if pace == ZERO:
-                        end = now + work
-                    else:
-                        end = _end_of_work(now, work, pace_first[pace - ONE], pace_first[pace], pace_ms, pace_per_mille)
-                    place += ONE
+                        continue
+                    escape = operation >> _ESCAPE_AT
+                    if escape > ZERO and now >= deadline_ms[running]:
+                        moments[record + _column(operation)] = now
+                        place += escape
+                        continue
+                    _join(resource * levels + _level(operation), ends, vehicles, running)
+                    resources[_at(resource, QUEUED)] += 1
+                    vehicles[_at(running, PLACE)] = place | QUEUES
+                    break
+                if code == _DELAY:
+                    end = now
+                    while code == _DELAY:  # delays that follow one another are one event
+                        at = record + _column(operation)
+                        pace = _argument(operation)
+                        if pace == ZERO:
+                            end += ~moments[at]
+                        else:
+                            first, stop = pace_first[pace - ONE], pace_first[pace]
+                            end = _end_of_work(end, ~moments[at], first, stop, pace_ms, pace_per_mille)
+                        if end >= horizon_ms:
+                            break
+                        moments[at] = end
+                        place += ONE
+                        operation = programs[place]
+                        code = operation & _CODE_MASK
                     if end >= horizon_ms:
                         break
-                    moments[at] = end
-                    if end > now:
-                        position[running] = place
-                        coming = (np.uint64(end) << bits) + running + _VEHICLE_KEY
-                        if hole:
-                            _sift_down(heap, size, coming)
-                            hole = False
-                        else:
-                            _sift_up(heap, size, coming)
-                            size += ONE
+                    if end == now:
+                        continue
+                    if code == _END:
+                        exit_ms[running] = end
+                        outcome[running] = _argument(operation)
                         break
-                elif code == _RELEASE:
-                    resource = np.uint64(ops[place, ARGUMENT])
-                    place += ONE
-                    if queued[resource] > 0 and in_use[resource] <= capacity[resource]:
-                        level = ZERO
-                        granted = np.uint64(head[resource * levels])
-                        while granted == NOBODY:
-                            level += ONE
-                            granted = np.uint64(head[resource * levels + level])
-                        _leave(resource * levels + level, head, tail, following, preceding, granted)
-                        queued[resource] -= 1
-                        waits[granted] = 0
-                        stood = np.uint64(position[granted])
-                        moments[np.uint64(row[granted]) + np.uint64(ops[stood, COLUMN])] = now
-                        position[granted] = stood + ONE
-                        following[granted] = NOBODY
-                        if ready_head == NOBODY:
-                            ready_head = granted
-                        else:
-                            following[ready_tail] = granted
-                        ready_tail = granted
+                    vehicles[_at(running, PLACE)] = place
+                    coming = (np.uint64(end) << bits) + running + _VEHICLE_KEY
+                    if hole:
+                        _sift_down(heap, size, coming)
+                        hole = False
                     else:
-                        in_use[resource] -= 1
-                        busy_ms[resource] += max(now, lead_in_ms)
-                elif code == _END:
-                    exit_ms[running] = now
-                    outcome[running] = ops[place, ARGUMENT]
+                        _sift_up(heap, size, coming)
+                        size += ONE
                     break
-                else:
-                    number = np.uint64(signal[running, np.uint64(ops[place, ARGUMENT])])
-                    if code == _SIGNAL:
-                        place += ONE
-                        given[number] = 1
-                        woken = np.uint64(signal_head[number])
-                        signal_head[number] = NOBODY
-                        while woken != NOBODY:
-                            after = np.uint64(following[woken])
-                            stood = np.uint64(position[woken])
-                            moments[np.uint64(row[woken]) + np.uint64(ops[stood, COLUMN])] = now
-                            position[woken] = stood + ONE
-                            following[woken] = NOBODY
-                            if ready_head == NOBODY:
-                                ready_head = woken
-                            else:
-                                following[ready_tail] = woken
-                            ready_tail = woken
-                            woken = after
-                    elif given[number]:  # WAIT
-                        moments[record + np.uint64(ops[place, COLUMN])] = now
-                        place += ONE
+                if code == _RELEASE:
+                    resource = _argument(operation)
+                    place += ONE
+                    if (
+                        resources[_at(resource, QUEUED)] > 0
+                        and resources[_at(resource, IN_USE)] <= resources[_at(resource, CAPACITY)]
+                    ):
+                        _grant(resource, levels, now, programs, resources, ends, vehicles, moments, ready)
                     else:
-                        _join(number, signal_head, signal_tail, following, preceding, running)
-                        position[running] = place
-                        break
-            running = ready_head
-            if running != NOBODY:
-                ready_head = np.uint64(following[running])
+                        resources[_at(resource, IN_USE)] -= 1
+                        resources[_at(resource, BUSY)] += max(now, lead_in_ms)
+                    continue
+                if code == _END:
+                    exit_ms[running] = now
+                    outcome[running] = _argument(operation)
+                    break
+                number = np.uint64(signal[running * slots + _argument(operation)])
+                if code == _SIGNAL:
+                    place += ONE
+                    given[number] = 1
+                    woken = np.uint64(signal_ends[_head(number)])
+                    signal_ends[_head(number)] = NOBODY
+                    while woken != NOBODY:
+                        after = np.uint64(vehicles[_at(woken, AFTER)])
+                        _go_on(woken, now, programs, vehicles, moments, ready)
+                        woken = after
+                elif given[number]:  # WAIT for what has been given
+                    moments[record + _column(operation)] = now
+                    place += ONE
+                else:
+                    _join(number, signal_ends, vehicles, running)
+                    vehicles[_at(running, PLACE)] = place
+                    break
+            running = _take_ready(vehicles, ready)
+
+
+def _packed(ops: Ops) -> NDArray[np.uint64]:
+    """Each operation as one integer, shape (operations,).
+
+    Raises
+    ------
+    TooLarge
+        An argument, a column or a priority does not fit its bits.
+    """
+    packed = np.zeros(ops.shape[0], dtype=np.uint64)
+    for field, (shift, bits) in FIELDS.items():
+        if ops.size and int(ops[:, field].max()) >> bits:
+            raise TooLarge(f"a program has more than {1 << bits} resources, steps or priorities; split the scenario")
+        packed |= ops[:, field].astype(np.uint64) << np.uint64(shift)
+    return packed
 
 
 def run(network: Network) -> Timeline:
@@ -360,24 +473,31 @@ def run(network: Network) -> Timeline:
     Raises
     ------
     TooLarge
-        Time and vehicle number do not fit one 64-bit key.
+        Time and vehicle number do not fit one 64-bit key, or a program its packed form.
     """
-    n, resources = network.arrival_ms.size, network.capacity.size
+    n = network.arrival_ms.size
     bits = np.uint64(key_bits(n, network.horizon_ms))
-    moments = np.full(network.work_ms.size, NOT_REACHED, dtype=np.int64)
+    programs = _packed(network.ops)
+    moments = ~network.work_ms
     exit_ms = np.full(n, NOT_REACHED, dtype=np.int64)
     outcome = np.full(n, UNFINISHED, dtype=np.uint8)
     patient = np.flatnonzero(network.deadline_ms < network.horizon_ms)
     deadline_order = patient[np.argsort(network.deadline_ms[patient], kind="stable")].astype(np.uint32)
+    vehicles = np.empty((n, 4), dtype=np.uint32)
+    vehicles[:, int(PLACE)], vehicles[:, int(RECORD)] = network.start, network.row
+    resources = np.zeros((network.capacity.size, 4), dtype=np.int64)
+    resources[:, int(CAPACITY)] = network.capacity
     nobody = np.uint32(NOBODY)
-    position = network.start.copy()
-    in_use, busy_ms = np.zeros(resources, dtype=np.int64), np.zeros(resources, dtype=np.int64)
-    waits = np.zeros(n, dtype=np.uint8)
     _advance(
         np.int64(network.horizon_ms),
         np.int64(network.lead_in_ms),
         bits,
-        network.capacity.copy(),
+        np.uint64(network.levels),
+        np.uint64(network.signal.shape[1]),
+        programs,
+        network.arrival_ms,
+        network.deadline_ms,
+        deadline_order,
         network.change_ms,
         network.change_resource.astype(np.uint32),
         network.change_capacity,
@@ -385,35 +505,22 @@ def run(network: Network) -> Timeline:
         network.pace_first,
         network.pace_ms,
         network.pace_per_mille,
-        np.uint64(network.levels),
-        network.ops,
-        network.arrival_ms,
-        position,
-        network.row.astype(np.uint32),
-        network.deadline_ms,
-        deadline_order,
-        network.signal,
-        network.work_ms,
+        network.signal.ravel(),
+        vehicles.ravel(),
+        resources.ravel(),
+        np.full(2 * network.capacity.size * network.levels, nobody, dtype=np.uint32),
+        np.zeros(network.signals, dtype=np.uint8),
+        np.full(2 * network.signals, nobody, dtype=np.uint32),
+        np.empty(n + 1, dtype=np.uint64),
+        np.full(2, NOBODY, dtype=np.uint64),
         moments,
         exit_ms,
         outcome,
-        in_use,
-        busy_ms,
-        np.zeros(resources, dtype=np.int64),
-        np.full(resources * network.levels, nobody, dtype=np.uint32),
-        np.full(resources * network.levels, nobody, dtype=np.uint32),
-        np.full(n, nobody, dtype=np.uint32),
-        np.full(n, nobody, dtype=np.uint32),
-        waits,
-        np.zeros(network.signals, dtype=np.uint8),
-        np.full(network.signals, nobody, dtype=np.uint32),
-        np.full(network.signals, nobody, dtype=np.uint32),
-        np.empty(n + 1, dtype=np.uint64),
     )
     waiting = np.full(n, -1, dtype=np.int64)
-    stuck = np.flatnonzero(waits)
-    waiting[stuck] = network.ops[position[stuck], ARGUMENT]
-    busy_ms += in_use * network.horizon_ms
+    stuck = np.flatnonzero(vehicles[:, int(PLACE)] & np.uint32(QUEUES))
+    waiting[stuck] = network.ops[vehicles[stuck, int(PLACE)] ^ np.uint32(QUEUES), ARGUMENT]
+    busy_ms = resources[:, int(BUSY)] + resources[:, int(IN_USE)] * network.horizon_ms
     return Timeline(network, moments, exit_ms, outcome, waiting, busy_ms)
 
 

@@ -118,8 +118,7 @@ class _Run:
         ]
         self.signals: dict[int, Signal] = {}
         self.ops: list[tuple[int, int, int, int, int]] = [tuple(row) for row in network.ops.tolist()]
-        self.work = network.work_ms.tolist()
-        self.moments: list[float] = [NOT_REACHED] * len(self.work)
+        self.moments: list[float] = (~network.work_ms).tolist()
         self.exits: list[float] = [NOT_REACHED] * network.arrival_ms.size
         self.outcomes = [UNFINISHED] * network.arrival_ms.size
         self.waiting = [-1] * network.arrival_ms.size
@@ -170,7 +169,7 @@ class _Run:
                     self.waiting[number] = -1
                 moments[row + column] = env.now
             elif code == DELAY:
-                work = self.work[row + column]
+                work = ~int(moments[row + column])
                 if argument:
                     work = self.at_pace(argument - 1, work)
                 if work:

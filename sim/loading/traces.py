@@ -11,7 +11,9 @@ from sim.trace import Trace, read_trace
 
 
 def read_traces(scenario: Scenario, root: Node) -> tuple[dict[str, Trace], list[Finding]]:
-    """Read the trace of every flow that has one; its path is relative to the file that names it.
+    """Read the trace of every flow that has one.
+
+    Its path is relative to the file that names it, or to where the user is if ``--set`` does.
 
     Returns
     -------
@@ -28,9 +30,11 @@ def read_traces(scenario: Scenario, root: Node) -> tuple[dict[str, Trace], list[
         port, name = full.split(".")
         path = ("ports", port, "flows", name, "arrivals", "trace")
         found, node = locate(root, path)
-        file = Path(node.at.file).parent / flow.arrivals["trace"]
+        folder = Path(node.at.file).parent if node.at.line else Path()  # an option's path starts where the user is
+        file = folder / flow.arrivals["trace"]
         if not file.is_file():
-            findings.append(Finding(node.at, found, f"there is no file '{file}' with the vehicles"))
+            what = "is not a file" if file.exists() else "does not exist"
+            findings.append(Finding(node.at, found, f"the file with the vehicles, '{file}', {what}"))
             continue
         trace, wrong = _read(scenario, port, name, file)
         findings += [Finding(Origin(str(file), line, 1), found, message) for line, message in wrong]
@@ -50,5 +54,5 @@ def _read(scenario: Scenario, port: str, name: str, file: Path) -> tuple[Trace |
                 tasks[step.name if task == "service" else f"{step.name}.{task}"] = f"{full.split('.')[1]}.{task}"
     marks = frozenset(flow.marks) | {f"{step.name}.visited" for step in steps if step.share is not None}
     zone = scenario.ports[port].zone or horizon.zone
-    start = horizon.start.replace(tzinfo=ZoneInfo(horizon.zone))
-    return read_trace(file, start=start, zone=zone, marks=marks, tasks=tasks)
+    start, end = (moment.replace(tzinfo=ZoneInfo(horizon.zone)) for moment in (horizon.start, horizon.end))
+    return read_trace(file, start=start, end=end, zone=zone, marks=marks, tasks=tasks)

@@ -14,32 +14,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engines.ordering import key_bits
-from sim.network import ARGUMENT, UNFINISHED, Network
+from sim.network import ARGUMENT, CODE, COLUMN, ESCAPE, LEVEL, UNFINISHED, Network
 from sim.timeline import NOT_REACHED, Timeline
 
 SOURCE = Path(__file__).with_name("kernel.c")
 FLAGS = ("-O3", "-march=native", "-shared", "-fPIC")
 NOBODY = 0xFFFFFFFF
 
+# An operation as one integer: where each field of `Network.ops` begins; `kernel.c` takes it apart.
+SHIFTS = {CODE: 0, LEVEL: 3, COLUMN: 8, ARGUMENT: 24, ESCAPE: 48}
+# Rows of a vehicle and of a resource.
+PLACE, RECORD = 0, 1
+IN_USE, CAPACITY, BUSY = 0, 1, 3
+QUEUES = 0x80000000
+
 # The members of `Run` in kernel.c, in their order: numbers, then arrays with their types.
 NUMBERS = ("horizon_ms", "lead_in_ms", "bits", "levels", "slots", "arrivals", "changes", "deadlines")
-ARRAYS = {
-    **dict.fromkeys(("change_ms",), np.int64),
-    **dict.fromkeys(("change_resource",), np.uint32),
-    **dict.fromkeys(("change_capacity",), np.int64),
-    **dict.fromkeys(("change_refills",), np.uint8),
-    **dict.fromkeys(("pace_first", "pace_ms", "pace_per_mille"), np.int64),
-    **dict.fromkeys(("ops",), np.uint32),
-    **dict.fromkeys(("arrival_ms", "deadline_ms"), np.int64),
-    **dict.fromkeys(("row", "deadline_order", "signal"), np.uint32),
-    **dict.fromkeys(("work_ms",), np.int64),
-    **dict.fromkeys(("capacity", "in_use", "busy_ms", "queued"), np.int64),
-    **dict.fromkeys(("moments", "exit_ms"), np.int64),
-    **dict.fromkeys(("outcome",), np.uint8),
-    **dict.fromkeys(("position", "head", "tail", "following", "preceding"), np.uint32),
-    **dict.fromkeys(("waits", "given"), np.uint8),
-    **dict.fromkeys(("signal_head", "signal_tail"), np.uint32),
-    **dict.fromkeys(("heap",), np.uint64),
+ARRAYS: dict[str, type[np.generic]] = {
+    "programs": np.uint64,
+    "arrival_ms": np.int64,
+    "deadline_ms": np.int64,
+    "deadline_order": np.uint32,
+    "change_ms": np.int64,
+    "change_resource": np.uint32,
+    "change_capacity": np.int64,
+    "change_refills": np.uint8,
+    "pace_first": np.int64,
+    "pace_ms": np.int64,
+    "pace_per_mille": np.int64,
+    "signal": np.uint32,
+    "vehicles": np.uint32,
+    "resources": np.int64,
+    "ends": np.uint32,
+    "given": np.uint8,
+    "signal_ends": np.uint32,
+    "heap": np.uint64,
+    "moments": np.int64,
+    "exit_ms": np.int64,
+    "outcome": np.uint8,
 }
 
 
@@ -65,7 +77,7 @@ def build() -> Callable[[Network], Timeline]:
 
 
 def _run(advance: Any, network: Network) -> Timeline:
-    n, resources = network.arrival_ms.size, network.capacity.size
+    n = network.arrival_ms.size
     patient = np.flatnonzero(network.deadline_ms < network.horizon_ms)
     order = patient[np.argsort(network.deadline_ms[patient], kind="stable")].astype(np.uint32)
     numbers = {
@@ -78,39 +90,35 @@ def _run(advance: Any, network: Network) -> Timeline:
         "changes": network.change_ms.size,
         "deadlines": order.size,
     }
-    nobody = np.uint32(NOBODY)
+    programs = np.zeros(network.ops.shape[0], dtype=np.uint64)
+    for field, shift in SHIFTS.items():
+        programs |= network.ops[:, field].astype(np.uint64) << np.uint64(shift)
+    vehicles = np.empty((n, 4), dtype=np.uint32)
+    vehicles[:, PLACE], vehicles[:, RECORD] = network.start, network.row
+    resources = np.zeros((network.capacity.size, 4), dtype=np.int64)
+    resources[:, CAPACITY] = network.capacity
     memory: dict[str, NDArray[Any]] = {
+        "programs": programs,
         "deadline_order": order,
-        "capacity": network.capacity.copy(),
-        "in_use": np.zeros(resources, dtype=np.int64),
-        "busy_ms": np.zeros(resources, dtype=np.int64),
-        "queued": np.zeros(resources, dtype=np.int64),
-        "moments": np.full(network.work_ms.size, NOT_REACHED, dtype=np.int64),
+        "vehicles": vehicles,
+        "resources": resources,
+        "ends": np.full((network.capacity.size * network.levels, 2), NOBODY, dtype=np.uint32),
+        "given": np.zeros(network.signals, dtype=np.uint8),
+        "signal_ends": np.full((network.signals, 2), NOBODY, dtype=np.uint32),
+        "heap": np.empty(n + 1, dtype=np.uint64),
+        "moments": ~network.work_ms,
         "exit_ms": np.full(n, NOT_REACHED, dtype=np.int64),
         "outcome": np.full(n, UNFINISHED, dtype=np.uint8),
-        "position": network.start.copy(),
-        "head": np.full(resources * network.levels, nobody, dtype=np.uint32),
-        "tail": np.full(resources * network.levels, nobody, dtype=np.uint32),
-        "following": np.full(n, nobody, dtype=np.uint32),
-        "preceding": np.full(n, nobody, dtype=np.uint32),
-        "waits": np.zeros(n, dtype=np.uint8),
-        "given": np.zeros(network.signals, dtype=np.uint8),
-        "signal_head": np.full(network.signals, nobody, dtype=np.uint32),
-        "signal_tail": np.full(network.signals, nobody, dtype=np.uint32),
-        "heap": np.empty(n + 1, dtype=np.uint64),
     }
-    given = {
-        name: np.ascontiguousarray(getattr(network, name), dtype=kind)
+    arrays = {
+        name: memory[name] if name in memory else np.ascontiguousarray(getattr(network, name), dtype=kind)
         for name, kind in ARRAYS.items()
-        if name not in memory
     }
-    arrays = {**given, **memory}
-    for name, kind in ARRAYS.items():
-        assert arrays[name].dtype == kind and arrays[name].flags.c_contiguous, name
+    assert all(arrays[name].dtype == kind and arrays[name].flags.c_contiguous for name, kind in ARRAYS.items())
     run = _Run(*numbers.values(), *(arrays[name].ctypes.data for name in ARRAYS))
     advance(ctypes.byref(run))
     waiting = np.full(n, -1, dtype=np.int64)
-    stuck = np.flatnonzero(memory["waits"])
-    waiting[stuck] = network.ops[memory["position"][stuck], ARGUMENT]
-    busy = memory["busy_ms"] + memory["in_use"] * network.horizon_ms
+    stuck = np.flatnonzero(vehicles[:, PLACE] & np.uint32(QUEUES))
+    waiting[stuck] = network.ops[vehicles[stuck, PLACE] ^ np.uint32(QUEUES), ARGUMENT]
+    busy = resources[:, BUSY] + resources[:, IN_USE] * network.horizon_ms
     return Timeline(network, memory["moments"], memory["exit_ms"], memory["outcome"], waiting, busy)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import ciw  # type: ignore[import]
+import ciw  # type: ignore[import-untyped]
 import numpy as np
 
 from tests.benchmarks.workload import CLOSE_MS, DAY_MS, OPEN_MS, PORTS, STATIONS, Times, Workload

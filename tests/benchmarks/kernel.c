@@ -2,41 +2,59 @@
 
    One loop takes the earliest of the heap's root (ends of delays), the next arrival, the next deadline and the next
    change of capacity. An event is one 64-bit number, time << bits | key. The root of the heap leaves a hole that the
-   first delay begun in the same event fills. */
+   first delay begun in the same event fills. Delays that follow one another are one event. A record holds ~work until
+   it is reached. */
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define NOBODY UINT32_MAX
+#define QUEUES 0x80000000u /* in Vehicle.place while it queues for a resource */
 #define LAST_KEY UINT64_MAX
 #define NORMAL_PACE 1000
 #define NEVER ((int64_t)1 << 62)
 
 enum { SEIZE, DELAY, RELEASE, WAIT, SIGNAL, END };
 
+/* An operation as one integer. */
+#define CODE(operation) ((operation) & 0x7)
+#define LEVEL(operation) ((operation) >> 3 & 0x1f)
+#define COLUMN(operation) ((operation) >> 8 & 0xffff)
+#define ARGUMENT(operation) ((operation) >> 24 & 0xffffff)
+#define ESCAPE(operation) ((operation) >> 48)
+
 typedef struct {
-    uint32_t code, argument, column, level, escape;
-} Op;
+    uint32_t place, record, after, before;
+} Vehicle;
+
+typedef struct {
+    int64_t in_use, capacity, queued, busy;
+} Resource;
+
+typedef struct {
+    uint32_t head, tail;
+} Ends;
 
 /* Every member takes 8 bytes; c_kernel.py fills them in by this order. */
 typedef struct {
     int64_t horizon_ms, lead_in_ms, bits, levels, slots, arrivals, changes, deadlines;
+    const uint64_t *programs;
+    const int64_t *arrival_ms, *deadline_ms;
+    const uint32_t *deadline_order;
     const int64_t *change_ms;
     const uint32_t *change_resource;
     const int64_t *change_capacity;
     const uint8_t *change_refills;
     const int64_t *pace_first, *pace_ms, *pace_per_mille;
-    const Op *ops;
-    const int64_t *arrival_ms, *deadline_ms;
-    const uint32_t *row, *deadline_order, *signal;
-    const int64_t *work_ms;
-    int64_t *capacity, *in_use, *busy_ms, *queued;
+    const uint32_t *signal;
+    Vehicle *vehicles;
+    Resource *resources;
+    Ends *ends;
+    uint8_t *given;
+    Ends *signal_ends;
+    uint64_t *heap;
     int64_t *moments, *exit_ms;
     uint8_t *outcome;
-    uint32_t *position, *head, *tail, *following, *preceding;
-    uint8_t *waits, *given;
-    uint32_t *signal_head, *signal_tail;
-    uint64_t *heap;
 } Run;
 
 static inline uint64_t min3(uint64_t a, uint64_t b, uint64_t c)
@@ -78,7 +96,7 @@ static inline void sift_up(uint64_t *heap, uint64_t size, uint64_t event)
     heap[hole] = event;
 }
 
-static int64_t end_of_work(const Run *r, int64_t now, int64_t work, uint32_t calendar)
+static inline int64_t end_of_work(const Run *r, int64_t now, int64_t work, uint64_t calendar)
 {
     int64_t left = work * NORMAL_PACE, begin = now;
     int64_t segment = r->pace_first[calendar], last = r->pace_first[calendar + 1] - 1;
@@ -97,75 +115,86 @@ static int64_t end_of_work(const Run *r, int64_t now, int64_t work, uint32_t cal
     return pace > 0 ? begin + (left + pace - 1) / pace : NEVER;
 }
 
-static inline void join(uint64_t queue, uint32_t *head, uint32_t *tail, Run *r, uint32_t vehicle)
+static inline void join(Ends *queue, Vehicle *vehicles, uint32_t vehicle)
 {
-    uint32_t last = tail[queue];
-    r->preceding[vehicle] = last;
-    r->following[vehicle] = NOBODY;
+    uint32_t last = queue->tail;
+    vehicles[vehicle].before = last;
+    vehicles[vehicle].after = NOBODY;
     if (last == NOBODY)
-        head[queue] = vehicle;
+        queue->head = vehicle;
     else
-        r->following[last] = vehicle;
-    tail[queue] = vehicle;
+        vehicles[last].after = vehicle;
+    queue->tail = vehicle;
 }
 
-static inline void leave(uint64_t queue, Run *r, uint32_t vehicle)
+/* A head's ``before`` may be stale: granting does not touch the next in line. */
+static inline void leave(Ends *queue, Vehicle *vehicles, uint32_t vehicle)
 {
-    uint32_t before = r->preceding[vehicle], after = r->following[vehicle];
-    if (before == NOBODY)
-        r->head[queue] = after;
-    else
-        r->following[before] = after;
+    uint32_t before = vehicles[vehicle].before, after = vehicles[vehicle].after;
+    if (queue->head == vehicle) {
+        before = NOBODY;
+        queue->head = after;
+    } else {
+        vehicles[before].after = after;
+    }
     if (after == NOBODY)
-        r->tail[queue] = before;
+        queue->tail = before;
     else
-        r->preceding[after] = before;
+        vehicles[after].before = before;
 }
 
-/* Vehicles that the running event has set going, in order. */
-typedef struct {
-    uint32_t head, tail;
-} Ready;
-
-static inline void set_going(Run *r, Ready *ready, uint32_t vehicle, int64_t now)
+static inline void go_on(const Run *r, Ends *ready, uint32_t vehicle, int64_t now)
 {
-    uint32_t place = r->position[vehicle];
-    r->moments[r->row[vehicle] + r->ops[place].column] = now;
-    r->position[vehicle] = place + 1;
-    r->following[vehicle] = NOBODY;
+    Vehicle *v = &r->vehicles[vehicle];
+    uint32_t place = v->place & ~QUEUES;
+    r->moments[v->record + COLUMN(r->programs[place])] = now;
+    v->place = place + 1;
+    v->after = NOBODY;
     if (ready->head == NOBODY)
         ready->head = vehicle;
     else
-        r->following[ready->tail] = vehicle;
+        r->vehicles[ready->tail].after = vehicle;
     ready->tail = vehicle;
 }
 
-/* Take the first vehicle of the best level out of a resource's queues, which are not all empty. */
-static inline uint32_t take_first(Run *r, uint32_t resource)
+static inline void grant(const Run *r, Ends *ready, uint64_t resource, int64_t now)
 {
-    uint64_t queue = (uint64_t)resource * r->levels;
-    while (r->head[queue] == NOBODY)
+    Ends *queue = &r->ends[resource * r->levels];
+    while (queue->head == NOBODY)
         queue++;
-    uint32_t vehicle = r->head[queue];
-    leave(queue, r, vehicle);
-    r->queued[resource]--;
-    r->waits[vehicle] = 0;
-    return vehicle;
+    uint32_t head = queue->head;
+    queue->head = r->vehicles[head].after;
+    if (queue->head == NOBODY)
+        queue->tail = NOBODY;
+    r->resources[resource].queued--;
+    go_on(r, ready, head, now);
 }
 
-void advance(Run *run)
+static inline uint32_t take_ready(const Vehicle *vehicles, Ends *ready)
 {
-    Run r = *run;
+    uint32_t first = ready->head;
+    if (first != NOBODY)
+        ready->head = vehicles[first].after;
+    return first;
+}
+
+void advance(const Run *run)
+{
+    const Run r = *run;
     const uint64_t bits = r.bits, mask = ((uint64_t)1 << bits) - 1, end_key = (uint64_t)r.horizon_ms << bits;
+    Vehicle *vehicles = r.vehicles;
+    int64_t *moments = r.moments;
     uint64_t *heap = r.heap, size = 0;
     bool hole = false;
+    Ends ready = {NOBODY, NOBODY};
     uint64_t next_arrival = 0, next_change = 0, next_deadline = 0;
-    uint64_t arrival_key = r.arrivals ? ((uint64_t)r.arrival_ms[0] << bits) + 1 : LAST_KEY;
-    uint64_t change_key = r.changes ? (uint64_t)r.change_ms[0] << bits : LAST_KEY;
+    const uint64_t arrivals = r.arrivals, changes = r.changes, deadlines = r.deadlines;
+    uint64_t arrival_key = arrivals ? ((uint64_t)r.arrival_ms[0] << bits) + 1 : LAST_KEY;
+    uint64_t change_key = changes ? (uint64_t)r.change_ms[0] << bits : LAST_KEY;
     uint64_t deadline_key = LAST_KEY;
-    if (r.deadlines) {
-        uint32_t first = r.deadline_order[0];
-        deadline_key = ((uint64_t)r.deadline_ms[first] << bits) + first + 1;
+    if (deadlines) {
+        uint32_t late = r.deadline_order[0];
+        deadline_key = ((uint64_t)r.deadline_ms[late] << bits) + late + 1;
     }
     uint64_t static_key = min3(arrival_key, change_key, deadline_key);
 
@@ -177,8 +206,7 @@ void advance(Run *run)
             hole = false;
         }
         uint64_t event = size > 0 ? heap[0] : LAST_KEY;
-        uint32_t running = NOBODY;
-        Ready ready = {NOBODY, NOBODY};
+        uint32_t running;
         int64_t now;
         if (event < static_key) {
             if (event >= end_key)
@@ -190,123 +218,141 @@ void advance(Run *run)
             if (static_key >= end_key)
                 break;
             now = static_key >> bits;
+            running = NOBODY;
             if (static_key == arrival_key) {
                 running = next_arrival++;
                 arrival_key = LAST_KEY;
-                if (next_arrival < (uint64_t)r.arrivals)
+                if (next_arrival < arrivals)
                     arrival_key = ((uint64_t)r.arrival_ms[next_arrival] << bits) + next_arrival + 1;
-            } else if (static_key == deadline_key) {
+            } else if (static_key == change_key) {
+                uint64_t number = r.change_resource[next_change];
+                Resource *resource = &r.resources[number];
+                resource->capacity = r.change_capacity[next_change];
+                if (r.change_refills[next_change])
+                    resource->capacity += resource->in_use;
+                next_change++;
+                change_key = next_change < changes ? (uint64_t)r.change_ms[next_change] << bits : LAST_KEY;
+                while (resource->queued > 0 && resource->in_use < resource->capacity) {
+                    resource->in_use++;
+                    resource->busy -= later(now, r.lead_in_ms);
+                    grant(&r, &ready, number, now);
+                }
+                running = take_ready(vehicles, &ready);
+            } else {
                 uint32_t late = r.deadline_order[next_deadline++];
                 deadline_key = LAST_KEY;
-                if (next_deadline < (uint64_t)r.deadlines) {
+                if (next_deadline < deadlines) {
                     uint32_t next = r.deadline_order[next_deadline];
                     deadline_key = ((uint64_t)r.deadline_ms[next] << bits) + next + 1;
                 }
-                const Op *op = &r.ops[r.position[late]];
-                if (r.waits[late] && op->escape > 0) {
-                    leave((uint64_t)op->argument * r.levels + op->level, &r, late);
-                    r.queued[op->argument]--;
-                    r.waits[late] = 0;
-                    r.moments[r.row[late] + op->column] = now;
-                    r.position[late] += op->escape;
+                uint32_t place = vehicles[late].place;
+                uint64_t operation = r.programs[place & ~QUEUES], escape = ESCAPE(operation);
+                if (place & QUEUES && escape > 0) {
+                    uint64_t number = ARGUMENT(operation);
+                    leave(&r.ends[number * r.levels + LEVEL(operation)], vehicles, late);
+                    r.resources[number].queued--;
+                    moments[vehicles[late].record + COLUMN(operation)] = now;
+                    vehicles[late].place = (place & ~QUEUES) + escape;
                     running = late;
-                }
-            } else {
-                uint32_t resource = r.change_resource[next_change];
-                r.capacity[resource] = r.change_capacity[next_change];
-                if (r.change_refills[next_change])
-                    r.capacity[resource] += r.in_use[resource];
-                next_change++;
-                change_key = next_change < (uint64_t)r.changes ? (uint64_t)r.change_ms[next_change] << bits : LAST_KEY;
-                while (r.queued[resource] > 0 && r.in_use[resource] < r.capacity[resource]) {
-                    r.in_use[resource]++;
-                    r.busy_ms[resource] -= later(now, r.lead_in_ms);
-                    set_going(&r, &ready, take_first(&r, resource), now);
-                }
-                if (ready.head != NOBODY) {
-                    running = ready.head;
-                    ready.head = r.following[running];
                 }
             }
             static_key = min3(arrival_key, change_key, deadline_key);
         }
 
         while (running != NOBODY) {
-            uint32_t place = r.position[running], record = r.row[running];
+            uint32_t place = vehicles[running].place, record = vehicles[running].record;
             for (;;) {
-                const Op op = r.ops[place];
-                if (op.code == SEIZE) {
-                    if (r.in_use[op.argument] < r.capacity[op.argument]) {
-                        r.in_use[op.argument]++;
-                        r.busy_ms[op.argument] -= later(now, r.lead_in_ms);
-                        r.moments[record + op.column] = now;
+                uint64_t operation = r.programs[place], code = CODE(operation);
+                if (code == SEIZE) {
+                    uint64_t number = ARGUMENT(operation), escape = ESCAPE(operation);
+                    Resource *resource = &r.resources[number];
+                    if (resource->in_use < resource->capacity) {
+                        resource->in_use++;
+                        resource->busy -= later(now, r.lead_in_ms);
+                        moments[record + COLUMN(operation)] = now;
                         place++;
-                    } else if (op.escape > 0 && now >= r.deadline_ms[running]) {
-                        r.moments[record + op.column] = now;
-                        place += op.escape;
-                    } else {
-                        join((uint64_t)op.argument * r.levels + op.level, r.head, r.tail, &r, running);
-                        r.queued[op.argument]++;
-                        r.waits[running] = 1;
-                        r.position[running] = place;
-                        break;
+                        continue;
                     }
-                } else if (op.code == DELAY) {
-                    int64_t work = r.work_ms[record + op.column];
-                    int64_t end = op.argument ? end_of_work(&r, now, work, op.argument - 1) : now + work;
-                    place++;
+                    if (escape > 0 && now >= r.deadline_ms[running]) {
+                        moments[record + COLUMN(operation)] = now;
+                        place += escape;
+                        continue;
+                    }
+                    join(&r.ends[number * r.levels + LEVEL(operation)], vehicles, running);
+                    resource->queued++;
+                    vehicles[running].place = place | QUEUES;
+                    break;
+                }
+                if (code == DELAY) {
+                    int64_t end = now;
+                    while (code == DELAY) {
+                        uint64_t at = record + COLUMN(operation), calendar = ARGUMENT(operation);
+                        int64_t work = ~moments[at];
+                        end = calendar ? end_of_work(&r, end, work, calendar - 1) : end + work;
+                        if (end >= r.horizon_ms)
+                            break;
+                        moments[at] = end;
+                        operation = r.programs[++place];
+                        code = CODE(operation);
+                    }
                     if (end >= r.horizon_ms)
                         break;
-                    r.moments[record + op.column] = end;
-                    if (end > now) {
-                        r.position[running] = place;
-                        uint64_t coming = ((uint64_t)end << bits) + running + 1;
-                        if (hole) {
-                            sift_down(heap, size, coming);
-                            hole = false;
-                        } else {
-                            sift_up(heap, size, coming);
-                            size++;
-                        }
+                    if (end == now)
+                        continue;
+                    if (code == END) {
+                        r.exit_ms[running] = end;
+                        r.outcome[running] = ARGUMENT(operation);
                         break;
                     }
-                } else if (op.code == RELEASE) {
-                    place++;
-                    if (r.queued[op.argument] > 0 && r.in_use[op.argument] <= r.capacity[op.argument]) {
-                        set_going(&r, &ready, take_first(&r, op.argument), now);
+                    vehicles[running].place = place;
+                    uint64_t coming = ((uint64_t)end << bits) + running + 1;
+                    if (hole) {
+                        sift_down(heap, size, coming);
+                        hole = false;
                     } else {
-                        r.in_use[op.argument]--;
-                        r.busy_ms[op.argument] += later(now, r.lead_in_ms);
+                        sift_up(heap, size, coming);
+                        size++;
                     }
-                } else if (op.code == END) {
-                    r.exit_ms[running] = now;
-                    r.outcome[running] = op.argument;
                     break;
-                } else {
-                    uint32_t number = r.signal[(uint64_t)running * r.slots + op.argument];
-                    if (op.code == SIGNAL) {
-                        place++;
-                        r.given[number] = 1;
-                        uint32_t woken = r.signal_head[number];
-                        r.signal_head[number] = NOBODY;
-                        while (woken != NOBODY) {
-                            uint32_t after = r.following[woken];
-                            set_going(&r, &ready, woken, now);
-                            woken = after;
-                        }
-                    } else if (r.given[number]) {
-                        r.moments[record + op.column] = now;
-                        place++;
+                }
+                if (code == RELEASE) {
+                    uint64_t number = ARGUMENT(operation);
+                    Resource *resource = &r.resources[number];
+                    place++;
+                    if (resource->queued > 0 && resource->in_use <= resource->capacity) {
+                        grant(&r, &ready, number, now);
                     } else {
-                        join(number, r.signal_head, r.signal_tail, &r, running);
-                        r.position[running] = place;
-                        break;
+                        resource->in_use--;
+                        resource->busy += later(now, r.lead_in_ms);
                     }
+                    continue;
+                }
+                if (code == END) {
+                    r.exit_ms[running] = now;
+                    r.outcome[running] = ARGUMENT(operation);
+                    break;
+                }
+                uint32_t number = r.signal[(uint64_t)running * r.slots + ARGUMENT(operation)];
+                if (code == SIGNAL) {
+                    place++;
+                    r.given[number] = 1;
+                    uint32_t woken = r.signal_ends[number].head;
+                    r.signal_ends[number].head = NOBODY;
+                    while (woken != NOBODY) {
+                        uint32_t after = vehicles[woken].after;
+                        go_on(&r, &ready, woken, now);
+                        woken = after;
+                    }
+                } else if (r.given[number]) {
+                    moments[record + COLUMN(operation)] = now;
+                    place++;
+                } else {
+                    join(&r.signal_ends[number], vehicles, running);
+                    vehicles[running].place = place;
+                    break;
                 }
             }
-            running = ready.head;
-            if (running != NOBODY)
-                ready.head = r.following[running];
+            running = take_ready(vehicles, &ready);
         }
     }
 }

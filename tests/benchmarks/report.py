@@ -141,7 +141,9 @@ def targets(findings: Findings) -> list[Target]:
         Target("compiled against simmer, worst workload", _least(ratios(results, "simmer", "compiled")), 50, True),
         Target("compiled against Ciw, worst workload", _least(ratios(results, "ciw", "compiled")), 1000, True),
         Target("compiled against salabim, worst workload", _least(ratios(results, "salabim", "compiled")), 1000, True),
-        Target("compiled engine's time against C, worst workload", _most(ratios(results, "compiled", "c")), 1.25, False),
+        Target(
+            "compiled engine's time against C, worst workload", _most(ratios(results, "compiled", "c")), 1.25, False
+        ),
         Target(
             "reference engine's time against idiomatic SimPy, worst workload",
             _most(ratios(results, "reference", "idiomatic")),

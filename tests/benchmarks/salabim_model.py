@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
-import salabim  # type: ignore[import]
+import salabim  # type: ignore[import-untyped]
 
 from tests.benchmarks.idiomatic import until_open
 from tests.benchmarks.workload import LEAVES_YARD_AFTER, PORTS, STATIONS, YARD_PLACES, Times, Workload
@@ -60,7 +60,9 @@ class Source(salabim.Component):  # type: ignore[misc]
         run, env = self.run, self.run.env
         for number, (arrival, port) in enumerate(zip(run.arrivals, run.port_of, strict=True)):
             yield self.hold(till=arrival)
-            Vehicle(number=number, port=run.ports[port], route=run.routes[number], work=run.work[number], run=run, env=env)
+            Vehicle(
+                number=number, port=run.ports[port], route=run.routes[number], work=run.work[number], run=run, env=env
+            )
 
 
 class Run:

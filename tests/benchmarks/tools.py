@@ -14,7 +14,7 @@ import numpy as np
 
 from sim.loading import load_scenario
 from sim.network import Network
-from sim.timeline import NOT_REACHED, Timeline
+from sim.timeline import Timeline
 from tests.benchmarks.workload import VARIANTS, Times, Workload, load, network_of, scenario
 
 BUILT_IN = "2024"
@@ -135,7 +135,7 @@ def _engine(name: str, network: Network) -> Prepared:
             size = flow.vehicle.size * len(flow.columns)
             moments = outcome["moments"][flow.first_record : flow.first_record + size].reshape(-1, len(flow.columns))
             services = [i for i, column in enumerate(flow.columns) if column.kind == "service"]
-            total += int(np.count_nonzero(moments[:, services] != NOT_REACHED))
+            total += int(np.count_nonzero(moments[:, services] >= 0))
         return total
 
     return Prepared(simulate, network.arrival_ms.size, events)

@@ -1,0 +1,185 @@
+"""What the syntax trees say: imports point one way, each library has its place, and no port is known to the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SIM = ROOT / "sim"
+
+# The data flow and the import order: a module imports only from those before it. A stage may be a folder;
+# within `engines` the order is that of ENGINES, within the other folders anything but the package itself.
+ORDER = (
+    "errors units distributions trace scenario calendars policies loading streams manifest network timeline engines "
+    "metrics statistics executors experiment compare store attribute sweep frontier calibrate verify figures report cli"
+).split()
+ENGINES = ("ordering", "reference", "compiled")
+HOME = {
+    "simpy": "engines/reference.py",
+    "numba": "engines/compiled.py",
+    "matplotlib": "figures/",
+    "click": "cli/",
+    "rich": "cli/",
+    "sqlite3": "store.py",
+    "yaml": "loading/",
+}
+# Names of the ports, places and peoples of the built-in study.
+PLACES = re.compile(
+    r"gyirong|kyirong|zhangmu|purang|\blizi\b|nepal|xizang|tibet|lhasa|shigatse|larcha|timure|rasuwa|tatopani|kodari"
+    r"|吉隆|樟木|普兰|里孜|西藏|尼泊尔|拉萨",
+    re.IGNORECASE,
+)
+
+
+def modules() -> list[Path]:
+    return sorted(SIM.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(SIM).as_posix()
+
+
+IDS = [name_of(path) for path in modules()]
+
+
+def imports(path: Path) -> Iterator[tuple[int, str, bool]]:
+    """(line, dotted name, at module level) of each import; those for the type checker only are left out."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    checking = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.dump(block.test)
+        for node in ast.walk(block)
+    }
+    inner = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+    }
+    for node in ast.walk(tree):
+        if id(node) in checking:
+            continue
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name, id(node) not in inner
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            # `from sim import calendars` names a module, `from sim.units import X` what is in one.
+            names = [f"{module}.{alias.name}" for alias in node.names] if module == "sim" else [module]
+            for name in names:
+                yield node.lineno, name, id(node) not in inner
+
+
+def stage(dotted: str) -> str | None:
+    """The stage that ``sim.stage...`` belongs to; None for what is not ours."""
+    parts = dotted.split(".")
+    return parts[1] if parts[0] == "sim" and len(parts) > 1 else None
+
+
+def test_every_module_has_its_place_in_the_order() -> None:
+    found = {path.relative_to(SIM).parts[0].removesuffix(".py") for path in modules()} - {"__init__", "__main__"}
+    assert found <= set(ORDER), f"say where these stand: {sorted(found - set(ORDER))}"
+
+
+def test_the_readme_shows_the_same_order() -> None:
+    readme = ROOT / "README.md"
+    if not readme.exists():
+        pytest.skip("there is no README yet")
+    text = readme.read_text(encoding="utf-8")
+    listed = re.findall(r"(?<![\w/.])([a-z_]+)(?:\.py|/)(?=\s{2,})", text)
+    mentioned = [name for name in dict.fromkeys(listed) if name in ORDER]
+    assert mentioned == [name for name in ORDER if name in mentioned]
+
+
+@pytest.mark.parametrize("path", modules(), ids=IDS)
+def test_imports_come_from_above_only(path: Path) -> None:
+    own = path.relative_to(SIM).parts[0].removesuffix(".py")
+    if own == "__main__":
+        return
+    for line, dotted, _ in imports(path):
+        other = stage(dotted)
+        if other is None or other == own:
+            continue
+        where = f"{name_of(path)}:{line} imports {dotted}"
+        assert other in ORDER, where
+        assert own != "__init__", f"{where}: the package root stays empty"
+        # The engine is chosen in one call, inside a function of `experiment`; all the rest is at the top or not at all.
+        assert ORDER.index(other) < ORDER.index(own), where
+
+
+def test_engines_import_in_their_order() -> None:
+    for position, name in enumerate(ENGINES):
+        path = SIM / "engines" / f"{name}.py"
+        found = {d.split(".")[2] for _, d, _ in imports(path) if d.startswith("sim.engines.")}
+        assert found <= set(ENGINES[: min(position, 1)]), f"{name} imports {found}"
+
+
+def test_the_two_engines_know_nothing_of_scenarios_and_chance() -> None:
+    for name in ENGINES:
+        found = {stage(dotted) for _, dotted, _ in imports(SIM / "engines" / f"{name}.py")}
+        assert not found & {"scenario", "streams", "manifest", "policies", "metrics", "statistics"}
+        assert "random" not in (SIM / "engines" / f"{name}.py").read_text(encoding="utf-8").replace("randomness", "")
+
+
+@pytest.mark.parametrize("path", modules(), ids=IDS)
+def test_imports_are_absolute_and_never_from_the_root(path: Path) -> None:
+    for line, dotted, _ in imports(path):
+        assert not dotted.startswith("."), f"{name_of(path)}:{line}"
+        assert dotted != "sim", f"{name_of(path)}:{line}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=IDS)
+def test_each_library_has_its_place(path: Path) -> None:
+    for line, dotted, _ in imports(path):
+        home = HOME.get(dotted.split(".")[0])
+        assert home is None or name_of(path).startswith(home), f"{name_of(path)}:{line} imports {dotted}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=IDS)
+def test_random_numbers_begin_in_streams_only(path: Path) -> None:
+    """Nothing to the right of the manifest draws; seeds of any other kind are nowhere."""
+    text = path.read_text(encoding="utf-8")
+    for line, dotted, _ in imports(path):
+        assert dotted.split(".")[0] not in ("random", "secrets"), f"{name_of(path)}:{line}"
+    if name_of(path) != "streams.py":
+        found = re.findall(r"default_rng|np\.random\.(?!Generator\b)\w+", text)
+        assert not found or name_of(path) in DESIGNS, f"{name_of(path)}: {found}"
+
+
+# Designs of experiments and fits of parameters have random numbers of their own, apart from the simulation's.
+DESIGNS = {"sweep.py", "calibrate.py", "attribute.py", "frontier.py"}
+
+
+def code_of(path: Path) -> str:
+    """The code without comments and docstrings, where a port may serve as an example."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [
+                child
+                for child in node.body
+                if not (isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant))
+            ] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+@pytest.mark.parametrize("path", modules(), ids=IDS)
+def test_no_port_is_known_to_the_code(path: Path) -> None:
+    found = [line.strip() for line in code_of(path).splitlines() if PLACES.search(line)]
+    assert not found, f"{name_of(path)}: {found}"
+
+
+def test_help_needs_no_numpy() -> None:
+    """Of the command line, what is imported before a command is chosen imports no numerical library."""
+    light = {"__main__.py", "cli/__init__.py"}
+    heavy = {"numpy", "scipy", "pandas", "numba", "matplotlib", "pydantic"}
+    for path in modules():
+        if name_of(path) in light:
+            top = {dotted.split(".")[0] for _, dotted, outside in imports(path) if outside}
+            assert not top & heavy, name_of(path)

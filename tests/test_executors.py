@@ -1,0 +1,93 @@
+"""Serial and processes behind one interface."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from sim.executors import WINDOW_PER_WORKER, SerialExecutor, default_jobs, map_unordered, open_executor
+
+
+def square(x: int) -> int:
+    return x * x
+
+
+def fail_at_three(x: int) -> int:
+    if x == 3:
+        raise ZeroDivisionError("three")
+    return x
+
+
+def process_of(_: int) -> int:
+    return os.getpid()
+
+
+def setting(name: str) -> str | None:
+    return os.environ.get(name)
+
+
+def test_serial_runs_each_task_at_once_in_this_process() -> None:
+    with open_executor(1) as executor:
+        assert isinstance(executor, SerialExecutor)
+        future = executor.submit(square, 7)
+        assert future.done() and future.result() == 49
+        assert executor.submit(process_of, 0).result() == os.getpid()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_every_item_comes_back_with_its_result(jobs: int) -> None:
+    with open_executor(jobs) as executor:
+        found = dict(map_unordered(executor, square, range(20), jobs))
+    assert found == {x: x * x for x in range(20)}
+
+
+def test_processes_are_others_and_keep_libraries_to_one_thread() -> None:
+    with open_executor(2) as executor:
+        pids = {pid for _, pid in map_unordered(executor, process_of, range(8), 2)}
+        assert os.getpid() not in pids
+        assert executor.submit(setting, "OMP_NUM_THREADS").result() == "1"
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_error_in_a_task_reaches_the_caller(jobs: int) -> None:
+    with open_executor(jobs) as executor, pytest.raises(ZeroDivisionError, match="three"):
+        list(map_unordered(executor, fail_at_three, range(50), jobs))
+
+
+def test_serial_keeps_an_error_in_the_future_but_not_an_interrupt() -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    executor = SerialExecutor()
+    assert isinstance(executor.submit(fail_at_three, 3).exception(), ZeroDivisionError)
+    with pytest.raises(KeyboardInterrupt):
+        executor.submit(interrupt)
+
+
+def test_no_more_tasks_are_taken_than_a_few_for_each_worker() -> None:
+    """A design of a million points is never put into the queue at once."""
+    taken: list[int] = []
+
+    def endless() -> object:
+        for i in range(10**9):
+            taken.append(i)
+            yield i
+
+    with ThreadPoolExecutor(2) as executor:
+        results = map_unordered(executor, square, endless(), 2)  # type: ignore[arg-type]
+        for n in range(1, 30):
+            next(results)
+            assert len(taken) <= n + WINDOW_PER_WORKER * 2 + 1
+        results.close()  # type: ignore[attr-defined]
+
+
+def test_nothing_to_do_gives_nothing() -> None:
+    with open_executor(1) as executor:
+        assert list(map_unordered(executor, square, [], 1)) == []
+
+
+def test_few_replications_are_not_worth_processes() -> None:
+    assert default_jobs(1) == default_jobs(8) == 1
+    assert default_jobs(10**6) == (os.cpu_count() or 1)

@@ -1,0 +1,88 @@
+"""Replications: what a sample holds, how runs are cut, when a precision is reached, what a hash is of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sim.experiment import cut, prepare, replicate, run_scenarios, sample_of, scenario_hash, simulate
+from sim.scenario import Scenario
+from sim.statistics import t_interval
+from tests.builders import at_minutes, port
+
+BODY = """
+resources: {desk: {capacity: 1}}
+stations: {desk: {needs: [desk], service: {exponential: {mean: 20 min}}}}
+routes: {out: {steps: [desk]}}
+flows: {cars: {route: out, volume: 50 cars per d}}
+"""
+
+
+def small() -> Scenario:
+    return port(BODY)
+
+
+@pytest.mark.parametrize(("replications", "jobs"), [(1, 1), (7, 1), (7, 2), (100, 3), (3, 16)])
+def test_chunks_are_all_replications_once_and_in_order(replications: int, jobs: int) -> None:
+    assert [r for part in cut(replications, jobs) for r in part] == list(range(replications))
+    assert [r for part in cut(replications, jobs, first=2) for r in part] == list(range(2, replications))
+
+
+def test_a_sample_has_one_row_for_each_replication_in_order() -> None:
+    study = prepare(small())
+    measures = [replicate(study, 5, r) for r in range(3)]
+    sample = sample_of(study.scenario, 5, "compiled", measures)
+    assert sample.replications == 3
+    for r in range(3):
+        assert (
+            sample.of("east", "cars", "vehicles_arrived")[r]
+            == measures[r].values["east", "cars", "all", "vehicles_arrived"]
+        )
+    low, mean, high = sample.intervals()
+    column = sample.keys.index(("east", "all", "desk", "queue_mean"))
+    expected = t_interval(sample.of("east", "all", "queue_mean", "desk"))
+    assert (low[column], mean[column], high[column]) == (expected.low, expected.mean, expected.high)
+
+
+def test_a_metric_that_does_not_exist_is_an_error() -> None:
+    sample = run_scenarios([small()], replications=1, seed=1, jobs=1)[0]
+    with pytest.raises((KeyError, ValueError)):
+        sample.of("east", "cars", "beauty")
+
+
+def test_scenarios_meet_the_same_vehicles() -> None:
+    """Common random numbers: with faster work, the very same cars come."""
+    fast = port(BODY.replace("20 min", "10 min"))
+    slow_manifest, fast_manifest = (simulate(prepare(s), 5, 2)[0].flows["east.cars"] for s in (small(), fast))
+    assert np.array_equal(slow_manifest.arrival_ms, fast_manifest.arrival_ms)
+    assert (
+        np.abs(slow_manifest.work_ms["east.desk.service"] - 2 * fast_manifest.work_ms["east.desk.service"]).max() <= 2
+    )
+
+
+def test_a_precision_is_reached_by_more_replications() -> None:
+    few = run_scenarios([small()], replications=3, seed=1, jobs=1)[0]
+    many = run_scenarios([small()], replications=3, seed=1, jobs=1, precision=0.1)[0]
+    found = t_interval(many.of("all", "all", "passage_time_mean"))
+    assert few.replications == 3 < many.replications
+    assert found.half_width <= 0.1 * found.mean
+    assert np.array_equal(many.values[:3], few.values, equal_nan=True)
+
+
+def test_progress_is_told_up_to_the_end() -> None:
+    told: list[tuple[int, int]] = []
+    run_scenarios([small()], replications=5, seed=1, jobs=1, progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (5, 5)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_texts_do_not_count_in_the_hash_and_numbers_do() -> None:
+    plain = port(BODY)
+    worded = port(BODY.replace("cars: {", "cars: {assumed: by me, label: {en: Cars}, "))
+    changed = port(BODY.replace("50 cars", "51 cars"))
+    assert scenario_hash(plain) == scenario_hash(worded) != scenario_hash(changed)
+
+
+def test_observed_vehicles_count_in_the_hash() -> None:
+    hashes = {scenario_hash(at_minutes(small(), "cars", minutes)) for minutes in ([1, 2], [1, 3], [1, 2, 3])}
+    assert len(hashes | {scenario_hash(small())}) == 4

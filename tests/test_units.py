@@ -1,0 +1,92 @@
+"""Quantities: what is read, what is refused, and that nothing is lost on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim import units
+
+
+@given(st.integers(0, 2**53 - 1))
+def test_a_duration_written_and_read_again_is_the_same(value_ms: int) -> None:
+    assert units.parse_duration(units.format_duration(value_ms)) == value_ms
+
+
+@pytest.mark.parametrize(
+    ("text", "value_ms"),
+    [
+        ("30 min", 1_800_000),
+        ("1.5 h", 5_400_000),
+        ("2d", 172_800_000),
+        ("0.4 ms", 0),
+        ("1e3 s", 1_000_000),
+        ("1,000 ms", 1000),
+    ],
+)
+def test_durations(text: str, value_ms: int) -> None:
+    assert units.parse_duration(text) == value_ms
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "value"),
+    [
+        (units.parse_mass, "18 t", 18.0),
+        (units.parse_mass, "500 kg", 0.5),
+        (units.parse_mass, "260 kt", 260_000.0),
+        (units.parse_money, "8,000 CNY", 8000.0),
+        (units.parse_money, "4.25 bn CNY", 4.25e9),
+        (units.parse_length, "2.5 km", 2500.0),
+        (units.parse_share, "15 %", 0.15),
+        (units.parse_share, "3 per mille", 0.003),
+        (units.parse_factor, "150 %", 1.5),
+        (units.parse_count, "25 cars", 25.0),
+        (units.parse_rate, "5,570 trailers per year", (5570.0, "year")),
+        (units.parse_rate, "47.7 kt per year", (47_700.0, "year t")),
+        (units.parse_rate, "60 cars per h", (60.0, "h")),
+        (units.parse_value, "25 CNY/kg", (25_000.0, "t")),
+        (units.parse_value, "130,800 CNY/vehicle", (130_800.0, "vehicle")),
+        (units.parse_value, "8,000 CNY/person", (8000.0, "vehicle")),
+    ],
+)
+def test_quantities(parse: Callable[[object], object], text: str, value: object) -> None:
+    assert parse(text) == pytest.approx(value) if isinstance(value, float) else parse(text) == value
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "part"),
+    [
+        (units.parse_duration, 30, "needs a unit"),
+        (units.parse_duration, "30", "needs a unit"),
+        (units.parse_duration, True, "must be a duration"),
+        (units.parse_duration, "-1 min", "negative"),
+        (units.parse_duration, "1 month", "unknown duration unit 'month'"),
+        (units.parse_duration, "5 minn", "did you mean 'min'"),
+        (units.parse_duration, "1e300 d", "longer than"),
+        (units.parse_duration, "1" * 100 + " s", "is not a duration"),
+        (units.parse_duration, "nan s", "is not a duration"),
+        (units.parse_share, "101 %", "at most 100 %"),
+        (units.parse_mass, "1e307 kt", "finite"),
+        (units.parse_mass, "5 t t", "unknown mass unit"),
+        (units.parse_rate, "5 cars", "must be a volume"),
+        (units.parse_rate, "5 cars per week", "unknown period"),
+        (units.parse_rate, "-5 cars per d", "negative"),
+        (units.parse_value, "5 CNY", "must be a value"),
+        (units.parse_value, "5 CNY/lb", "unknown denominator"),
+    ],
+)
+def test_what_is_wrong_is_said(parse: Callable[[object], object], text: object, part: str) -> None:
+    with pytest.raises(ValueError, match=part):
+        parse(text)
+
+
+@given(st.text(max_size=80))
+def test_no_text_gives_anything_but_a_value_or_an_explanation(text: str) -> None:
+    for parse in (units.parse_duration, units.parse_mass, units.parse_money, units.parse_share, units.parse_rate):
+        try:
+            parse(text)
+        except ValueError as error:
+            assert str(error)
