@@ -48,7 +48,7 @@ class Constant(Law):
 
     def at(self, luck: Array) -> Array:
         """See `Law.at`."""
-        return np.full(luck.shape, self.value)
+        return np.full(luck.shape, self.value, dtype=np.float64)
 
     def mean(self) -> float:
         """See `Law.mean`."""
@@ -150,7 +150,7 @@ class Triangular(Law):
         """See `Law.at`."""
         width = self.high - self.low
         if width == 0:
-            return np.full(luck.shape, self.low)
+            return np.full(luck.shape, self.low, dtype=np.float64)
         u = ndtr(luck)
         rising = self.low + np.sqrt(u * width * (self.mode - self.low))
         falling = self.high - np.sqrt((1 - u) * width * (self.high - self.mode))

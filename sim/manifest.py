@@ -13,10 +13,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from sim import calendars, streams
+from sim import calendars
 from sim.calendars import NEVER, Times, Windows
-from sim.distributions import Array, Law
+from sim.distributions import Array, Constant, Law
 from sim.scenario import Amendment, Closure, Flow, HourProfile, Port, RandomDays, Scenario
+from sim.streams import Streams
 from sim.trace import Trace
 from sim.units import MS_PER_DAY, MS_PER_MINUTE
 
@@ -127,6 +128,12 @@ class TaskPlan:
     law: Law
     mark: str | None
     amendments: tuple[Amendment, ...]
+
+    @cached_property
+    def lucky(self) -> bool:
+        """Whether the vehicle's luck matters: not if the task always takes the same time."""
+        laws = [self.law, *(a.law for a in self.amendments if a.law is not None)]
+        return not all(isinstance(law, Constant) for law in laws)
 
 
 @dataclass(frozen=True)
@@ -369,21 +376,22 @@ def draw_manifest(plan: ManifestPlan, seed: int, replication: int) -> Manifest:
     Manifest
         The same for the same address and scenario, whatever else the scenario holds.
     """
-    closures = _draw_closures(plan, seed, replication)
+    streams = Streams(seed, replication)
+    closures = _draw_closures(plan, streams)
     flows: dict[str, FlowManifest] = {}
     for flow_plan in plan.flows:
         leader = flows[flow_plan.leader] if flow_plan.leader else None
-        flows[flow_plan.name] = _draw_flow(plan, flow_plan, closures, leader, seed, replication)
+        flows[flow_plan.name] = _draw_flow(plan, flow_plan, closures, leader, streams)
     ordered = {name: flows[name] for name in plan.scenario.flows()}
     closed = {
         f"{port}.{name}": _closed_windows(closures, p, port, name)
         for port, p in plan.scenario.ports.items()
         for name in p.calendars
     }
-    return Manifest(seed, replication, ordered, closed, _draw_slow_days(plan, seed, replication))
+    return Manifest(seed, replication, ordered, closed, _draw_slow_days(plan, streams))
 
 
-def _draw_closures(plan: ManifestPlan, seed: int, replication: int) -> dict[str, tuple[Closure, Windows]]:
+def _draw_closures(plan: ManifestPlan, streams: Streams) -> dict[str, tuple[Closure, Windows]]:
     drawn = {}
     for port, p in plan.scenario.ports.items():
         for name, closure in p.closures.items():
@@ -391,17 +399,17 @@ def _draw_closures(plan: ManifestPlan, seed: int, replication: int) -> dict[str,
             if closure.random is None:
                 drawn[full] = plan.fixed_closures[full][0]
             else:
-                drawn[full] = (closure, _random_windows(plan, port, full, closure.random, seed, replication))
+                drawn[full] = (closure, _random_windows(plan, port, full, closure.random, streams))
     return drawn
 
 
-def _random_windows(plan: ManifestPlan, port: str, full: str, rule: RandomDays, seed: int, replication: int) -> Windows:
+def _random_windows(plan: ManifestPlan, port: str, full: str, rule: RandomDays, streams: Streams) -> Windows:
     """Closures at random, whole days from local midnight; by count they never overlap."""
     days = calendars.local_days(port_zone(plan.scenario, port), plan.scenario.horizon)
     start, stop = days.window(rule.first_day, rule.last_day)
     midnights = days.midnight_ms[:-1][(days.midnight_ms[:-1] >= start) & (days.midnight_ms[:-1] < stop)]
     if rule.daily_share is not None:
-        shut = streams.uniforms(seed, replication, full, "closed", days.dates.size) < rule.daily_share
+        shut = streams.uniforms(full, "closed", days.dates.size) < rule.daily_share
         first = days.midnight_ms[:-1]
         keep = (
             shut
@@ -411,15 +419,15 @@ def _random_windows(plan: ManifestPlan, port: str, full: str, rule: RandomDays, 
         return calendars.merge(np.stack([first[keep], days.midnight_ms[1:][keep]], axis=1))
     assert rule.length is not None
     if rule.every is not None:
-        gaps = streams.stream(seed, replication, full, "start").exponential(rule.every, 10_000)
+        gaps = streams.generator(full, "start").exponential(rule.every, 10_000)
         begins = start + np.cumsum(gaps)
         begins = begins[begins < stop].astype(np.int64)
-        lengths = rule.length.at(streams.lucks(seed, replication, full, "length", 10_000))[: begins.size]
+        lengths = rule.length.at(streams.lucks(full, "length", 10_000))[: begins.size]
     else:
         count = rule.count or 0
-        lengths = rule.length.at(streams.lucks(seed, replication, full, "length", count))
+        lengths = rule.length.at(streams.lucks(full, "length", count))
         room = max(midnights.size - float(np.ceil(lengths / MS_PER_DAY).sum()), 0.0)
-        free = np.sort(streams.uniforms(seed, replication, full, "start", count)) * (room + 1)
+        free = np.sort(streams.uniforms(full, "start", count)) * (room + 1)
         before = np.concatenate([[0.0], np.cumsum(np.ceil(lengths / MS_PER_DAY))[:-1]]) if count else free
         day = np.minimum(np.floor(free) + before, midnights.size - 1).astype(np.int64)
         begins = midnights[day] if midnights.size else np.empty(0, dtype=np.int64)
@@ -437,14 +445,14 @@ def _closed_windows(closures: dict[str, tuple[Closure, Windows]], port: Port, po
     return calendars.merge(np.concatenate(parts)) if parts else np.empty((0, 2), dtype=np.int64)
 
 
-def _draw_slow_days(plan: ManifestPlan, seed: int, replication: int) -> dict[str, Mask]:
+def _draw_slow_days(plan: ManifestPlan, streams: Streams) -> dict[str, Mask]:
     drawn = {}
     for port, p in plan.scenario.ports.items():
         days = calendars.local_days(port_zone(plan.scenario, port), plan.scenario.horizon).dates.size
         for name, pace in p.paces.items():
             if pace.daily_share is not None:
                 full = f"{port}.{name}"
-                drawn[full] = streams.uniforms(seed, replication, full, "slow", days) < pace.daily_share
+                drawn[full] = streams.uniforms(full, "slow", days) < pace.daily_share
     return drawn
 
 
@@ -453,17 +461,16 @@ def _draw_flow(
     flow_plan: FlowPlan,
     closures: dict[str, tuple[Closure, Windows]],
     leader: FlowManifest | None,
-    seed: int,
-    replication: int,
+    streams: Streams,
 ) -> FlowManifest:
     name, flow = flow_plan.name, flow_plan.flow
     if leader is None:
-        index, arrivals = _draw_arrivals(plan, flow_plan, seed, replication)
-        out = _sets_out(plan, flow_plan, closures, index, arrivals, seed, replication)
+        index, arrivals = _draw_arrivals(plan, flow_plan, streams)
+        out = _sets_out(plan, flow_plan, closures, index, arrivals, streams)
     else:
         index, arrivals, out = leader.index, leader.arrival_ms, np.ones(leader.index.size, dtype=bool)
     total = int(index[-1]) + 1 if index.size else 0
-    draws = _Draws(seed, replication, name, total, index[out])
+    draws = _Draws(streams, name, total, index[out])
     held_back, arrivals, index = arrivals[~out], arrivals[out], index[out]
     trace = flow_plan.trace
     consignment = index // flow.consignment if trace.consignment is None else trace.consignment[index]
@@ -494,8 +501,7 @@ def _draw_flow(
 class _Draws:
     """The draws of one flow: numbers for all its vehicles are drawn, those of the ``index`` taken."""
 
-    seed: int
-    replication: int
+    streams: Streams
     owner: str
     total: int
     index: Times
@@ -505,15 +511,15 @@ class _Draws:
         return self.index.size == self.total
 
     def uniform(self, purpose: str) -> Array:
-        drawn = streams.uniforms(self.seed, self.replication, self.owner, purpose, self.total)
+        drawn = self.streams.uniforms(self.owner, purpose, self.total)
         return drawn if self.whole else drawn[self.index]
 
     def luck(self, purpose: str) -> Array:
-        drawn = streams.lucks(self.seed, self.replication, self.owner, purpose, self.total)
+        drawn = self.streams.lucks(self.owner, purpose, self.total)
         return drawn if self.whole else drawn[self.index]
 
 
-def _draw_arrivals(plan: ManifestPlan, flow_plan: FlowPlan, seed: int, replication: int) -> tuple[Times, Times]:
+def _draw_arrivals(plan: ManifestPlan, flow_plan: FlowPlan, streams: Streams) -> tuple[Times, Times]:
     """Numbers and arrival moments, by inversion of Λ, of all vehicles that would set out within the horizon."""
     rate, flow = flow_plan.rate, flow_plan.flow
     if flow_plan.trace.arrival_ms.size:
@@ -524,7 +530,7 @@ def _draw_arrivals(plan: ManifestPlan, flow_plan: FlowPlan, seed: int, replicati
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     groups = rate.expected / flow_plan.mean_convoy
     scaled = ArrivalRate(rate.time_ms, groups)
-    generator = streams.stream(seed, replication, flow_plan.name, "arrivals")
+    generator = streams.generator(flow_plan.name, "arrivals")
     if flow.arrivals == "fixed":
         positions = np.sort(generator.random(round(groups[-1]))) * groups[-1]
     else:
@@ -532,7 +538,7 @@ def _draw_arrivals(plan: ManifestPlan, flow_plan: FlowPlan, seed: int, replicati
     moments = scaled.inverse(positions)
     if flow.convoy is None:
         return np.arange(moments.size), moments
-    sizes = _convoy_sizes(flow, streams.lucks(seed, replication, flow_plan.name, "convoy", moments.size))
+    sizes = _convoy_sizes(flow, streams.lucks(flow_plan.name, "convoy", moments.size))
     first = np.cumsum(sizes) - sizes
     within = np.arange(int(sizes.sum())) - np.repeat(first, sizes)
     cars = np.repeat(moments, sizes) + within * flow.convoy.gap
@@ -559,8 +565,7 @@ def _sets_out(
     closures: dict[str, tuple[Closure, Windows]],
     index: Times,
     arrivals: Times,
-    seed: int,
-    replication: int,
+    streams: Streams,
 ) -> Mask:
     """Which vehicles set out at all: in long closures, a share by each vehicle's own draw."""
     rule = flow_plan.flow.holding_back
@@ -572,7 +577,7 @@ def _sets_out(
     shut = np.concatenate([_closed_windows(closures, port, flow_plan.port, name) for name in names])
     shut = calendars.merge(shut)
     long = shut[shut[:, 1] - shut[:, 0] > rule.closures_over]
-    draw = streams.uniforms(seed, replication, flow_plan.name, "sets_out", int(index[-1]) + 1)[index]
+    draw = streams.uniforms(flow_plan.name, "sets_out", int(index[-1]) + 1)[index]
     return np.asarray(~(calendars.inside(long, arrivals) & (draw >= rule.sets_out)))
 
 
@@ -585,7 +590,7 @@ def _draw_adoptions(plan: ManifestPlan, flow_plan: FlowPlan, draws: _Draws, cons
             adopted[policy] = np.ones(draws.index.size, dtype=bool)
             continue
         if any(a.kind == "once_per" and a.policy == policy for a in flow_plan.amendments):
-            all_draws = streams.uniforms(draws.seed, draws.replication, draws.owner, f"{policy}.adopted", draws.total)
+            all_draws = draws.streams.uniforms(draws.owner, f"{policy}.adopted", draws.total)
             adopted[policy] = all_draws[consignment * flow_plan.flow.consignment] < share
         else:
             adopted[policy] = draws.uniform(f"{policy}.adopted") < share
@@ -631,27 +636,41 @@ def _draw_work(
     task: TaskPlan, draws: _Draws, marks: dict[str, Mask], adopted: dict[str, Mask], observed: Times | None
 ) -> Times:
     """Work of one task for each vehicle: its law at the vehicle's own luck, then the policies it adopts."""
-    luck = draws.luck(task.key.partition(".")[2])
     chosen = None if task.mark is None else np.flatnonzero(marks[task.mark])
-    if chosen is not None:
-        luck = luck[chosen]
+    if task.lucky:
+        luck = draws.luck(task.key.partition(".")[2])
+        luck = luck if chosen is None else luck[chosen]
+    else:
+        luck = np.zeros(draws.index.size if chosen is None else chosen.size)
     if observed is None:
         work = task.law.at(luck)
     else:
         work = observed[draws.index].astype(np.float64)
         work = work if chosen is None else work[chosen]
     for change in task.amendments:
-        takes = adopted[change.policy] if chosen is None else adopted[change.policy][chosen]
-        after = change.law.at(luck) if change.law is not None else work * (change.number or 0.0)
-        if change.strength != 1:
-            after = (1 - change.strength) * work + change.strength * after
-        work = after if takes.all() else np.where(takes, after, work)
-    rounded = np.maximum(np.rint(work), 0).astype(np.int64)
+        work = _amended(
+            change, work, luck, adopted[change.policy] if chosen is None else adopted[change.policy][chosen]
+        )
+    rounded = np.rint(work, out=work).astype(np.int64)
     if chosen is None:
         return rounded
     out = np.zeros(draws.index.size, dtype=np.int64)
     out[chosen] = rounded
     return out
+
+
+def _amended(change: Amendment, work: Array, luck: Array, takes: Mask) -> Array:
+    """The work of vehicles that adopt a policy: from before towards after by its strength."""
+    everyone = bool(takes.all())
+    who = slice(None) if everyone else np.flatnonzero(takes)
+    luck, before = luck[who], work[who]
+    after = change.law.at(luck) if change.law is not None else before * (change.number or 0.0)
+    if change.strength != 1:
+        after = (1 - change.strength) * before + change.strength * after
+    if everyone:
+        return after
+    work[who] = after
+    return work
 
 
 def _draw_deadlines(flow: Flow, draws: _Draws, arrivals: Times) -> Times:
