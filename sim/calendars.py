@@ -53,11 +53,11 @@ class LocalDays:
 
 
 @lru_cache(maxsize=64)
-def local_days(zone: str, horizon: Horizon) -> LocalDays:
-    """List the local days of ``zone`` from time 0 to the end of the horizon; changes of clock included."""
+def local_days(zone: str, horizon: Horizon, before: int = 0) -> LocalDays:
+    """List the local days of ``zone`` from ``before`` days before time 0 to the end of the horizon."""
     tz = ZoneInfo(zone)
     origin = horizon.origin()
-    first = origin.astimezone(tz).date()
+    first = origin.astimezone(tz).date() - timedelta(days=before)
     end = (origin.astimezone(ZoneInfo("UTC")) + timedelta(milliseconds=horizon.length_ms())).astimezone(tz)
     days = (end.date() - first).days + 1
     base = origin.timestamp()
@@ -106,7 +106,7 @@ def open_windows(calendar: Calendar, zone: str, horizon: Horizon) -> Windows:
     int64 array, shape (windows, 2)
         Cut to ``[0, horizon.length_ms())``.
     """
-    days = local_days(calendar.zone or zone, horizon)
+    days = local_days(calendar.zone or zone, horizon, 1)  # a night shift may have begun the evening before
     chosen = np.flatnonzero(open_days(calendar, days.dates))
     parts = [
         np.stack([_clock(days, chosen, start), _clock(days, chosen, stop)], axis=1) for start, stop in calendar.open
@@ -210,6 +210,8 @@ def capacity_changes(resource: Resource, windows: Windows | None, zone: str, hor
     times, capacities : int64 arrays, shape (changes,)
         Times rise strictly; neighbours differ.
     """
+    if windows is not None and not resource.periods:
+        return _switched(windows, resource.capacity or 0, horizon.length_ms())
     days = local_days(zone, horizon)
     periods = [(*days.window(p.first_day, p.last_day), p.capacity) for p in resource.periods]
     edges = [np.zeros(1, dtype=np.int64), np.asarray([edge for p in periods for edge in p[:2]], dtype=np.int64)]
@@ -223,6 +225,21 @@ def capacity_changes(resource: Resource, windows: Windows | None, zone: str, hor
     if windows is not None:
         capacities[~inside(windows, times)] = 0
     return _drop_repeats(times, capacities)
+
+
+def _switched(windows: Windows, capacity: int, stop: int) -> tuple[Times, Times]:
+    """Changes of a pool that has its capacity while windows are open, and none otherwise."""
+    times = windows.ravel()
+    capacities = np.zeros(times.size, dtype=np.int64)
+    capacities[::2] = capacity
+    keep = slice(None, times.size - int(times.size > 0 and times[-1] >= stop))
+    times, capacities = times[keep], capacities[keep]
+    if capacity == 0:
+        times, capacities = times[:0], capacities[:0]
+    if not times.size or times[0] > 0:
+        zero = np.zeros(1, dtype=np.int64)
+        return np.concatenate([zero, times]), np.concatenate([zero, capacities])
+    return times, capacities
 
 
 def quota_changes(quota: Quota, zone: str, horizon: Horizon) -> tuple[Times, Times, NDArray[np.bool_]]:
@@ -253,9 +270,7 @@ def pace_changes(pace: Pace, slow_days: NDArray[np.bool_] | None, zone: str, hor
     days = local_days(zone, horizon)
     start, stop = days.window(pace.first_day, pace.last_day)
     slow = season_mask(days.dates, pace.season)
-    slow &= (days.midnight_ms[:-1] >= min(start, 0 if pace.first_day is None else start)) & (
-        days.midnight_ms[:-1] < stop
-    )
+    slow &= (days.midnight_ms[1:] > start) & (days.midnight_ms[:-1] < stop)
     if slow_days is not None:
         slow &= slow_days
     times = np.maximum(days.midnight_ms[:-1], 0)

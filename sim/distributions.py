@@ -152,9 +152,9 @@ class Triangular(Law):
         if width == 0:
             return np.full(luck.shape, self.low, dtype=np.float64)
         u = ndtr(luck)
-        rising = self.low + np.sqrt(u * width * (self.mode - self.low))
-        falling = self.high - np.sqrt((1 - u) * width * (self.high - self.mode))
-        return np.where(u * width < self.mode - self.low, rising, falling)
+        rises = u * width < self.mode - self.low
+        root = np.sqrt(width * np.where(rises, u * (self.mode - self.low), (1 - u) * (self.high - self.mode)))
+        return np.where(rises, self.low + root, self.high - root)
 
     def mean(self) -> float:
         """See `Law.mean`."""

@@ -122,11 +122,11 @@ class ArrivalRate:
 
 @dataclass(frozen=True)
 class TaskPlan:
-    """One task of a flow's route: its draw, its law, and what policies make of it, in their order."""
+    """One task of a flow's route: its draw, its law, who does it, and what policies make of it, in their order."""
 
     key: str
     law: Law
-    mark: str | None
+    marks: tuple[str, ...]
     amendments: tuple[Amendment, ...]
 
     @cached_property
@@ -158,7 +158,8 @@ class ManifestPlan:
 
     scenario: Scenario
     flows: tuple[FlowPlan, ...]
-    fixed_closures: dict[str, list[tuple[Closure, Windows]]] = field(repr=False)
+    fixed_closures: dict[str, tuple[Closure, Windows]] = field(repr=False)
+    always_closed: dict[str, Windows] = field(repr=False)
 
     @cached_property
     def horizon_ms(self) -> int:
@@ -171,12 +172,18 @@ def plan_manifest(scenario: Scenario) -> ManifestPlan:
     flows = [_plan_flow(scenario, port, name) for port, p in scenario.ports.items() for name in p.flows]
     flows.sort(key=lambda plan: plan.leader is not None)
     fixed = {
-        f"{port}.{name}": [(closure, _fixed_window(scenario, port, closure))]
+        f"{port}.{name}": (closure, _fixed_window(scenario, port, closure))
         for port, p in scenario.ports.items()
         for name, closure in p.closures.items()
         if closure.random is None
     }
-    return ManifestPlan(scenario, tuple(flows), fixed)
+    always = {
+        f"{port}.{name}": _closed_windows(fixed, p, port, name)
+        for port, p in scenario.ports.items()
+        for name in p.calendars
+        if all(closure.random is None for closure in p.closures.values() if _stops(closure, name))
+    }
+    return ManifestPlan(scenario, tuple(flows), fixed, always)
 
 
 def port_zone(scenario: Scenario, port: str) -> str:
@@ -227,16 +234,21 @@ def _own_shares(scenario: Scenario, port: str, flow: Flow) -> tuple[tuple[str, f
 
 
 def _plan_tasks(scenario: Scenario, port: str, flow: Flow, amendments: tuple[Amendment, ...]) -> list[TaskPlan]:
-    plans = []
-    visited = [step.name for step in scenario.ports[port].routes[flow.route].steps if step.kind == "visit"]
-    inland = [a.text for a in amendments if a.kind == "inland" and a.text]
-    for reference in dict.fromkeys(visited + inland):
-        full, station = scenario.station(port, reference)
-        for task_name, task in station.tasks.items():
-            key = f"{full}.{task_name}"
-            changed = tuple(a for a in amendments if a.kind in ("service", "scale") and a.target == key)
-            plans.append(TaskPlan(key, task.service, task.if_, changed))
-    return plans
+    plans: dict[str, TaskPlan] = {}
+    for step in scenario.ports[port].routes[flow.route].steps:
+        if step.kind != "visit":
+            continue
+        marks = ((step.if_,) if step.if_ else ()) + ((f"{step.name}.visited",) if step.share is not None else ())
+        full, _ = scenario.station(port, step.name)
+        moved = [a.text for a in amendments if a.kind == "inland" and a.target == full and a.text]
+        for reference in (step.name, *moved):
+            owner, station = scenario.station(port, reference)
+            for task_name, task in station.tasks.items():
+                key = f"{owner}.{task_name}"
+                changed = tuple(a for a in amendments if a.kind in ("service", "scale") and a.target == key)
+                needed = marks + ((task.if_,) if task.if_ else ())
+                plans.setdefault(key, TaskPlan(key, task.service, needed, changed))
+    return list(plans.values())
 
 
 # --- arrival rates -----------------------------------------------------------------------------------------
@@ -383,11 +395,11 @@ def draw_manifest(plan: ManifestPlan, seed: int, replication: int) -> Manifest:
         leader = flows[flow_plan.leader] if flow_plan.leader else None
         flows[flow_plan.name] = _draw_flow(plan, flow_plan, closures, leader, streams)
     ordered = {name: flows[name] for name in plan.scenario.flows()}
-    closed = {
-        f"{port}.{name}": _closed_windows(closures, p, port, name)
-        for port, p in plan.scenario.ports.items()
-        for name in p.calendars
-    }
+    closed = dict(plan.always_closed)
+    for port, p in plan.scenario.ports.items():
+        for name in p.calendars:
+            if f"{port}.{name}" not in closed:
+                closed[f"{port}.{name}"] = _closed_windows(closures, p, port, name)
     return Manifest(seed, replication, ordered, closed, _draw_slow_days(plan, streams))
 
 
@@ -397,7 +409,7 @@ def _draw_closures(plan: ManifestPlan, streams: Streams) -> dict[str, tuple[Clos
         for name, closure in p.closures.items():
             full = f"{port}.{name}"
             if closure.random is None:
-                drawn[full] = plan.fixed_closures[full][0]
+                drawn[full] = plan.fixed_closures[full]
             else:
                 drawn[full] = (closure, _random_windows(plan, port, full, closure.random, streams))
     return drawn
@@ -411,11 +423,7 @@ def _random_windows(plan: ManifestPlan, port: str, full: str, rule: RandomDays, 
     if rule.daily_share is not None:
         shut = streams.uniforms(full, "closed", days.dates.size) < rule.daily_share
         first = days.midnight_ms[:-1]
-        keep = (
-            shut
-            & (first >= min(start, first[0]) if rule.first_day is None else shut & (first >= start))
-            & (first < stop)
-        )
+        keep = shut & (days.midnight_ms[1:] > start) & (first < stop)
         return calendars.merge(np.stack([first[keep], days.midnight_ms[1:][keep]], axis=1))
     assert rule.length is not None
     if rule.every is not None:
@@ -436,11 +444,15 @@ def _random_windows(plan: ManifestPlan, port: str, full: str, rule: RandomDays, 
     return calendars.merge(np.stack([begins, ends], axis=1))
 
 
+def _stops(closure: Closure, calendar: str) -> bool:
+    return closure.stops == "all" or calendar in closure.stops
+
+
 def _closed_windows(closures: dict[str, tuple[Closure, Windows]], port: Port, port_name: str, calendar: str) -> Windows:
     parts = [
         windows
         for name, (closure, windows) in closures.items()
-        if name.startswith(f"{port_name}.") and (closure.stops == "all" or calendar in closure.stops)
+        if name.startswith(f"{port_name}.") and _stops(closure, calendar)
     ]
     return calendars.merge(np.concatenate(parts)) if parts else np.empty((0, 2), dtype=np.int64)
 
@@ -505,6 +517,7 @@ class _Draws:
     owner: str
     total: int
     index: Times
+    lucks: dict[str, Array] = field(default_factory=dict)
 
     @property
     def whole(self) -> bool:
@@ -515,6 +528,11 @@ class _Draws:
         return drawn if self.whole else drawn[self.index]
 
     def luck(self, purpose: str) -> Array:
+        if purpose not in self.lucks:
+            self.lucks[purpose] = self._luck(purpose)
+        return self.lucks[purpose]
+
+    def _luck(self, purpose: str) -> Array:
         drawn = self.streams.lucks(self.owner, purpose, self.total)
         return drawn if self.whole else drawn[self.index]
 
@@ -567,9 +585,9 @@ def _sets_out(
     arrivals: Times,
     streams: Streams,
 ) -> Mask:
-    """Which vehicles set out at all: in long closures, a share by each vehicle's own draw."""
+    """Which vehicles set out at all: those observed, and in long closures a share by each vehicle's own draw."""
     rule = flow_plan.flow.holding_back
-    if rule is None or not arrivals.size:
+    if rule is None or flow_plan.trace.arrival_ms.size or not arrivals.size:
         return np.ones(arrivals.size, dtype=bool)
     port = plan.scenario.ports[flow_plan.port]
     hours = flow_plan.flow.hours
@@ -636,7 +654,9 @@ def _draw_work(
     task: TaskPlan, draws: _Draws, marks: dict[str, Mask], adopted: dict[str, Mask], observed: Times | None
 ) -> Times:
     """Work of one task for each vehicle: its law at the vehicle's own luck, then the policies it adopts."""
-    chosen = None if task.mark is None else np.flatnonzero(marks[task.mark])
+    chosen = None
+    if task.marks:
+        chosen = np.flatnonzero(np.logical_and.reduce([marks[mark] for mark in task.marks]))
     if task.lucky:
         luck = draws.luck(task.key.partition(".")[2])
         luck = luck if chosen is None else luck[chosen]

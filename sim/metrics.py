@@ -7,18 +7,30 @@ or over the stations. Persons (residents with goods) are counted in their own fl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from sim import calendars
-from sim.calendars import OpenClock, Times
+from sim.calendars import OpenClock, Times, Windows
 from sim.distributions import Array
 from sim.errors import CheckFailed
 from sim.manifest import FlowManifest, Manifest, Mask, port_zone
-from sim.network import ABANDONED, EXITED, FlowLayout, Network, NetworkPlan, open_now
+from sim.network import ABANDONED, UNFINISHED, FlowLayout, FlowPlan, Network, NetworkPlan
 from sim.scenario import Scenario
+from sim.tally import (
+    NO_CLOCK,
+    ON_OPEN,
+    ON_SERVICE,
+    ON_WALL,
+    PASSAGE,
+    TOTAL,
+    Clocks,
+    QueueCounts,
+    Tally,
+    tally_flow,
+)
 from sim.timeline import Timeline
 from sim.units import MS_PER_HOUR, MS_PER_MINUTE
 
@@ -139,42 +151,42 @@ class Measures:
     passage_grid: dict[str, Array] = field(default_factory=dict)
 
 
-@dataclass
-class _Sums:
-    """Whole-number sums of one flow or group; they add."""
+@dataclass(frozen=True)
+class Group:
+    """A flow, a port's vehicles, a named group or the total: its members, and the stations its parts are given for."""
 
-    arrived: int = 0
-    held_back: int = 0
-    abandoned: int = 0
-    beyond: int = 0
-    nights: int = 0
-    tonnes_arrived: float = 0.0
-    value: float = 0.0
-    declared: int = 0
-    declared_ms: int = 0
-    months: Array = field(default_factory=lambda: np.zeros(0, dtype=np.float64))
-    times: dict[tuple[str, str], list[Times]] = field(default_factory=dict)
-    parts: dict[tuple[str, str], Times] = field(default_factory=dict)
-    tonnes: list[Array] = field(default_factory=list)
+    port: str
+    flow: str
+    members: tuple[str, ...]
+    stations: dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class MetricsPlan:
-    """What measuring needs that no replication changes."""
+    """What measuring needs that no replication changes.
+
+    Attributes
+    ----------
+    keys : tuple of (port, flow, station, metric)
+        Of every figure, in the order in which `measure` works them out.
+    """
 
     scenario: Scenario
     network: NetworkPlan
     counted: tuple[str, ...]
-    groups: tuple[tuple[str, str, tuple[str, ...]], ...]
+    groups: tuple[Group, ...]
     months: tuple[str, ...]
     month_edges: dict[str, Times]
     midnights: dict[str, Times]
+    declarations: dict[str, Mask]
+    keys: tuple[Key, ...]
 
 
 def plan_metrics(scenario: Scenario, network: NetworkPlan) -> MetricsPlan:
-    """List which flows are counted, how they are grouped, and where months and days begin."""
-    flows = scenario.flows()
-    counted = tuple(name for name, flow in flows.items() if flow.companion_of is None)
+    """List which flows are counted, how they are grouped, where months and days begin, and every figure's key."""
+    counted = tuple(name for name, flow in scenario.flows().items() if flow.companion_of is None)
+    columns = {flow.name: flow for flow in network.flows}
+    groups = tuple(Group(*of, _stations([columns[name] for name in of[2]])) for of in groups_of(scenario))
     days = calendars.local_days(scenario.horizon.zone, scenario.horizon)
     start, end = np.datetime64(scenario.horizon.start.date()), np.datetime64(scenario.horizon.end, "ms")
     reported = days.dates[(days.dates >= start) & (days.dates.astype("datetime64[ms]") < end)]
@@ -182,11 +194,65 @@ def plan_metrics(scenario: Scenario, network: NetworkPlan) -> MetricsPlan:
     edges, midnights = {}, {}
     for port in scenario.ports:
         local = calendars.local_days(port_zone(scenario, port), scenario.horizon)
-        first = months.astype("datetime64[D]")
-        edges[port] = local.midnight_ms[np.clip((first - local.dates[0]).astype(np.int64), 0, local.dates.size)]
+        first = (months.astype("datetime64[D]") - local.dates[0]).astype(np.int64)
+        edges[port] = local.midnight_ms[np.clip(first, 0, local.dates.size)]
         midnights[port] = local.midnight_ms
     names = tuple(f"tonnes_cleared_{month}" for month in months)
-    return MetricsPlan(scenario, network, counted, tuple(groups_of(scenario)), names, edges, midnights)
+    declarations = {name: _declares(scenario, columns[name]) for name in counted}
+    keys = tuple(_keys(groups, names, network.resources))
+    return MetricsPlan(scenario, network, counted, groups, names, edges, midnights, declarations, keys)
+
+
+def _stations(flows: list[FlowPlan]) -> dict[str, tuple[str, ...]]:
+    """Stations by span, in the order of the routes."""
+    passage = [column.station for flow in flows for column in flow.columns[flow.passage[0] : flow.passage[1]]]
+    total = [column.station for flow in flows for column in flow.columns]
+    return {"passage": tuple(dict.fromkeys(passage)), "total": tuple(dict.fromkeys(total))}
+
+
+def _declares(scenario: Scenario, flow: FlowPlan) -> Mask:
+    """Which columns of a flow are service at a declaration station, shape (columns,)."""
+    found = []
+    for column in flow.columns:
+        port, name = column.station.split(".")
+        station = scenario.ports[port].stations.get(name)
+        found.append(column.kind == "service" and station is not None and station.declaration)
+    return np.asarray(found, dtype=bool)
+
+
+COUNTS = (
+    "vehicles_arrived",
+    "vehicles_held_back",
+    "vehicles_cleared",
+    "vehicles_abandoned",
+    "unfinished",
+    "beyond_line",
+    "tonnes_arrived",
+    "tonnes_cleared",
+    "value_cleared",
+    "overnight_stays",
+    "declaration_time_mean",
+)
+SPAN_METRICS = ("time_mean", *(f"time_{name}" for name in QUANTILES), "time_buffer_index", "open_time_mean")
+SPAN_METRICS = (*SPAN_METRICS, "service_time_mean", *(f"{part}_mean" for part in PARTS))
+RESOURCE_METRICS = ("queue_mean", "queue_max", "tail_back_max", "utilisation")
+
+
+def _keys(groups: tuple[Group, ...], months: tuple[str, ...], resources: tuple[str, ...]) -> Iterator[Key]:
+    """Keys of all figures, in the order of `_group_values` and of the resources."""
+    for group in groups:
+        for metric in (*COUNTS, *months):
+            yield group.port, group.flow, ALL, metric
+        for span in SPANS:
+            for metric in SPAN_METRICS:
+                yield group.port, group.flow, ALL, f"{span}_{metric}"
+            for station in group.stations[span]:
+                for part in PARTS:
+                    yield group.port, group.flow, station, f"{span}_{part}_mean"
+    for full in resources:
+        port, name = full.split(".")
+        for metric in RESOURCE_METRICS:
+            yield port, ALL, name, metric
 
 
 def groups_of(scenario: Scenario) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -217,7 +283,7 @@ def measure(plan: MetricsPlan, manifest: Manifest, timeline: Timeline, detail: b
     manifest, timeline
         Of one replication.
     detail : bool
-        Whether to keep hourly queues and distributions, which only figures need.
+        Whether to keep each vehicle's times, hourly queues and distributions: what pairing and figures need.
 
     Returns
     -------
@@ -226,398 +292,289 @@ def measure(plan: MetricsPlan, manifest: Manifest, timeline: Timeline, detail: b
     Raises
     ------
     CheckFailed
-        Flow balance or Little's law does not hold: a bug, so the figures must not be used.
+        Moments run backwards, parts do not add up, flow balance or Little's law does not hold: a bug, so the figures
+        must not be used.
     """
     network = timeline.network
-    clocks = _Clocks(plan, manifest, network)
+    clocks = _Clocks(plan, network)
+    queues = QueueCounts.empty(len(network.resources), network.horizon_ms)
+    lengths = np.zeros(len(network.resources))
     sums: dict[str, _Sums] = {}
     flows: dict[str, FlowTimes] = {}
-    queues = _Queues(plan, network)
-    matrices = {layout.name: _Matrix.of(layout, timeline) for layout in network.flows}
-    for layout in network.flows:
-        matrix = matrices[layout.name]
-        queues.add(matrix, timeline.waiting[layout.vehicle])
+    for layout, flow_plan in zip(network.flows, plan.network.flows, strict=True):
+        port = layout.name.split(".")[0]
+        before = queues.waits[:, 1].copy()
+        column_clock, passage_clock = clocks.of(layout)
+        tally = tally_flow(layout, timeline, clocks.all, column_clock, passage_clock, plan.midnights[port], queues)
+        if tally.faults:
+            raise CheckFailed(f"{layout.name}: moments run backwards or do not add up; please report this")
+        lengths += (queues.waits[:, 1] - before) * (flow_plan.flow.vehicle_length or 0.0)
         if layout.name in plan.counted:
-            sums[layout.name], flows[layout.name] = _measure_flow(plan, clocks, matrix, manifest.flows[layout.name])
-    values: dict[Key, float] = {}
+            drawn = manifest.flows[layout.name]
+            sums[layout.name] = _sums_of(plan, layout, tally, drawn, timeline)
+            if detail:
+                flows[layout.name] = _times_of(tally, drawn, network)
+    numbers: list[float] = []
     grids: dict[str, Array] = {}
-    for port, flow, members in plan.groups:
-        total = _total([sums[name] for name in members])
-        _write_group(plan, values, port, flow, total)
-        if detail and flow == ALL:
-            grids[port] = _grid_of(total)
-    hourly = queues.write(values, timeline, detail)
-    return Measures(values, flows, hourly, grids)
+    for group in plan.groups:
+        total = _total([sums[name] for name in group.members])
+        numbers += _group_values(group, total)
+        if detail and group.flow == ALL:
+            grids[group.port] = _quantiles(total.walls["passage"], GRID)
+    hourly = _check_queues(network, queues)
+    numbers += _resource_values(plan, timeline, queues, lengths)
+    folded = _fold_hours(plan, network, hourly) if detail else {}
+    return Measures(dict(zip(plan.keys, numbers, strict=True)), flows, folded, grids)
 
 
 # --- one flow ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Matrix:
-    """One flow's moments, filled forward: ``end[i, c]`` is when vehicle i was done with column c or stopped before."""
-
-    layout: FlowLayout
-    arrival: Times
-    reached: Mask
-    begin: Times
-    end: Times
-    exited: Mask
-    abandoned: Mask
-
-    @classmethod
-    def of(cls, layout: FlowLayout, timeline: Timeline) -> _Matrix:
-        moments = timeline.of(layout)
-        arrival = timeline.network.arrival_ms[layout.vehicle]
-        filled = np.empty((arrival.size, moments.shape[1] + 1), dtype=np.int64)
-        filled[:, 0] = arrival
-        np.maximum.accumulate(np.maximum(moments, arrival[:, None]), axis=1, out=filled[:, 1:])
-        outcome = timeline.outcome[layout.vehicle]
-        return cls(
-            layout, arrival, moments >= 0, filled[:, :-1], filled[:, 1:], outcome == EXITED, outcome == ABANDONED
-        )
-
-
 class _Clocks:
-    """Open clocks of calendars, closed clocks of resources, suspension clocks of paces; made when asked for."""
+    """The clocks of one replication: while a resource is open, while work is not suspended, while a passage is open."""
 
-    def __init__(self, plan: MetricsPlan, manifest: Manifest, network: Network) -> None:
-        self.plan, self.manifest, self.network = plan, manifest, network
-        self.cache: dict[tuple[str, str | int], OpenClock | None] = {}
+    def __init__(self, plan: MetricsPlan, network: Network) -> None:
+        self.clocks: list[OpenClock] = []
+        self.calendar = {name: self._add(windows) for name, windows in network.windows.items()}
+        self.resource = np.full(len(network.resources), NO_CLOCK, dtype=np.int64)
+        for number, full in enumerate(network.resources):
+            port, name = full.split(".")
+            resource = plan.scenario.ports[port].resources[name]
+            if resource.periods or resource.capacity == 0:
+                self.resource[number] = self._add(_open_windows(network, number))
+            elif resource.calendar is not None:
+                self.resource[number] = self.calendar[f"{port}.{resource.calendar}"]
+        self.pace = np.full(network.pace_first.size - 1, NO_CLOCK, dtype=np.int64)
+        for pace in range(self.pace.size):
+            here = slice(int(network.pace_first[pace]), int(network.pace_first[pace + 1]))
+            times = np.append(network.pace_ms[here], network.horizon_ms)
+            self.pace[pace] = self._add(_windows_where(times, network.pace_per_mille[here] > 0))
+        self.all = Clocks.of(self.clocks)
 
-    def calendar(self, name: str) -> OpenClock:
-        """Runs while ``port.calendar`` is open."""
-        key = ("calendar", name)
-        if key not in self.cache:
-            self.cache[key] = OpenClock.of(open_now(self.plan.network, self.manifest, name))
-        clock = self.cache[key]
-        assert clock is not None
-        return clock
+    def _add(self, windows: Windows) -> int:
+        self.clocks.append(OpenClock.of(windows))
+        return len(self.clocks) - 1
 
-    def shut(self, resource: int) -> OpenClock | None:
-        """Runs while a resource has no capacity at all; None if that never happens, or if it is a quota."""
-        key = ("shut", resource)
-        if key not in self.cache:
-            self.cache[key] = None
-            if resource not in self.plan.network.unreleased:
-                times, values = capacity_of(self.network, resource)
-                self.cache[key] = _clock_where(times, values == 0)
-        return self.cache[key]
-
-    def suspended(self, pace: int) -> OpenClock | None:
-        """Runs while work at a pace calendar is suspended; None if that never happens."""
-        key = ("suspended", pace)
-        if key not in self.cache:
-            here = slice(int(self.network.pace_first[pace]), int(self.network.pace_first[pace + 1]))
-            times = np.append(self.network.pace_ms[here], self.network.horizon_ms)
-            self.cache[key] = _clock_where(times, self.network.pace_per_mille[here] == 0)
-        return self.cache[key]
-
-
-def _clock_where(edges: Times, runs: Mask) -> OpenClock | None:
-    windows = np.stack([edges[:-1][runs], edges[1:][runs]], axis=1)
-    return OpenClock.of(calendars.merge(windows)) if windows.size else None
+    def of(self, layout: FlowLayout) -> tuple[Times, int]:
+        """Clock of each column, and of the passage's open time, or `NO_CLOCK`."""
+        column_clock = np.full(len(layout.columns), NO_CLOCK, dtype=np.int64)
+        for number, column in enumerate(layout.columns):
+            if column.kind == "wait":
+                column_clock[number] = self.resource[column.resource]
+            elif column.kind == "service" and column.pace >= 0:
+                column_clock[number] = self.pace[column.pace]
+        return column_clock, NO_CLOCK if layout.clock is None else self.calendar[layout.clock]
 
 
-def capacity_of(network: Network, resource: int) -> tuple[Times, Times]:
-    """Edges, shape (changes + 2,), from 0 to the horizon, and the capacity of a pool from each edge to the next."""
+def _open_windows(network: Network, resource: int) -> Windows:
+    """When a pool has any capacity."""
     here = network.change_resource == resource
     edges = np.concatenate([[0], network.change_ms[here], [network.horizon_ms]]).astype(np.int64)
-    values = np.concatenate([[network.capacity[resource]], network.change_capacity[here]]).astype(np.int64)
-    return edges, values
+    values = np.concatenate([[network.capacity[resource]], network.change_capacity[here]])
+    return _windows_where(edges, values > 0)
 
 
-def _measure_flow(plan: MetricsPlan, clocks: _Clocks, matrix: _Matrix, drawn: FlowManifest) -> tuple[_Sums, FlowTimes]:
-    layout = matrix.layout
-    port = layout.name.split(".")[0]
-    lead_in = plan.scenario.horizon.lead_in
-    counted = matrix.arrival >= lead_in
-    _, stop = layout.passage
-    passed = matrix.reached[:, stop:].any(axis=1)
-    cleared = counted & (passed | ~matrix.abandoned & (matrix.exited | matrix.reached[:, stop - 1]))
-    done = {"passage": cleared, "total": counted & matrix.exited}
-    sums = _Sums(
-        arrived=int(counted.sum()),
-        held_back=int((drawn.held_back >= lead_in).sum()),
-        abandoned=int((counted & matrix.abandoned & ~cleared).sum()),
-        beyond=int((cleared & ~matrix.exited & ~matrix.abandoned).sum()),
-        tonnes_arrived=float(drawn.payload_t[counted].sum()),
-        value=float(drawn.value_cny[cleared].sum()),
-        tonnes=[drawn.payload_t[cleared]],
+def _windows_where(edges: Times, runs: Mask) -> Windows:
+    return calendars.merge(np.stack([edges[:-1][runs], edges[1:][runs]], axis=1))
+
+
+@dataclass
+class _Sums:
+    """Sums of one flow or group; they add. ``walls`` are the times in each span, sorted, for quantiles."""
+
+    counts: Array
+    declared: Times
+    months: Array
+    totals: dict[str, Times]
+    parts: dict[str, dict[str, Times]]
+    walls: dict[str, Times]
+
+
+def _sums_of(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowManifest, timeline: Timeline) -> _Sums:
+    lead_in = timeline.network.lead_in_ms
+    counted = drawn.arrival_ms >= lead_in
+    outcome = timeline.outcome[layout.vehicle]
+    cleared, exited = tally.done[PASSAGE], tally.done[TOTAL]
+    arrived, abandoned = int(counted.sum()), int((counted & (outcome == ABANDONED) & ~tally.done[PASSAGE]).sum())
+    number = int(cleared.sum())
+    if arrived < number + abandoned:
+        raise CheckFailed(f"{layout.name}: more vehicles cleared and gave up than arrived; please report this")
+    counts = [
+        arrived,
+        int((drawn.held_back >= lead_in).sum()),
+        number,
+        abandoned,
+        arrived - number - abandoned,
+        int((cleared & (outcome == UNFINISHED)).sum()),
+        drawn.payload_t[counted].sum(),
+        drawn.payload_t[cleared].sum(),
+        drawn.value_cny[cleared].sum(),
+        tally.nights,
+    ]
+    declares = plan.declarations[layout.name]
+    month = np.searchsorted(plan.month_edges[layout.name.split(".")[0]], tally.passed[cleared], "right") - 1
+    months = np.bincount(np.maximum(month, 0), drawn.payload_t[cleared], minlength=len(plan.months))
+    return _Sums(
+        counts=np.asarray(counts, dtype=np.float64),
+        declared=np.asarray([tally.served[declares].sum(), tally.served_ms[declares].sum()]),
+        months=months.astype(np.float64),
+        totals={
+            span: np.asarray([tally.times[i, clock][done].sum() for clock in (ON_SERVICE, ON_OPEN, ON_WALL)])
+            for i, (span, done) in enumerate((("passage", cleared), ("total", exited)))
+        },
+        parts={span: _parts_by_station(layout, tally.parts[i]) for i, span in enumerate(SPANS)},
+        walls={
+            "passage": np.sort(tally.times[PASSAGE, ON_WALL][cleared]),
+            "total": np.sort(tally.times[TOTAL, ON_WALL][exited]),
+        },
     )
-    times = _span_times(clocks, matrix, done)
-    sums.times = {key: [value[done[key[0]]]] for key, value in times.items()}
-    sums.parts = _parts(clocks, matrix, done)
-    last = np.where(matrix.exited | matrix.abandoned, matrix.end[:, -1], clocks.network.horizon_ms)
-    nights = np.searchsorted(plan.midnights[port], last, "right") - np.searchsorted(
-        plan.midnights[port], matrix.arrival, "right"
-    )
-    sums.nights = int(nights[counted].sum())
-    month = np.searchsorted(plan.month_edges[port], matrix.end[cleared, stop - 1], "right") - 1
-    by_month = np.bincount(np.maximum(month, 0), drawn.payload_t[cleared], minlength=len(plan.months))
-    sums.months = by_month.astype(np.float64)
-    sums.declared, sums.declared_ms = _declarations(plan, matrix, counted)
-    kept = np.flatnonzero(counted)
-    if kept.size < counted.size:
-        done = {span: mask[kept] for span, mask in done.items()}
-        times = {key: value[kept] for key, value in times.items()}
-    return sums, FlowTimes(drawn.index[kept], done, times)
 
 
-def _span_times(clocks: _Clocks, matrix: _Matrix, done: Mapping[str, Mask]) -> dict[tuple[str, str], Times]:
-    """Time of each vehicle in each span on each clock."""
-    layout = matrix.layout
-    service = np.asarray([column.kind == "service" for column in layout.columns])
-    times = {}
-    for span, (first, stop) in (("passage", layout.passage), ("total", (0, len(layout.columns)))):
-        begin, end = matrix.begin[:, first], matrix.end[:, stop - 1]
-        times[span, "wall"] = end - begin
-        columns = np.flatnonzero(service[first:stop]) + first
-        in_service = (matrix.end[:, columns] - matrix.begin[:, columns]).sum(axis=1)
-        for column in columns:
-            clock = clocks.suspended(layout.columns[column].pace) if layout.columns[column].pace >= 0 else None
-            if clock is not None:
-                in_service -= clock.reading(matrix.end[:, column]) - clock.reading(matrix.begin[:, column])
-        times[span, "service"] = in_service
-        times[span, "open"] = times[span, "wall"]
-        if layout.clock is not None:
-            clock = clocks.calendar(layout.clock)
-            times[span, "open"] = clock.reading(end) - clock.reading(begin)
-    return times
+def _parts_by_station(layout: FlowLayout, parts: Times) -> dict[str, Times]:
+    """Sums of ms over `PARTS` for each station, from those of the columns."""
+    by_station: dict[str, Times] = {}
+    for column, row in zip(layout.columns, parts, strict=True):
+        by_station[column.station] = by_station[column.station] + row if column.station in by_station else row
+    return by_station
 
 
-def _parts(clocks: _Clocks, matrix: _Matrix, done: Mapping[str, Mask]) -> dict[tuple[str, str], Times]:
-    """Sums of ms by (span, station), each an array over `PARTS`, over the vehicles that completed the span."""
-    layout = matrix.layout
-    sums: dict[tuple[str, str], Times] = {}
-    first, stop = layout.passage
-    for number, column in enumerate(layout.columns):
-        begin, end = matrix.begin[:, number], matrix.end[:, number]
-        took = end - begin
-        shut = np.zeros(0, dtype=np.int64)
-        took_time = np.flatnonzero(took)
-        clock = None
-        if column.kind == "wait":
-            clock = clocks.shut(column.resource)
-        elif column.kind == "service" and column.pace >= 0:
-            clock = clocks.suspended(column.pace)
-        if clock is not None and took_time.size:
-            shut = np.zeros(took.size, dtype=np.int64)
-            shut[took_time] = clock.reading(end[took_time]) - clock.reading(begin[took_time])
-        part = {"wait": 0, "signal": 0, "service": 1, "blocked": 2}[column.kind]
-        for span in SPANS if first <= number < stop else ("total",):
-            row = sums.setdefault((span, column.station), np.zeros(len(PARTS), dtype=np.int64))
-            of_span = done[span]
-            closed = int(shut[of_span].sum()) if shut.size else 0
-            row[part] += int(took[of_span].sum()) - closed
-            row[3] += closed
-    return sums
-
-
-def _declarations(plan: MetricsPlan, matrix: _Matrix, counted: Mask) -> tuple[int, int]:
-    """How many vehicles were served at declaration stations, and for how long together."""
-    number = total = 0
-    for position, column in enumerate(matrix.layout.columns):
-        port, station = column.station.split(".")
-        stations = plan.scenario.ports[port].stations
-        if column.kind == "service" and station in stations and stations[station].declaration:
-            declared = matrix.reached[:, position] & counted
-            number += int(declared.sum())
-            total += int((matrix.end[declared, position] - matrix.begin[declared, position]).sum())
-    return number, total
+def _times_of(tally: Tally, drawn: FlowManifest, network: Network) -> FlowTimes:
+    """The times of counted vehicles, ordered by their numbers."""
+    kept = np.flatnonzero(drawn.arrival_ms >= network.lead_in_ms)
+    if kept.size and (np.diff(drawn.index[kept]) < 0).any():
+        kept = kept[np.argsort(drawn.index[kept], kind="stable")]
+    done = {span: tally.done[i, kept] for i, span in enumerate(SPANS)}
+    times = {(span, clock): tally.times[i, j, kept] for i, span in enumerate(SPANS) for j, clock in enumerate(CLOCKS)}
+    return FlowTimes(drawn.index[kept], done, times)
 
 
 # --- groups ------------------------------------------------------------------------------------------------
 
 
 def _total(parts: list[_Sums]) -> _Sums:
-    total = _Sums()
+    """Sums of a group from those of its members."""
+    if len(parts) == 1:
+        return parts[0]
+    stations: dict[str, dict[str, Times]] = {span: {} for span in SPANS}
     for part in parts:
-        for name in (
-            "arrived",
-            "held_back",
-            "abandoned",
-            "beyond",
-            "nights",
-            "tonnes_arrived",
-            "value",
-            "declared",
-            "declared_ms",
-        ):
-            setattr(total, name, getattr(total, name) + getattr(part, name))
-        total.months = part.months.copy() if not total.months.size else total.months + part.months
-        total.tonnes += part.tonnes
-        for key, arrays in part.times.items():
-            total.times.setdefault(key, []).extend(arrays)
-        for key, row in part.parts.items():
-            total.parts[key] = total.parts[key] + row if key in total.parts else row.copy()
-    return total
-
-
-def _write_group(plan: MetricsPlan, values: dict[Key, float], port: str, flow: str, sums: _Sums) -> None:
-    def put(metric: str, value: float, station: str = ALL) -> None:
-        values[port, flow, station, metric] = value
-
-    cleared = sum(part.size for part in sums.times["passage", "wall"]) if sums.times else 0
-    put("vehicles_arrived", sums.arrived)
-    put("vehicles_held_back", sums.held_back)
-    put("vehicles_cleared", cleared)
-    put("vehicles_abandoned", sums.abandoned)
-    put("unfinished", sums.arrived - cleared - sums.abandoned)
-    if sums.arrived < cleared + sums.abandoned:
-        raise CheckFailed(f"{port}.{flow}: more vehicles cleared and gave up than arrived; please report this")
-    put("beyond_line", sums.beyond)
-    put("tonnes_arrived", sums.tonnes_arrived)
-    put("tonnes_cleared", float(sum(part.sum() for part in sums.tonnes)))
-    put("value_cleared", sums.value)
-    put("overnight_stays", sums.nights)
-    put("declaration_time_mean", _ratio(sums.declared_ms, sums.declared * MS_PER_MINUTE))
-    for month, tonnes in zip(plan.months, sums.months.tolist(), strict=False):
-        put(month, tonnes)
-    for span in SPANS:
-        _write_span(put, span, sums)
+        for span in SPANS:
+            here = stations[span]
+            for station, row in part.parts[span].items():
+                here[station] = here[station] + row if station in here else row
+    return _Sums(
+        counts=np.sum([part.counts for part in parts], axis=0),
+        declared=np.sum([part.declared for part in parts], axis=0),
+        months=np.sum([part.months for part in parts], axis=0),
+        totals={span: np.sum([part.totals[span] for part in parts], axis=0) for span in SPANS},
+        parts=stations,
+        walls={span: np.sort(np.concatenate([part.walls[span] for part in parts]), kind="stable") for span in SPANS},
+    )
 
 
 def _ratio(top: float, bottom: float) -> float:
     return top / bottom if bottom else float("nan")
 
 
-def _write_span(put: Callable[..., None], span: str, sums: _Sums) -> None:
-    wall = _joined(sums.times.get((span, "wall"), []))
-    mean = _ratio(int(wall.sum()), wall.size * MS_PER_MINUTE)
-    put(f"{span}_time_mean", mean)
-    levels = list(QUANTILES.values())
-    found = np.quantile(wall, levels) / MS_PER_MINUTE if wall.size else np.full(len(levels), np.nan)
-    for name, value in zip(QUANTILES, found.tolist(), strict=True):
-        put(f"{span}_time_{name}", value)
-    put(f"{span}_time_buffer_index", _ratio(float(found[2]) - mean, mean) if wall.size else float("nan"))
-    for clock in ("open", "service"):
-        times = _joined(sums.times.get((span, clock), []))
-        put(f"{span}_{clock}_time_mean", _ratio(int(times.sum()), times.size * MS_PER_MINUTE))
-    overall = np.zeros(len(PARTS), dtype=np.int64)
-    for (of, station), row in sums.parts.items():
-        if of == span:
-            overall += row
-            for part, value in zip(PARTS, row.tolist(), strict=True):
-                put(f"{span}_{part}_mean", _ratio(value, wall.size * MS_PER_MINUTE), station)
-    if int(overall.sum()) != int(wall.sum()):
+def _group_values(group: Group, sums: _Sums) -> list[float]:
+    """Figures of one group, in the order of `_keys`."""
+    declared, declared_ms = sums.declared.tolist()
+    values = [*sums.counts.tolist(), _ratio(declared_ms, declared * MS_PER_MINUTE), *sums.months.tolist()]
+    for span in SPANS:
+        values += _span_values(span, group.stations[span], sums)
+    return values
+
+
+def _span_values(span: str, stations: tuple[str, ...], sums: _Sums) -> list[float]:
+    wall = sums.walls[span]
+    minutes = wall.size * MS_PER_MINUTE
+    service_ms, open_ms, wall_ms = sums.totals[span].tolist()
+    mean = _ratio(wall_ms, minutes)
+    quantiles = _quantiles(wall, np.asarray(list(QUANTILES.values()))).tolist()
+    parts = sums.parts[span]
+    overall = np.sum(list(parts.values()), axis=0).tolist() if parts else [0] * len(PARTS)
+    if sum(overall) != wall_ms:
         raise CheckFailed(f"the parts of '{span}' do not add up to its time; please report this")
-    for part, value in zip(PARTS, overall.tolist(), strict=True):
-        put(f"{span}_{part}_mean", _ratio(value, wall.size * MS_PER_MINUTE))
+    values = [
+        mean,
+        *quantiles,
+        _ratio(quantiles[2] - mean, mean),
+        _ratio(open_ms, minutes),
+        _ratio(service_ms, minutes),
+    ]
+    values += [_ratio(value, minutes) for value in overall]
+    for station in stations:
+        values += [_ratio(value, minutes) for value in parts[station].tolist()]
+    return values
 
 
-def _joined(arrays: list[Times]) -> Times:
-    return np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.int64)
-
-
-def _grid_of(sums: _Sums) -> Array:
-    wall = _joined(sums.times.get(("passage", "wall"), []))
-    return np.quantile(wall, GRID) / MS_PER_MINUTE if wall.size else np.full(GRID.size, np.nan)
+def _quantiles(ordered: Times, levels: Array) -> Array:
+    """Quantiles in minutes of sorted times in ms, between neighbours by their distance; NaN if there are none."""
+    if not ordered.size:
+        return np.full(levels.shape, np.nan)
+    place = levels * (ordered.size - 1)
+    low = place.astype(np.int64)
+    high = np.minimum(low + 1, ordered.size - 1)
+    return np.asarray((ordered[low] + (place - low) * (ordered[high] - ordered[low])) / MS_PER_MINUTE)
 
 
 # --- queues and resources ----------------------------------------------------------------------------------
 
 
-class _Queues:
-    """Collects, over all flows, who waited for each resource from when to when; checks Little's law on it."""
+def _check_queues(network: Network, queues: QueueCounts) -> Times:
+    """Vehicle-milliseconds of queue by resource and hour, counted from joins and grants; Little's law must hold.
 
-    def __init__(self, plan: MetricsPlan, network: Network) -> None:
-        self.plan, self.network = plan, network
-        self.start, self.stop = plan.scenario.horizon.lead_in, network.horizon_ms
-        count = len(network.resources)
-        self.joined: list[list[Times]] = [[] for _ in range(count)]
-        self.granted: list[list[Times]] = [[] for _ in range(count)]
-        self.length: list[list[tuple[float, int]]] = [[] for _ in range(count)]
-
-    def add(self, matrix: _Matrix, waiting: Times) -> None:
-        """Add one flow's waits; those who still queue at the end wait until the end."""
-        port, name = matrix.layout.name.split(".")
-        length = self.plan.scenario.ports[port].flows[name].vehicle_length
-        for number, column in enumerate(matrix.layout.columns):
-            if column.resource < 0:
-                continue
-            waited = np.flatnonzero(matrix.end[:, number] > matrix.begin[:, number])
-            self._note(column.resource, matrix.begin[waited, number], matrix.end[waited, number], length)
-        stuck = np.flatnonzero(waiting >= 0)
-        for resource in np.unique(waiting[stuck]).tolist():
-            begin = matrix.end[stuck[waiting[stuck] == resource], -1]
-            self._note(resource, begin, np.full(begin.shape, self.stop), length)
-
-    def _note(self, resource: int, joined: Times, granted: Times, length: float | None) -> None:
-        self.joined[resource].append(joined)
-        self.granted[resource].append(granted)
-        if length is not None:
-            self.length[resource].append((length, joined.size))
-
-    def write(self, values: dict[Key, float], timeline: Timeline, detail: bool) -> dict[str, Array]:
-        """Write the resources' metrics; returns mean queues by local hour of the day."""
-        hourly: dict[str, Array] = {}
-        span = self.stop - self.start
-        for number, full in enumerate(self.network.resources):
-            port, name = full.split(".")
-            joined, granted = (
-                np.clip(_joined(part[number]), self.start, self.stop) for part in (self.joined, self.granted)
-            )
-            waits = int(granted.sum() - joined.sum())
-            longest = _longest(joined, granted)
-            values[port, ALL, name, "queue_mean"] = waits / span
-            values[port, ALL, name, "queue_max"] = longest
-            values[port, ALL, name, "tail_back_max"] = self._tail_back(number, longest)
-            values[port, ALL, name, "utilisation"] = self._utilisation(number, timeline)
-            by_hour = self._by_hour(joined, granted)
-            if int(by_hour.sum()) != waits:
-                raise CheckFailed(f"{full}: Little's law does not hold for its queue; please report this")
-            if detail:
-                hourly[full] = self._fold(by_hour, port)
-        return hourly
-
-    def _by_hour(self, joined: Times, granted: Times) -> Times:
-        """Vehicle-milliseconds of queue in each hour since time 0, counted from joins and grants, not from waits."""
-        hours = -(-self.stop // MS_PER_HOUR)
-        level = np.zeros(hours, dtype=np.int64)
-        area = np.zeros(hours, dtype=np.int64)
-        for times, sign in ((joined, 1), (granted, -1)):
-            hour = np.minimum(times // MS_PER_HOUR, hours - 1)
-            level += sign * np.bincount(hour, minlength=hours)
-            rest = np.minimum((hour + 1) * MS_PER_HOUR, self.stop) - times
-            area += sign * np.bincount(hour, rest, minlength=hours).astype(np.int64)
-        length = np.full(hours, MS_PER_HOUR, dtype=np.int64)
-        length[-1] = self.stop - (hours - 1) * MS_PER_HOUR
-        before = np.concatenate([[0], np.cumsum(level)[:-1]])
-        if before.size and int(before.min()) < 0:
-            raise CheckFailed("a queue would be shorter than empty; please report this")
-        return np.asarray(area + before * length)
-
-    def _fold(self, by_hour: Times, port: str) -> Array:
-        """Mean queue by local hour of the day; the zone's offset at the start stands for the year."""
-        first = int(self.plan.midnights[port][0])
-        hour = (np.arange(by_hour.size) + (-first) // MS_PER_HOUR) % 24
-        counted = np.arange(by_hour.size) * MS_PER_HOUR >= self.start
-        days = np.bincount(hour[counted], minlength=24) * MS_PER_HOUR
-        total = np.bincount(hour[counted], by_hour[counted], minlength=24)
-        return np.divide(total, days, out=np.zeros(24), where=days > 0)
-
-    def _tail_back(self, number: int, longest: float) -> float:
-        vehicles = sum(count for _, count in self.length[number])
-        if not vehicles:
-            return 0.0
-        port, name = self.network.resources[number].split(".")
-        mean = sum(length * count for length, count in self.length[number]) / vehicles
-        room = self.plan.scenario.ports[port].resources[name].holding_area or 0.0
-        return max(longest * mean - room, 0.0)
-
-    def _utilisation(self, number: int, timeline: Timeline) -> float:
-        """Held time against open time; of a quota there is none."""
-        if number in self.plan.network.unreleased:
-            return float("nan")
-        edges, capacity = capacity_of(self.network, number)
-        open_ms = int((np.diff(np.maximum(edges, self.start)) * capacity).sum())
-        return _ratio(int(timeline.busy_ms[number]), open_ms)
+    The area under each queue, counted hour by hour, is the sum of the waits, to the millisecond.
+    """
+    area, negative = queues.area(network.horizon_ms)
+    wrong = np.flatnonzero(area.sum(axis=1) != queues.waits[:, 0])
+    if wrong.size or negative:
+        name = network.resources[wrong[0]] if wrong.size else "a resource"
+        raise CheckFailed(f"{name}: Little's law does not hold for its queue; please report this")
+    return area
 
 
-def _longest(joined: Times, granted: Times) -> float:
-    """Greatest number waiting at once; who is granted at a moment no longer waits at it."""
-    if not joined.size:
-        return 0.0
-    joined, granted = np.sort(joined), np.sort(granted)
-    return float((np.arange(1, joined.size + 1) - np.searchsorted(granted, joined, "right")).max())
+def _fold_hours(plan: MetricsPlan, network: Network, area: Times) -> dict[str, Array]:
+    """Mean queue by local hour of the day, by ``port.resource``; the zone's offset at the start stands for all."""
+    hours = np.arange(area.shape[1])
+    counted = hours * MS_PER_HOUR >= network.lead_in_ms
+    folded = {}
+    for number, full in enumerate(network.resources):
+        first = int(plan.midnights[full.split(".")[0]][0])
+        local = (hours + (-first) // MS_PER_HOUR) % 24
+        days = np.bincount(local[counted], minlength=24) * MS_PER_HOUR
+        total = np.bincount(local[counted], area[number][counted], minlength=24)
+        folded[full] = np.divide(total, days, out=np.zeros(24), where=days > 0)
+    return folded
+
+
+def _resource_values(plan: MetricsPlan, timeline: Timeline, queues: QueueCounts, lengths: Array) -> list[float]:
+    """Queue, tail-back and utilisation of each resource, in the order of `_keys`."""
+    network = timeline.network
+    span = network.horizon_ms - network.lead_in_ms
+    open_ms = _open_ms(network)
+    values: list[float] = []
+    for number, full in enumerate(network.resources):
+        port, name = full.split(".")
+        room = plan.scenario.ports[port].resources[name].holding_area or 0.0
+        longest = float(timeline.queue_max[number])
+        mean_length = _ratio(lengths[number], queues.waits[number, 1])
+        tail_back = max(longest * mean_length - room, 0.0) if queues.waits[number, 1] else 0.0
+        used = float("nan")
+        if number not in plan.network.unreleased:
+            used = _ratio(int(timeline.busy_ms[number]), int(open_ms[number]))
+        values += [int(queues.waits[number, 0]) / span, longest, tail_back, used]
+    return values
+
+
+def _open_ms(network: Network) -> Times:
+    """Unit-milliseconds for which each resource is open between the lead-in and the end; shape (resources,)."""
+    start = np.maximum(network.change_ms, network.lead_in_ms)
+    total = network.capacity * (network.horizon_ms - network.lead_in_ms)
+    order = np.argsort(network.change_resource, kind="stable")
+    resource, value, since = network.change_resource[order], network.change_capacity[order], start[order]
+    step = np.concatenate([[0], value[:-1]])
+    first = np.ones(order.size, dtype=bool)
+    first[1:] = resource[1:] != resource[:-1]
+    step[first] = network.capacity[resource[first]]
+    np.add.at(total, resource, (value - step) * (network.horizon_ms - since))
+    return total

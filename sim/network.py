@@ -113,6 +113,8 @@ class Network:
         How many signals there are.
     work_ms : int64 array, shape (records,)
         Work of each DELAY, at its record.
+    windows : dict of int64 arrays, shape (windows, 2)
+        By ``port.calendar``: when it is open in this replication, closures taken out.
     flows : tuple of FlowLayout
     """
 
@@ -136,6 +138,7 @@ class Network:
     signal: NDArray[np.uint32]
     signals: int
     work_ms: Times
+    windows: dict[str, Windows]
     flows: tuple[FlowLayout, ...]
 
 
@@ -535,7 +538,8 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
         )
         for i, flow in enumerate(plan.flows)
     )
-    changes = _changes(plan, manifest)
+    windows = {name: _open_now(plan, manifest, name) for name in plan.windows}
+    changes = _changes(plan, windows)
     paces = _paces(plan, manifest)
     return Network(
         horizon_ms=plan.scenario.horizon.length_ms(),
@@ -558,6 +562,7 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
         signal=signal[order],
         signals=numbers.total,
         work_ms=work,
+        windows=windows,
         flows=layouts,
     )
 
@@ -569,8 +574,10 @@ def _offsets(sizes: list[int]) -> Times:
 def _fill_work(flow: FlowPlan, drawn: FlowManifest, matrix: Times) -> None:
     """Write the work of each visit, the sum of its tasks, at its service column."""
     for column, tasks in flow.work:
-        for task in tasks:
-            matrix[:, column] += drawn.work_ms[task]
+        if len(tasks) == 1:
+            matrix[:, column] = drawn.work_ms[tasks[0]]
+        elif tasks:
+            matrix[:, column] = np.sum([drawn.work_ms[task] for task in tasks], axis=0)
 
 
 def _answers(flow: FlowPlan, drawn: FlowManifest) -> list[Mask]:
@@ -636,7 +643,7 @@ class _SignalNumbers:
         owner = self.position[flow.leader] if flow.leader else position
         vehicle = self.first_vehicle[owner] + np.arange(drawn.index.size)
         numbers = vehicle[:, None] * self.slots + np.arange(self.slots)[None, :]
-        if drawn.index.size:
+        if flow.declares >= 0 and flow.flow.consignment > 1 and drawn.index.size:
             _, member = np.unique(drawn.consignment, return_inverse=True)
             numbers[:, 0] = (self.first_vehicle[owner] + member) * self.slots
         return np.asarray(numbers.astype(np.uint32))
@@ -652,6 +659,9 @@ class _Programs:
 
     def assign(self, flow: FlowPlan, drawn: FlowManifest, roles: Times) -> NDArray[np.uint32]:
         """First operation of each vehicle's program, shape (vehicles,)."""
+        if not flow.choices and not flow.priorities and flow.declares < 0:
+            only = self._write(flow, 3 * self.plan.priorities.index(flow.flow.priority), 0)
+            return np.full(drawn.index.size, only, dtype=np.uint32)
         answers = _answers(flow, drawn)
         level = np.full(drawn.index.size, self.plan.priorities.index(flow.flow.priority))
         for policy, priority in flow.priorities:
@@ -662,11 +672,16 @@ class _Programs:
         keys, member = np.unique(key, return_inverse=True)
         starts = np.empty(keys.size, dtype=np.uint32)
         for i, packed in enumerate(keys.tolist()):
-            starts[i] = self.size
-            ops = self._program(flow, packed, len(answers))
-            self.parts.append(ops)
-            self.size += ops.shape[0]
+            starts[i] = self._write(flow, packed, len(answers))
         return np.asarray(starts[member])
+
+    def _write(self, flow: FlowPlan, key: int, choices: int) -> int:
+        """Append one program; returns its first operation."""
+        start = self.size
+        ops = self._program(flow, key, choices)
+        self.parts.append(ops)
+        self.size += ops.shape[0]
+        return start
 
     def _program(self, flow: FlowPlan, key: int, choices: int) -> Ops:
         if key not in flow.programs:
@@ -680,21 +695,17 @@ class _Programs:
         return np.concatenate(self.parts) if self.parts else np.empty((0, 5), dtype=np.uint32)
 
 
-def _changes(plan: NetworkPlan, manifest: Manifest) -> tuple[Times, Times, Times, Times, Mask]:
+def _changes(plan: NetworkPlan, windows: dict[str, Windows]) -> tuple[Times, Times, Times, Times, Mask]:
     """Capacities at time 0, then all changes sorted by time and resource."""
     initial = np.zeros(len(plan.resources), dtype=np.int64)
-    nothing = np.empty(0, dtype=np.int64)
-    times, owners, values, refills = [nothing], [nothing], [nothing], [nothing.astype(bool)]
+    times, owners, values, refills = [], [], [], []
     for number, full in enumerate(plan.resources):
         port, name = full.split(".")
         resource, zone = plan.scenario.ports[port].resources[name], port_zone(plan.scenario, port)
         if resource.quota is not None:
             time, value, refill = calendars.quota_changes(resource.quota, zone, plan.scenario.horizon)
         else:
-            open_ = None
-            if resource.calendar is not None:
-                calendar = f"{port}.{resource.calendar}"
-                open_ = open_now(plan, manifest, calendar)
+            open_ = windows[f"{port}.{resource.calendar}"] if resource.calendar else None
             time, value = calendars.capacity_changes(resource, open_, zone, plan.scenario.horizon)
             refill = np.zeros(time.shape, dtype=bool)
         if time.size and time[0] == 0:
@@ -704,12 +715,23 @@ def _changes(plan: NetworkPlan, manifest: Manifest) -> tuple[Times, Times, Times
         values.append(value)
         refills.append(refill)
         owners.append(np.full(time.shape, number, dtype=np.int64))
-    time, owner = np.concatenate(times), np.concatenate(owners)
-    order = np.lexsort((owner, time))
-    return initial, time[order], owner[order], np.concatenate(values)[order], np.concatenate(refills)[order]
+    if not times:
+        none = np.zeros(0, dtype=np.int64)
+        return initial, none, none, none, np.zeros(0, dtype=bool)
+    time = np.concatenate(times)
+    order = np.argsort(
+        time, kind="stable"
+    )  # the resources' changes stand one after the other, so ties keep their order
+    return (
+        initial,
+        time[order],
+        np.concatenate(owners)[order],
+        np.concatenate(values)[order],
+        np.concatenate(refills)[order],
+    )
 
 
-def open_now(plan: NetworkPlan, manifest: Manifest, calendar: str) -> Windows:
+def _open_now(plan: NetworkPlan, manifest: Manifest, calendar: str) -> Windows:
     """When ``port.calendar`` is open in this replication, closures taken out; shape (windows, 2)."""
     return calendars.subtract(plan.windows[calendar], manifest.closed[calendar])
 

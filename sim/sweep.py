@@ -104,9 +104,7 @@ def parse_variation(text: str) -> Variation:
     """
     path, equals, spec = (part.strip() for part in text.partition("="))
     if not equals or not path or not spec:
-        raise UsageError(
-            f"--vary {text}: must be PATH=SPEC, such as ports.PORT.resources.NAME.capacity=1..4"
-        )
+        raise UsageError(f"--vary {text}: must be PATH=SPEC, such as ports.PORT.resources.NAME.capacity=1..4")
     whole, span = _WHOLE.match(spec), _RANGE.match(spec)
     if whole is not None:
         first, last = int(whole.group(1)), int(whole.group(2))

@@ -30,18 +30,21 @@ class Timeline:
         When the vehicle left; `NOT_REACHED` if it is still inside.
     outcome : uint8 array, shape (vehicles,)
         ``UNFINISHED``, ``EXITED`` or ``ABANDONED`` of `sim.network`.
-    waiting : int64 array, shape (vehicles,)
-        Resource the vehicle still queues for at the end of the horizon, or -1.
+    standing : int64 array, shape (vehicles,)
+        Column at which the vehicle is still at the end of the horizon, queueing or being served, or -1 if it left.
     busy_ms : int64 array, shape (resources,)
         Time units of each resource were held between the lead-in and the end of the horizon, added over units.
+    queue_max : int64 array, shape (resources,)
+        Greatest number that queued at once, from the lead-in on.
     """
 
     network: Network
     moments: Times
     exit_ms: Times
     outcome: NDArray[np.uint8]
-    waiting: Times
+    standing: Times
     busy_ms: Times
+    queue_max: Times
 
     def of(self, layout: FlowLayout) -> Times:
         """Moments of one flow, shape (vehicles, columns)."""
@@ -100,16 +103,16 @@ def visits_of(timeline: Timeline, index: dict[str, Times]) -> Visits:
         before = np.maximum.accumulate(
             np.concatenate([network.arrival_ms[layout.vehicle][:, None], moments], axis=1), axis=1
         )
-        stuck = timeline.waiting[layout.vehicle]
+        standing = timeline.standing[layout.vehicle]
         for first, last in _groups(layout):
             here = moments[:, first : last + 1]
-            resources = [column.resource for column in layout.columns[first : last + 1]]
-            waits_here = np.isin(stuck, [r for r in resources if r >= 0]) & (moments[:, last:] < 0).all(axis=1)
-            rows = np.flatnonzero((here >= 0).any(axis=1) | waits_here)
+            stands_here = (standing >= first) & (standing <= last)
+            rows = np.flatnonzero((here >= 0).any(axis=1) | stands_here)
             if not rows.size:
                 continue
             left = np.maximum(moments[rows, last], NOT_REACHED)
-            started = np.where(left == NOT_REACHED, NOT_REACHED, before[rows, last])
+            begun = (left != NOT_REACHED) | (standing[rows] == last)
+            started = np.where(begun, before[rows, last], NOT_REACHED)
             if layout.columns[last].kind != "service":
                 started = left
             name = layout.columns[last].station

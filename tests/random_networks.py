@@ -92,5 +92,6 @@ def networks(draw: st.DrawFn) -> Network:
         signal=rng.integers(0, signals, (n, slots)).astype(np.uint32),
         signals=signals,
         work_ms=(rng.integers(0, 4, n * columns) * coarse).astype(np.int64),
+        windows={},
         flows=(layout,),
     )

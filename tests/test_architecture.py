@@ -16,12 +16,12 @@ SIM = ROOT / "sim"
 # within `engines` the order is that of ENGINES, within the other folders anything but the package itself.
 ORDER = (
     "errors units distributions trace scenario calendars policies loading streams manifest network timeline engines "
-    "metrics statistics executors experiment compare store attribute sweep frontier calibrate verify figures report cli"
+    "tally metrics statistics executors experiment compare store attribute sweep frontier calibrate verify figures report cli"
 ).split()
 ENGINES = ("ordering", "reference", "compiled")
 HOME = {
     "simpy": "engines/reference.py",
-    "numba": "engines/compiled.py",
+    "numba": ("engines/compiled.py", "tally.py"),
     "matplotlib": "figures/",
     "click": "cli/",
     "rich": "cli/",

@@ -208,5 +208,5 @@ def test_nobody_waits_for_ever_in_the_built_in_year() -> None:
         inside = timeline.exit_ms[layout.vehicle] < 0
         for column in signals:
             last = np.maximum(moments.max(axis=1, initial=-1), arrival)
-            stuck = inside & (moments[:, column:] < 0).all(axis=1) & (timeline.waiting[layout.vehicle] < 0)
+            stuck = inside & (timeline.standing[layout.vehicle] == column)
             assert not (stuck & (last < early)).any(), layout.name

@@ -199,7 +199,7 @@ def test_a_policy_of_another_shape_keeps_the_order_of_the_vehicles() -> None:
     policy = "effects: [{on: {station: desk}, service: {triangular: {low: 1 min, mode: 2 min, high: 6 min}}}]"
     before = cars(port(BASE, **YEAR)).work_ms["east.desk.service"]
     after = cars(port(BASE, policies={"quick": policy}, **YEAR)).work_ms["east.desk.service"]
-    assert (np.diff(after[np.argsort(before)]) >= 0).all()
+    assert (np.diff(after[np.lexsort((after, before))]) >= 0).all()  # equal to the ms before: any order
     assert after.min() >= MS_PER_MINUTE
     assert after.max() <= 6 * MS_PER_MINUTE
 
@@ -414,7 +414,9 @@ def test_a_trace_keeps_its_moments_and_draws_what_it_lacks() -> None:
     assert flow.arrival_ms.tolist() == [60_000, 120_000, 180_000]
     assert flow.marks["selected"].tolist() == [False, True, False]
     drawn = cars(port(BASE))
-    assert np.array_equal(flow.payload_t, drawn.payload_t[:3])
+    alike = flow.marks["selected"] == drawn.marks["selected"][:3]  # a load may depend on the mark
+    assert alike.any()
+    assert np.array_equal(flow.payload_t[alike], drawn.payload_t[:3][alike])
 
 
 # ------------------------------------------------------------------------------------------- closures, holding back

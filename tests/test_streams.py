@@ -16,8 +16,8 @@ def test_the_first_numbers_of_an_address_never_change() -> None:
     assert Streams(1, 0).lucks("port.flow", "desk.service", 2).tolist() == PINNED_LUCKS
 
 
-PINNED_UNIFORMS = [0.6131808373994461, 0.2742476051130932]
-PINNED_LUCKS = [1.4523726297238284, 1.5594912211016085]
+PINNED_UNIFORMS = [0.600220986108088, 0.009289508054491025]
+PINNED_LUCKS = [-1.680132167317566, -0.9727008343068657]
 
 
 def test_a_longer_draw_begins_with_the_shorter() -> None:

@@ -238,6 +238,7 @@ def _write_timelines(
         study = prepare(scenario)
         for replication in range(reps):
             manifest, timeline = simulate(study, seed, replication, engine)
+            timeline.check()
             visits = visits_of(timeline, {name: flow.index for name, flow in manifest.flows.items()})
             columns = (visits.vehicle, visits.flow, visits.station, visits.joined_ms, visits.started_ms, visits.left_ms)
             rows = zip(*(column.tolist() for column in columns), strict=True)

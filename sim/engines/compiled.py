@@ -38,7 +38,7 @@ from sim.network import (
 from sim.timeline import NOT_REACHED, Timeline
 
 # Unsigned constants: numba turns a mix of signed and unsigned 64-bit integers into floats.
-ZERO, ONE, TWO = np.uint64(0), np.uint64(1), np.uint64(2)
+ZERO, ONE, TWO, THREE = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
 NOBODY = np.uint64(0xFFFFFFFF)
 LAST_KEY = np.uint64(0xFFFFFFFFFFFFFFFF)
 _VEHICLE_KEY = np.uint64(FIRST_VEHICLE_KEY)
@@ -56,8 +56,8 @@ _ARGUMENT_AT, _ESCAPE_AT = np.uint64(FIELDS[ARGUMENT][0]), np.uint64(FIELDS[ESCA
 # on. While it queues for a resource, the top bit of PLACE is set.
 PLACE, RECORD, AFTER, BEFORE = (np.uint64(field) for field in range(4))
 QUEUES = np.uint64(0x80000000)
-# A resource's row.
-IN_USE, CAPACITY, QUEUED, BUSY = (np.uint64(field) for field in range(4))
+# A resource's row, 64 bytes.
+IN_USE, CAPACITY, QUEUED, BUSY, LONGEST = (np.uint64(field) for field in range(5))
 
 
 # Without the interpreter lock, and without counting references to arrays (a fifth of the time): nothing is allocated
@@ -133,8 +133,14 @@ def _end_of_work(now: Any, work: Any, first: Any, stop: Any, pace_ms: Any, pace_
 
 @_inlined
 def _at(row: Any, field: Any) -> Any:
-    """Where a field of a vehicle's or resource's row is: rows have four."""
+    """Where a field of a vehicle's row is."""
     return (row << TWO) + field
+
+
+@_inlined
+def _of(row: Any, field: Any) -> Any:
+    """Where a field of a resource's row is."""
+    return (row << THREE) + field
 
 
 @_inlined
@@ -229,7 +235,7 @@ def _grant(
     ends[_head(queue)] = after
     if after == NOBODY:
         ends[_tail(queue)] = NOBODY
-    resources[_at(resource, QUEUED)] -= 1
+    resources[_of(resource, QUEUED)] -= 1
     _go_on(head, now, programs, vehicles, moments, ready)
 
 
@@ -316,17 +322,17 @@ def _advance(
                     arrival_key = (np.uint64(arrival_ms[next_arrival]) << bits) + next_arrival + _VEHICLE_KEY
             elif static_key == change_key:
                 resource = np.uint64(change_resource[next_change])
-                resources[_at(resource, CAPACITY)] = change_capacity[next_change]
+                resources[_of(resource, CAPACITY)] = change_capacity[next_change]
                 if change_refills[next_change]:
-                    resources[_at(resource, CAPACITY)] += resources[_at(resource, IN_USE)]
+                    resources[_of(resource, CAPACITY)] += resources[_of(resource, IN_USE)]
                 next_change += ONE
                 change_key = np.uint64(change_ms[next_change]) << bits if next_change < changes else LAST_KEY
                 while (
-                    resources[_at(resource, QUEUED)] > 0
-                    and resources[_at(resource, IN_USE)] < resources[_at(resource, CAPACITY)]
+                    resources[_of(resource, QUEUED)] > 0
+                    and resources[_of(resource, IN_USE)] < resources[_of(resource, CAPACITY)]
                 ):
-                    resources[_at(resource, IN_USE)] += 1
-                    resources[_at(resource, BUSY)] -= max(now, lead_in_ms)
+                    resources[_of(resource, IN_USE)] += 1
+                    resources[_of(resource, BUSY)] -= max(now, lead_in_ms)
                     _grant(resource, levels, now, programs, resources, ends, vehicles, moments, ready)
                 running = _take_ready(vehicles, ready)
             else:
@@ -342,7 +348,7 @@ def _advance(
                 if place & QUEUES and escape > ZERO:
                     resource = _argument(operation)
                     _leave(resource * levels + _level(operation), ends, vehicles, late)
-                    resources[_at(resource, QUEUED)] -= 1
+                    resources[_of(resource, QUEUED)] -= 1
                     moments[np.uint64(vehicles[_at(late, RECORD)]) + _column(operation)] = now
                     vehicles[_at(late, PLACE)] = (place & ~QUEUES) + escape
                     running = late
@@ -358,9 +364,9 @@ def _advance(
                 code = operation & _CODE_MASK
                 if code == _SEIZE:
                     resource = _argument(operation)
-                    if resources[_at(resource, IN_USE)] < resources[_at(resource, CAPACITY)]:
-                        resources[_at(resource, IN_USE)] += 1
-                        resources[_at(resource, BUSY)] -= max(now, lead_in_ms)
+                    if resources[_of(resource, IN_USE)] < resources[_of(resource, CAPACITY)]:
+                        resources[_of(resource, IN_USE)] += 1
+                        resources[_of(resource, BUSY)] -= max(now, lead_in_ms)
                         moments[record + _column(operation)] = now
                         place += ONE
                         continue
@@ -370,7 +376,10 @@ def _advance(
                         place += escape
                         continue
                     _join(resource * levels + _level(operation), ends, vehicles, running)
-                    resources[_at(resource, QUEUED)] += 1
+                    resources[_of(resource, QUEUED)] += 1
+                    if now >= lead_in_ms:
+                        longest = max(resources[_of(resource, LONGEST)], resources[_of(resource, QUEUED)])
+                        resources[_of(resource, LONGEST)] = longest
                     vehicles[_at(running, PLACE)] = place | QUEUES
                     break
                 if code == _DELAY:
@@ -390,6 +399,7 @@ def _advance(
                         operation = programs[place]
                         code = operation & _CODE_MASK
                     if end >= horizon_ms:
+                        vehicles[_at(running, PLACE)] = place
                         break
                     if end == now:
                         continue
@@ -410,13 +420,13 @@ def _advance(
                     resource = _argument(operation)
                     place += ONE
                     if (
-                        resources[_at(resource, QUEUED)] > 0
-                        and resources[_at(resource, IN_USE)] <= resources[_at(resource, CAPACITY)]
+                        resources[_of(resource, QUEUED)] > 0
+                        and resources[_of(resource, IN_USE)] <= resources[_of(resource, CAPACITY)]
                     ):
                         _grant(resource, levels, now, programs, resources, ends, vehicles, moments, ready)
                     else:
-                        resources[_at(resource, IN_USE)] -= 1
-                        resources[_at(resource, BUSY)] += max(now, lead_in_ms)
+                        resources[_of(resource, IN_USE)] -= 1
+                        resources[_of(resource, BUSY)] += max(now, lead_in_ms)
                     continue
                 if code == _END:
                     exit_ms[running] = now
@@ -485,7 +495,7 @@ def run(network: Network) -> Timeline:
     deadline_order = patient[np.argsort(network.deadline_ms[patient], kind="stable")].astype(np.uint32)
     vehicles = np.empty((n, 4), dtype=np.uint32)
     vehicles[:, int(PLACE)], vehicles[:, int(RECORD)] = network.start, network.row
-    resources = np.zeros((network.capacity.size, 4), dtype=np.int64)
+    resources = np.zeros((network.capacity.size, 8), dtype=np.int64)
     resources[:, int(CAPACITY)] = network.capacity
     nobody = np.uint32(NOBODY)
     _advance(
@@ -517,11 +527,11 @@ def run(network: Network) -> Timeline:
         exit_ms,
         outcome,
     )
-    waiting = np.full(n, -1, dtype=np.int64)
-    stuck = np.flatnonzero(vehicles[:, int(PLACE)] & np.uint32(QUEUES))
-    waiting[stuck] = network.ops[vehicles[stuck, int(PLACE)] ^ np.uint32(QUEUES), ARGUMENT]
+    standing = np.full(n, -1, dtype=np.int64)
+    inside = np.flatnonzero(outcome == UNFINISHED)
+    standing[inside] = network.ops[vehicles[inside, int(PLACE)] & ~np.uint32(QUEUES), COLUMN]
     busy_ms = resources[:, int(BUSY)] + resources[:, int(IN_USE)] * network.horizon_ms
-    return Timeline(network, moments, exit_ms, outcome, waiting, busy_ms)
+    return Timeline(network, moments, exit_ms, outcome, standing, busy_ms, resources[:, int(LONGEST)].copy())
 
 
 def warm_up() -> None:
@@ -549,6 +559,7 @@ def warm_up() -> None:
             signal=np.empty((0, 1), dtype=np.uint32),
             signals=1,
             work_ms=empty,
+            windows={},
             flows=(),
         )
     )

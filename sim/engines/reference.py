@@ -38,14 +38,16 @@ class At(simpy.Event):
 class Turn(simpy.Event):
     """A vehicle's place in a queue; succeeds when it is its turn, or when its driver gives up."""
 
-    def __init__(self, env: simpy.Environment) -> None:
+    def __init__(self, env: simpy.Environment, pool: Pool) -> None:
         super().__init__(env)
+        self.pool = pool
         self.given_up = False
 
     def give_up(self, _: simpy.Event) -> None:
         """The deadline has come: if it is still not the vehicle's turn, it leaves."""
         if not self.triggered:
             self.given_up = True
+            self.pool.queued -= 1
             self.succeed()
 
 
@@ -58,12 +60,17 @@ class Pool:
         self.in_use = 0
         self.lead_in_ms = lead_in_ms
         self.busy_ms: float = 0
+        self.queued = 0
+        self.queue_max = 0
         self.queues: list[deque[Turn]] = [deque() for _ in range(levels)]
 
     def join(self, level: int) -> Turn:
         """Queue behind those of the same level."""
-        turn = Turn(self.env)
+        turn = Turn(self.env, self)
         self.queues[level].append(turn)
+        self.queued += 1
+        if self.env.now >= self.lead_in_ms:
+            self.queue_max = max(self.queue_max, self.queued)
         return turn
 
     def take(self) -> None:
@@ -88,6 +95,7 @@ class Pool:
             while queue and self.in_use < self.capacity:
                 turn = queue.popleft()
                 if not turn.given_up:
+                    self.queued -= 1
                     self.take()
                     turn.succeed()
 
@@ -121,7 +129,7 @@ class _Run:
         self.moments: list[float] = (~network.work_ms).tolist()
         self.exits: list[float] = [NOT_REACHED] * network.arrival_ms.size
         self.outcomes = [UNFINISHED] * network.arrival_ms.size
-        self.waiting = [-1] * network.arrival_ms.size
+        self.standing = [-1] * network.arrival_ms.size
         self.paces = [
             (network.pace_ms[a:b].tolist(), network.pace_per_mille[a:b].tolist())
             for a, b in zip(network.pace_first[:-1].tolist(), network.pace_first[1:].tolist(), strict=True)
@@ -161,18 +169,18 @@ class _Run:
                 if pool.in_use < pool.capacity:
                     pool.take()
                 else:
-                    self.waiting[number] = argument
+                    self.standing[number] = column
                     if not escape:
                         yield pool.join(level)
                     elif not (yield from self.patient(pool, level, deadline, key)):
                         position += escape - 1
-                    self.waiting[number] = -1
                 moments[row + column] = env.now
             elif code == DELAY:
                 work = ~int(moments[row + column])
                 if argument:
                     work = self.at_pace(argument - 1, work)
                 if work:
+                    self.standing[number] = column
                     yield At(env, work, key)
                 moments[row + column] = env.now
             elif code == RELEASE:
@@ -180,11 +188,12 @@ class _Run:
             elif code == SIGNAL:
                 self.signal(number, argument).give()
             elif code == END:
-                self.exits[number], self.outcomes[number] = env.now, argument
+                self.exits[number], self.outcomes[number], self.standing[number] = env.now, argument, -1
                 return
             else:  # WAIT
                 signal = self.signal(number, argument)
                 if not signal.given:
+                    self.standing[number] = column
                     turn = env.event()
                     signal.waiting.append(turn)
                     yield turn
@@ -245,6 +254,7 @@ def run(network: Network) -> Timeline:
         np.asarray(replication.moments, dtype=np.int64),
         np.asarray(replication.exits, dtype=np.int64),
         np.asarray(replication.outcomes, dtype=np.uint8),
-        np.asarray(replication.waiting, dtype=np.int64),
+        np.asarray(replication.standing, dtype=np.int64),
         np.asarray([pool.busy_ms + pool.in_use * network.horizon_ms for pool in replication.pools], dtype=np.int64),
+        np.asarray([pool.queue_max for pool in replication.pools], dtype=np.int64),
     )

@@ -25,7 +25,8 @@ NOBODY = 0xFFFFFFFF
 SHIFTS = {CODE: 0, LEVEL: 3, COLUMN: 8, ARGUMENT: 24, ESCAPE: 48}
 # Rows of a vehicle and of a resource.
 PLACE, RECORD = 0, 1
-IN_USE, CAPACITY, BUSY = 0, 1, 3
+IN_USE, CAPACITY, BUSY, LONGEST = 0, 1, 3, 4
+RESOURCE_FIELDS = 8
 QUEUES = 0x80000000
 
 # The members of `Run` in kernel.c, in their order: numbers, then arrays with their types.
@@ -95,7 +96,7 @@ def _run(advance: Any, network: Network) -> Timeline:
         programs |= network.ops[:, field].astype(np.uint64) << np.uint64(shift)
     vehicles = np.empty((n, 4), dtype=np.uint32)
     vehicles[:, PLACE], vehicles[:, RECORD] = network.start, network.row
-    resources = np.zeros((network.capacity.size, 4), dtype=np.int64)
+    resources = np.zeros((network.capacity.size, RESOURCE_FIELDS), dtype=np.int64)
     resources[:, CAPACITY] = network.capacity
     memory: dict[str, NDArray[Any]] = {
         "programs": programs,
@@ -117,8 +118,15 @@ def _run(advance: Any, network: Network) -> Timeline:
     assert all(arrays[name].dtype == kind and arrays[name].flags.c_contiguous for name, kind in ARRAYS.items())
     run = _Run(*numbers.values(), *(arrays[name].ctypes.data for name in ARRAYS))
     advance(ctypes.byref(run))
-    waiting = np.full(n, -1, dtype=np.int64)
-    stuck = np.flatnonzero(vehicles[:, PLACE] & np.uint32(QUEUES))
-    waiting[stuck] = network.ops[vehicles[stuck, PLACE] ^ np.uint32(QUEUES), ARGUMENT]
-    busy = resources[:, BUSY] + resources[:, IN_USE] * network.horizon_ms
-    return Timeline(network, memory["moments"], memory["exit_ms"], memory["outcome"], waiting, busy)
+    standing = np.full(n, -1, dtype=np.int64)
+    inside = np.flatnonzero(memory["outcome"] == UNFINISHED)
+    standing[inside] = network.ops[vehicles[inside, PLACE] & ~np.uint32(QUEUES), COLUMN]
+    return Timeline(
+        network=network,
+        moments=memory["moments"],
+        exit_ms=memory["exit_ms"],
+        outcome=memory["outcome"],
+        standing=standing,
+        busy_ms=resources[:, BUSY] + resources[:, IN_USE] * network.horizon_ms,
+        queue_max=resources[:, LONGEST].copy(),
+    )

@@ -28,7 +28,7 @@ typedef struct {
 } Vehicle;
 
 typedef struct {
-    int64_t in_use, capacity, queued, busy;
+    int64_t in_use, capacity, queued, busy, longest, unused[3];
 } Resource;
 
 typedef struct {
@@ -280,6 +280,8 @@ void advance(const Run *run)
                     }
                     join(&r.ends[number * r.levels + LEVEL(operation)], vehicles, running);
                     resource->queued++;
+                    if (now >= r.lead_in_ms)
+                        resource->longest = later(resource->longest, resource->queued);
                     vehicles[running].place = place | QUEUES;
                     break;
                 }
@@ -295,8 +297,10 @@ void advance(const Run *run)
                         operation = r.programs[++place];
                         code = CODE(operation);
                     }
-                    if (end >= r.horizon_ms)
+                    if (end >= r.horizon_ms) {
+                        vehicles[running].place = place;
                         break;
+                    }
                     if (end == now)
                         continue;
                     if (code == END) {

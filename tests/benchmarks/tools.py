@@ -6,7 +6,7 @@ import importlib.util
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
@@ -127,7 +127,7 @@ def _engine(name: str, network: Network) -> Prepared:
 
     def simulate() -> Outcome:
         timeline = run(network)
-        return {key: getattr(timeline, key) for key in ("exit_ms", "moments", "outcome", "waiting", "busy_ms")}
+        return {field.name: getattr(timeline, field.name) for field in fields(Timeline) if field.name != "network"}
 
     def events(outcome: Outcome) -> int:
         total = network.arrival_ms.size
