@@ -31,7 +31,10 @@ from sim.metrics import groups_of
 from sim.scenario import Duration, Entry, Factor, Mass, Name, Scenario, Share
 from sim.statistics import Interval, t_interval
 
-Scenarios = tuple[str, str]
+SCENARIOS = ("base", "fitted")
+
+
+Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 
 
 class Free(Entry):
@@ -78,8 +81,8 @@ class Target(Entry):
     vehicles: Annotated[float, Field(gt=0)] | None = None
     saving: Duration | None = None
     declaration: Duration | None = None
-    first_month: str | None = None
-    last_month: str | None = None
+    first_month: Month | None = None
+    last_month: Month | None = None
     tolerance: Share | Duration
     fit: bool = True
 
@@ -163,9 +166,8 @@ def load_recipe(reference: str) -> Recipe:
         known = sorted(p.stem for p in builtin_folder("calibration").glob("recipe-*.yaml"))
         raise UsageError(f"no recipe '{reference}'{suggest(reference, known)}; a file's name ends in .yaml")
     written = read_plain(path, Recipe)
-    places = {
-        name: str(path.parent / at) if is_path(at) else at for name in SCENARIOS for at in [getattr(written, name)]
-    }
+    given = {name: getattr(written, name) for name in SCENARIOS}
+    places = {name: str(path.parent / at) if is_path(at) else at for name, at in given.items()}
     recipe = written.model_copy(update=places)
     root, _ = read_mapping(Source(shown_name(path), path.resolve()))
     assert root is not None
@@ -175,9 +177,6 @@ def load_recipe(reference: str) -> Recipe:
         findings.append(Finding(node.at, found, message))
     raise_if_any(findings)
     return recipe
-
-
-SCENARIOS = ("base", "fitted")
 
 
 def _unknown(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
@@ -202,15 +201,14 @@ def _unknown(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
             except ScenarioInvalid as error:
                 yield ("free", name, "sets"), "; ".join(f"{p.path}: {p.message}" for p in error.problems)
     for name, target in recipe.targets.items():
-        scenario = loaded[target.scenario]
-        known = {(port, flow) for port, flow, _ in groups_of(scenario)}
-        if (target.port, target.flow) not in known:
-            there = sorted({flow for port, flow in known if port == target.port})
-            yield (
-                ("targets", name),
-                f"port '{target.port}' has no flow or group '{target.flow}'; there are "
-                + (", ".join(there) or f"no such port but {', '.join(scenario.ports)}"),
-            )
+        for scenario in (loaded["base"], loaded["fitted"]) if target.saving is not None else (loaded[target.scenario],):
+            known = sorted({(port, flow) for port, flow, _ in groups_of(scenario)})
+            if (target.port, target.flow) not in known:
+                there = ", ".join(f"{port} {flow}" for port, flow in known if target.port in (port, "all")) or (
+                    f"no such port but {', '.join(scenario.ports)}"
+                )
+                message = f"there is no '{target.flow}' of port '{target.port}' in {scenario.name}; there are {there}"
+                yield ("targets", name), message
 
 
 def _percent(value: float) -> str:

@@ -37,6 +37,7 @@ MODEL_MODULES = (
     "network.py",
     "policies.py",
     "streams.py",
+    "tally.py",
     "timeline.py",
     "trace.py",
     "engines/compiled.py",

@@ -46,11 +46,19 @@ def programs(draw: st.DrawFn, resources: int, paces: int, slots: int) -> list[li
     return rows
 
 
+def meeting(resource: int) -> list[list[list[int]]]:
+    """Two programs: some wait for a signal and then want the same resource at once; others give it, after work."""
+    waits = [[WAIT, 0, 0, 0, 0], [SEIZE, resource, 1, 0, 0], [DELAY, 0, 2, 0, 0], [RELEASE, resource, 0, 0, 0]]
+    return [[*waits, [END, EXITED, 0, 0, 0]], [[DELAY, 0, 0, 0, 0], [SIGNAL, 0, 0, 0, 0], [END, EXITED, 0, 0, 0]]]
+
+
 @st.composite
 def networks(draw: st.DrawFn) -> Network:
     """A network with priorities, calendars, quotas, pace, patience, signals and yards, all at once."""
     resources, paces, slots, columns = draw(st.integers(1, 4)), draw(st.integers(0, 2)), draw(st.integers(1, 3)), 9
     kinds = draw(st.lists(programs(resources, paces, slots), min_size=1, max_size=4))
+    if draw(st.booleans()):
+        kinds += meeting(draw(st.integers(0, resources - 1)))
     starts = np.cumsum([0] + [len(rows) for rows in kinds])[:-1]
     n = draw(st.integers(0, 40))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))

@@ -16,7 +16,8 @@ SIM = ROOT / "sim"
 # within `engines` the order is that of ENGINES, within the other folders anything but the package itself.
 ORDER = (
     "errors units distributions trace scenario calendars policies loading streams manifest network timeline engines "
-    "tally metrics statistics executors experiment compare store attribute sweep frontier calibrate verify figures report cli"
+    "tally metrics statistics executors experiment compare store attribute sweep frontier calibrate verify "
+    "figures report cli"
 ).split()
 ENGINES = ("ordering", "reference", "compiled")
 HOME = {

@@ -564,3 +564,51 @@ def test_the_declaration_of_a_consignment_goes_on_when_some_of_it_was_done_inlan
     found = run(at_minutes(scenario, "cars", [60.0 * i for i in range(40)]), engine)
     assert 0 < sum(found.manifest.flows["east.cars"].adopted["inland"]) < 40
     assert found.outcomes("cars") == [EXITED] * 40
+
+
+# ------------------------------------------------------------------------------------------------- known faults
+
+
+@pytest.mark.xfail(reason="who gives up after signalling gives back what the companion gives back too")
+def test_a_place_that_a_companion_gives_back_is_given_back_once(engine: EngineName) -> None:
+    # The lead takes the only place at 0, signals and gives up at 30; its companion gives the place back at 1.
+    # Of two who come at 100 the second must wait for the first.
+    body = """
+    calendars: {never: {open: []}}
+    resources: {fleet: {capacity: 1}, desk: {capacity: 1, calendar: never}}
+    stations: {desk: {needs: [desk], service: 1 min}, go: {service: 1 min}}
+    routes:
+      lead: {steps: [{enter: fleet}, {signal: over}, desk]}
+      companion: {steps: [{wait: over}, go, {leave: fleet}]}
+      user: {steps: [{enter: fleet}, go, {leave: fleet}]}
+    flows:
+      leads: {route: lead, volume: 1 trips per d, patience: {after: 30 min, share: 100 %, at: [desk]}}
+      companions: {route: companion, companion_of: leads}
+      users: {route: user, volume: 1 trips per d}
+    """
+    found = run(at_minutes(at_minutes(port(body), "leads", [0]), "users", [100, 100]), engine)
+    assert found.granted("users", "fleet") == [100, 101]
+
+
+@pytest.mark.xfail(reason="only the last station of a route that is once_per consignment is shared")
+def test_two_stations_of_a_route_may_be_once_per_consignment(engine: EngineName) -> None:
+    body = """
+    stations:
+      a: {service: 10 min, once_per: consignment}
+      b: {service: 20 min, once_per: consignment}
+    routes: {out: {steps: [a, b]}}
+    flows: {cars: {route: out, volume: 9 trips per d, consignment: 2}}
+    """
+    found = run(at_minutes(port(body), "cars", [0, 0]), engine)
+    assert [time is None for time in found.done("cars", "a")].count(True) == 1
+    assert found.exits("cars") == [30, 30]
+
+
+@pytest.mark.xfail(reason="a route without any moment to note cannot be measured", raises=Exception)
+def test_a_route_may_consist_of_a_signal(engine: EngineName) -> None:
+    body = """
+    routes: {ride: {steps: [{signal: gone}]}}
+    flows: {buses: {route: ride, volume: 1 cars per d}}
+    """
+    found = run(at_minutes(port(body), "buses", [5, 6]), engine)
+    assert found.value("vehicles_cleared") == 2

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 Advance = Callable[[int, int], None]
 SECONDS_BETWEEN_LINES = 10.0
-TABLE_WIDTH = 160
+WIDEST = 100_000
 
 
 class Percentage(click.ParamType[float]):
@@ -39,6 +39,19 @@ class Percentage(click.ParamType[float]):
         return share
 
 
+class Folder(click.Path):
+    """A folder for results; an empty name, as of a shell variable that is not set, is refused."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a path."""
+        if not str(value).strip():
+            self.fail("the name of a folder is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def scenario_options(command: F) -> F:
     """Options that change a scenario before it is used."""
     for option in reversed(
@@ -54,14 +67,18 @@ def scenario_options(command: F) -> F:
     return command
 
 
-def run_options(reps: int) -> Callable[[F], F]:
-    """Options of commands that simulate; ``reps`` is the default number of replications."""
+def run_options(reps: int | None) -> Callable[[F], F]:
+    """Options of commands that simulate; ``reps`` is the default number of replications, None if the input says it."""
 
     def decorate(command: F) -> F:
         for option in reversed(
             (
                 click.option(
-                    "--reps", type=click.IntRange(1, 1_000_000), default=reps, show_default=True, help="Replications."
+                    "--reps",
+                    type=click.IntRange(1, 1_000_000),
+                    default=reps,
+                    show_default=True if reps else "as the recipe says",
+                    help="Replications.",
                 ),
                 click.option("--seed", type=int, default=1, show_default=True, help="Root of all random numbers."),
                 click.option(
@@ -71,7 +88,7 @@ def run_options(reps: int) -> Callable[[F], F]:
                     "--jobs", type=click.IntRange(1, 1024), help="Worker processes; by default as many as pay."
                 ),
                 click.option("--executor", type=click.Choice(["serial", "processes"]), help="Where replications run."),
-                click.option("--out", type=click.Path(path_type=Path), help="Folder of the results."),
+                click.option("--out", type=Folder(), help="Folder of the results."),
                 click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."),
                 click.option("--quiet", is_flag=True, help="No progress, no tables."),
             )
@@ -126,14 +143,27 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", caption=note or None, caption_justify="left")
+    class Quiet(Console):
+        """Leaves a reader that has gone to `sim.cli`."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    table = Table(box=SIMPLE_HEAD, title_justify="left")
     for number, name in enumerate(header):
-        table.add_column(name, justify="left" if number < 2 else "right", no_wrap=True, overflow="fold")
+        table.add_column(Text(name), justify="left" if number < 2 else "right", no_wrap=True, overflow="fold")
     for row in rows:
-        table.add_row(*row)
-    width = None if sys.stdout.isatty() else TABLE_WIDTH
-    Console(width=width, highlight=False).print(table)
+        table.add_row(*(Text(cell) for cell in row))
+    console = Quiet(highlight=False, soft_wrap=False)
+    needed = console.measure(table, options=console.options.update(max_width=WIDEST)).maximum
+    if not sys.stdout.isatty() or needed > console.width:
+        console.width = max(needed, 1)  # a terminal wraps what is too wide; nothing is cut
+    click.echo(title)
+    console.print(table, crop=False)
+    if note:
+        click.echo(note)
 
 
 def plus_minus(interval: Interval, digits: int = 0) -> str:
@@ -157,6 +187,17 @@ def bracketed(interval: Interval, digits: int = 1) -> str:
 def percent(share: float) -> str:
     """``12 %``, or a dash if there is no value."""
     return "-" if share != share else f"{share:.0%}".replace("%", " %")
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """The names, those that came before with a number: what is called the same could not be told apart."""
+    out: list[str] = []
+    for name in names:
+        number, free = 2, name
+        while free in out:
+            number, free = number + 1, f"{name}-{number}"
+        out.append(free)
+    return out
 
 
 def port_label(scenario: Scenario, port: str) -> str:

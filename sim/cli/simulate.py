@@ -12,6 +12,7 @@ import click
 from sim.cli.common import (
     Percentage,
     bracketed,
+    distinct,
     percent,
     plus_minus,
     port_label,
@@ -51,7 +52,7 @@ def run(scenarios: tuple[str, ...], timeline: bool, **options: Any) -> None:
     from sim.experiment import run_scenarios
     from sim.store import RunFolder, json_text
 
-    loaded = [_load(name, options) for name in scenarios]
+    loaded = _told_apart([_load(name, options) for name in scenarios])
     folder = RunFolder(options["out"] or Path("results") / "-".join(s.name for s in loaded))
     with progress("replications", options["quiet"]) as advance:
         samples = run_scenarios(loaded, precision=options["precision"], progress=advance, **_how(options))
@@ -83,7 +84,7 @@ def compare(base: str, others: tuple[str, ...], **options: Any) -> None:
     from sim.store import RunFolder, json_text
 
     plain = {**options, "with_": (), "without": ()}
-    loaded = [_load(base, plain), *(_load(name, options) for name in others)]
+    loaded = _told_apart([_load(base, plain), *(_load(name, options) for name in others)])
     folder = RunFolder(options["out"] or Path("results") / "-vs-".join(s.name for s in loaded))
     with progress("replications", options["quiet"]) as advance:
         comparison = compare_scenarios(loaded, precision=options["precision"], progress=advance, **_how(options))
@@ -110,6 +111,11 @@ def _load(name: str, options: dict[str, Any]) -> Scenario:
     return loaded.scenario.model_copy(update={"name": loaded.scenario.name + suffix})
 
 
+def _told_apart(scenarios: list[Scenario]) -> list[Scenario]:
+    names = distinct([scenario.name for scenario in scenarios])
+    return [s.model_copy(update={"name": name}) for s, name in zip(scenarios, names, strict=True)]
+
+
 def _how(options: dict[str, Any]) -> dict[str, Any]:
     return {
         "replications": options["reps"],
@@ -124,10 +130,12 @@ def print_summary(samples: Sequence[Sample]) -> None:
     from sim.statistics import t_interval
 
     first = samples[0]
-    ports = [port for port in (*first.scenario.ports, "all") if (port, "all", "all", "vehicles_arrived") in first.keys]
+    ports = dict.fromkeys(port for sample in samples for port in sample.scenario.ports)
     rows = []
-    for port in ports:
+    for port in (*ports, "all"):
         for sample in samples:
+            if (port, "all", "all", "vehicles_arrived") not in sample.keys:
+                continue  # not a port of this scenario, or one for persons only
             cells = [plus_minus(t_interval(sample.of(port, "all", metric)), digits) for _, metric, digits in SUMMARY]
             rows.append([port_label(sample.scenario, port), sample.scenario.name, *cells])
     header = ["port", "scenario", *(title for title, _, _ in SUMMARY)]
