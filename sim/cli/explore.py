@@ -10,6 +10,8 @@ import click
 
 from sim.cli.common import bracketed, print_table, progress, run_options, scenario_options, workers
 
+OF_RESOURCES = ("queue_mean", "queue_max", "tail_back_max", "utilisation")
+
 if TYPE_CHECKING:
     from sim.calibrate import Calibration
     from sim.metrics import Key
@@ -26,12 +28,18 @@ if TYPE_CHECKING:
 @click.option("--metric", default="passage_time_mean", show_default=True, help="What the figure and table show.")
 @click.option("--port", default="all", show_default=True, help="Port of that metric.")
 @click.option("--flow", default="all", show_default=True, help="Flow or group of that metric.")
-def sweep(scenario: str, vary: tuple[str, ...], metric: str, port: str, flow: str, **options: Any) -> None:
+@click.option(
+    "--station", default="all", show_default=True, help="Resource of that metric, such as PORT.inspection_bay."
+)
+def sweep(
+    scenario: str, vary: tuple[str, ...], metric: str, port: str, flow: str, station: str, **options: Any
+) -> None:
     """Run SCENARIO over a grid of values, paired to SCENARIO as it is.
 
     Finished replications are kept in the folder's store, so the same command goes on where it was interrupted. A policy
     is varied with --vary policies.NAME=on,off.
     """
+    from sim.errors import UsageError
     from sim.executors import default_jobs
     from sim.store import ResultStore, RunFolder
     from sim.sweep import parse_variation, plan_sweep, run_sweep
@@ -44,7 +52,7 @@ def sweep(scenario: str, vary: tuple[str, ...], metric: str, port: str, flow: st
         with_policies=options["with_"],
         without_policies=options["without"],
     )
-    key = _key_of(points[0].scenario, port, flow, metric)
+    key = _key_of(points[0].scenario, (port, flow, station, metric))
     folder = RunFolder(options["out"] or Path("results") / f"{points[0].scenario.name}-sweep")
     jobs = workers(options["jobs"], options["executor"]) or default_jobs(options["reps"] * len(points))
     store = ResultStore(folder.path / "store.sqlite")
@@ -62,23 +70,40 @@ def sweep(scenario: str, vary: tuple[str, ...], metric: str, port: str, flow: st
             )
     finally:
         store.close()
+    if key not in result.keys:
+        raise UsageError(f"no vehicle or resource gave '{key[3]}' of port {key[0]}, flow {key[1]}, station {key[2]}")
     _write_sweep(folder, result, key)
     _report_sweep(folder, result, key, options)
 
 
-def _key_of(scenario: Scenario, port: str, flow: str, metric: str) -> Key:
+def _key_of(scenario: Scenario, asked: Key) -> Key:
     """The metric that is shown; refused before anything runs if there is none of that name."""
     from sim.errors import UsageError
     from sim.loading.tree import suggest
-    from sim.metrics import METRICS, groups_of
+    from sim.metrics import METRICS, PARTS, groups_of
 
+    port, flow, station, metric = asked
     if metric not in METRICS:
         raise UsageError(f"--metric {metric}: unknown metric{suggest(metric, METRICS)}")
-    groups = {(p, f) for p, f, _ in groups_of(scenario)}
+    groups = [(p, f) for p, f, _ in groups_of(scenario)]
     if (port, flow) not in groups:
-        known = ", ".join(sorted(f"--port {p} --flow {f}" for p, f in groups if p == port or f == flow)) or "none"
+        known = ", ".join(f"--port {p} --flow {f}" for p, f in groups if p == port or f == flow)
+        known = known or ", ".join(f"--port {p}" for p in (*scenario.ports, "all"))
         raise UsageError(f"no flow or group '{flow}' of port '{port}'; there are {known}")
-    return port, flow, "all", metric
+    if metric in OF_RESOURCES:
+        if port not in scenario.ports:
+            raise UsageError(f"--metric {metric} is of one port: --port {', '.join(scenario.ports)}")
+        resources = scenario.ports[port].resources
+        if station not in resources or flow != "all":
+            raise UsageError(f"--metric {metric} is of one resource: --station{suggest(station, resources)}")
+    elif station != "all":
+        stations = [f"{p}.{name}" for p in scenario.ports if port in (p, "all") for name in scenario.ports[p].stations]
+        station = f"{port}.{station}" if f"{port}.{station}" in stations else station
+        if station not in stations:
+            raise UsageError(f"--station {station}: unknown station{suggest(station, stations)}")
+        if flow != "all" or not any(metric.endswith(f"_{part}_mean") for part in PARTS):
+            raise UsageError(f"--station {station}: only the parts of times, over all flows, are kept by station")
+    return port, flow, station, metric
 
 
 def _write_sweep(folder: RunFolder, result: Sweep, key: Key) -> None:
@@ -126,7 +151,7 @@ def _figure(result: Sweep, key: Key) -> Any:
     from sim.metrics import unit_of
 
     low, mean, high = result.response(key)
-    where = " ".join(part for part in key[:2] if part != "all") or "all ports"
+    where = " ".join(part for part in key[:3] if part != "all") or "all ports"
     texts: dict[str, Any] = {
         "metric": f"{key[3].replace('_', ' ')} ({unit_of(key[3])}), {where}",
         "scenario": result.points[0].scenario.name,
@@ -180,17 +205,20 @@ def _report_sweep(folder: RunFolder, result: Sweep, key: Key, options: dict[str,
         rows = [["base", *[""] * len(paths), bracketed(base), ""]]
         for number, (point, response, change) in enumerate(points, 1):
             rows.append([str(number), *point.values, bracketed(response), bracketed(change)])
-        title = f"{key[3]} ({unit_of(key[3])}), port {key[0]}, flow {key[1]}; varied: {', '.join(paths)}"
+        where = f"port {key[0]}, flow {key[1]}" + (f", {key[2]}" if key[2] != "all" else "")
+        title = f"{key[3]} ({unit_of(key[3])}), {where}; varied: {', '.join(paths)}"
         header = ["point", *(path.rpartition(".")[2] for path in paths), "response", "difference"]
         print_table(title, header, rows, "mean with 95 % interval; difference to the base, paired by replication")
         total = result.values.shape[0] * result.values.shape[1]
-        click.echo(f"{result.computed} of {total} replications were computed, the rest was in the store")
+        click.echo(
+            f"{result.computed} of {total} replications were computed; the rest was in the store, or another point is the same"
+        )
         click.echo(f"Table, figure and store are in {folder.path}")
 
 
 @click.command()
 @click.argument("recipe", default="recipe-2024")
-@run_options(reps=20)
+@run_options(reps=None)
 @click.option("--write/--no-write", default=True, show_default=True, help="Write the fitted overlays.")
 def calibrate(recipe: str, write: bool, **options: Any) -> None:
     """Fit the free parameters of RECIPE to its targets; write them as overlays that scenarios lay over."""
@@ -200,7 +228,7 @@ def calibrate(recipe: str, write: bool, **options: Any) -> None:
     from sim.store import RunFolder
 
     loaded = load_recipe(recipe)
-    folder = RunFolder(options["out"] or builtin_folder("calibration"))
+    folder = RunFolder(options["out"] or builtin_folder("calibration")) if write else None
     with progress("evaluations", options["quiet"]) as advance:
         result = fit(
             loaded,
@@ -210,11 +238,11 @@ def calibrate(recipe: str, write: bool, **options: Any) -> None:
             jobs=workers(options["jobs"], options["executor"]),
             progress=advance,
         )
-    if write:
+    if folder is not None:
         for name, text in overlay_texts(result, recipe).items():
             folder.write(f"{name}.yaml", text.encode())
     _report_calibration(result, recipe, options)
-    if write and not options["as_json"] and not options["quiet"]:
+    if folder is not None and not options["as_json"] and not options["quiet"]:
         click.echo(f"Overlays are in {folder.path}")
 
 
@@ -252,5 +280,6 @@ def _report_calibration(result: Calibration, recipe: str, options: dict[str, Any
             ]
             for r in result.results
         ]
-        note = f"{options['reps']} replications that the fit has not seen; {result.evaluations} evaluations"
+        reps = options["reps"] or result.recipe.replications
+        note = f"{reps} replications that the fit has not seen; {result.evaluations} evaluations"
         print_table("Targets", ["target", "", "value", "simulated", "deviation", "tolerance", "met"], rows, note)
