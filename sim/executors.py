@@ -168,8 +168,9 @@ def map_unordered(executor: Executor, task: Callable[[T], R], items: Iterable[T]
                 again.extend(_struck(item, strikes) for item, strikes in struck)
                 executor.restart()
     finally:
-        for future in running:
-            future.cancel()
+        if not isinstance(executor, PoolExecutor):  # of a pool that breaks, a cancelled future fails its own thread
+            for future in running:
+                future.cancel()
 
 
 def _fill(

@@ -143,7 +143,7 @@ class RunFolder:
         """Write a CSV file, compressed if its name ends in ``.gz``; text that a spreadsheet would run is quoted."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header)
+        writer.writerow(map(_cell, header))
         writer.writerows([_cell(item) for item in row] for row in rows)
         content = text.getvalue().encode()
         return self.write(name, gzip.compress(content, 1, mtime=0) if name.endswith(".gz") else content)
@@ -171,7 +171,8 @@ def _alive(pid: int) -> bool:
 
 def _cell(item: object) -> object:
     if isinstance(item, str):
-        return f"'{item}" if item.startswith(FORMULA_STARTS) else item
+        text = item.replace("\r", " ")  # which the writer leaves unquoted, and readers take for the end of a row
+        return f"'{text}" if item.startswith(FORMULA_STARTS) else text
     if isinstance(item, float):
         return "" if item != item else f"{item:.10g}"
     return item
@@ -221,6 +222,7 @@ class ResultStore:
         with self._guard():
             path.parent.mkdir(parents=True, exist_ok=True)
             self.connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
+            self.connection.text_factory = bytes  # a flipped bit can turn a record into text that cannot be decoded
             self.connection.execute("PRAGMA journal_mode=WAL")
             self.connection.execute("PRAGMA synchronous=FULL")
             self.connection.execute(

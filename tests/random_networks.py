@@ -52,6 +52,12 @@ def meeting(resource: int) -> list[list[list[int]]]:
     return [[*waits, [END, EXITED, 0, 0, 0]], [[DELAY, 0, 0, 0, 0], [SIGNAL, 0, 0, 0, 0], [END, EXITED, 0, 0, 0]]]
 
 
+def counter(resource: int) -> list[list[int]]:
+    """The simplest station: a queue that one may give up, work, and the way out of those who gave up."""
+    seize = [SEIZE, resource, 0, 0, 4]
+    return [seize, [DELAY, 0, 1, 0, 0], [RELEASE, resource, 0, 0, 0], [END, EXITED, 0, 0, 0], [END, ABANDONED, 0, 0, 0]]
+
+
 @st.composite
 def networks(draw: st.DrawFn) -> Network:
     """A network with priorities, calendars, quotas, pace, patience, signals and yards, all at once."""
@@ -59,6 +65,8 @@ def networks(draw: st.DrawFn) -> Network:
     kinds = draw(st.lists(programs(resources, paces, slots), min_size=1, max_size=4))
     if draw(st.booleans()):
         kinds += meeting(draw(st.integers(0, resources - 1)))
+    if draw(st.booleans()):
+        kinds.append(counter(draw(st.integers(0, resources - 1))))
     starts = np.cumsum([0] + [len(rows) for rows in kinds])[:-1]
     n = draw(st.integers(0, 40))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -70,7 +78,8 @@ def networks(draw: st.DrawFn) -> Network:
     order = np.lexsort((change_resource, change_ms))
     segments = rng.integers(1, 4, paces)
     pace_ms = [
-        np.concatenate([[0], np.unique(rng.integers(1, HORIZON, s - 1))]) if s > 1 else np.zeros(1) for s in segments
+        np.concatenate([[0], np.unique(rng.integers(1, HORIZON // coarse, s - 1) * coarse)]) if s > 1 else np.zeros(1)
+        for s in segments
     ]
     pace_first = np.cumsum([0] + [p.size for p in pace_ms]).astype(np.int64)
     impatient = rng.random(n) < 0.5

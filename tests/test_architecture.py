@@ -20,7 +20,7 @@ ORDER = (
     "figures report cli"
 ).split()
 ENGINES = ("ordering", "reference", "compiled")
-HOME = {
+HOME: dict[str, str | tuple[str, ...]] = {
     "simpy": "engines/reference.py",
     "numba": ("engines/compiled.py", "tally.py"),
     "matplotlib": "figures/",

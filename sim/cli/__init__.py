@@ -6,6 +6,7 @@ Commands are loaded when they are called, and import what they need inside, so t
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
 import os
 import signal
@@ -15,7 +16,7 @@ from typing import Any
 
 import click
 
-from sim.errors import SimError
+from sim.errors import SimError, StoreError
 
 COMMANDS = {
     "run": "sim.cli.simulate:run",
@@ -28,6 +29,12 @@ COMMANDS = {
     "schema": "sim.cli.inspect:schema",
 }
 INTERRUPTED = 130
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+def _close_output() -> None:
+    """Let what is still to be printed go nowhere, so that it fails no second time at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class LazyGroup(click.Group):
@@ -52,8 +59,13 @@ class LazyGroup(click.Group):
             result = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _close_output()
             return 0
+        except OSError as error:
+            if error.errno not in NO_SPACE:
+                raise
+            _close_output()
+            raise StoreError(f"cannot write: {error.strerror}") from error
         return result
 
     def resolve_command(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sim.sweep import Sweep
 
 
-@click.command()
+@click.command(short_help="Run SCENARIO over a grid of values.")
 @click.argument("scenario")
 @click.option("--vary", multiple=True, required=True, metavar="PATH=SPEC", help="SPEC: 1..4, or 0.5,1,2, or 0.1:0.9.")
 @scenario_options
@@ -210,13 +210,12 @@ def _report_sweep(folder: RunFolder, result: Sweep, key: Key, options: dict[str,
         header = ["point", *(path.rpartition(".")[2] for path in paths), "response", "difference"]
         print_table(title, header, rows, "mean with 95 % interval; difference to the base, paired by replication")
         total = result.values.shape[0] * result.values.shape[1]
-        click.echo(
-            f"{result.computed} of {total} replications were computed; the rest was in the store, or another point is the same"
-        )
+        rest = "the rest was in the store, or another point is the same"
+        click.echo(f"{result.computed} of {total} replications were computed; {rest}")
         click.echo(f"Table, figure and store are in {folder.path}")
 
 
-@click.command()
+@click.command(short_help="Fit free parameters to targets.")
 @click.argument("recipe", default="recipe-2024")
 @run_options(reps=None)
 @click.option("--write/--no-write", default=True, show_default=True, help="Write the fitted overlays.")

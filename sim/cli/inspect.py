@@ -9,30 +9,32 @@ import click
 from sim.cli.common import scenario_options
 
 
-@click.command()
+@click.command(short_help="Name every problem of scenario files.")
 @click.argument("files", nargs=-1, required=True, metavar="SCENARIO...")
 @scenario_options
 def check(files: tuple[str, ...], sets: tuple[str, ...], with_: tuple[str, ...], without: tuple[str, ...]) -> None:
     """Check scenarios and name every problem: file, line, column, path, what would be right."""
-    from sim.errors import Problem, ScenarioInvalid
+    from sim.errors import ScenarioInvalid, SimError, UsageError
     from sim.loading import load_scenario
 
-    problems: list[Problem] = []
+    wrong: list[SimError] = []
     for name in files:
         try:
             load_scenario(name, sets=sets, with_policies=with_, without_policies=without)
-        except ScenarioInvalid as error:
-            problems += error.problems
+        except (ScenarioInvalid, UsageError) as error:
+            wrong.append(error)
         else:
             click.echo(f"{name}: valid")
-    if problems:
-        raise ScenarioInvalid(problems)
+    if any(isinstance(error, UsageError) for error in wrong):
+        raise UsageError("\n".join(map(str, wrong)))
+    if wrong:
+        raise ScenarioInvalid([p for error in wrong if isinstance(error, ScenarioInvalid) for p in error.problems])
 
 
-@click.command()
+@click.command(short_help="Print every value and where it was written.")
 @click.argument("scenario")
 @scenario_options
-@click.option("--assumptions", is_flag=True, help="Only what is assumed, with the reason.")
+@click.option("--assumptions", is_flag=True, help="Only what is assumed, with the reason, here or by a policy.")
 def show(
     scenario: str, sets: tuple[str, ...], with_: tuple[str, ...], without: tuple[str, ...], assumptions: bool
 ) -> None:
@@ -41,7 +43,10 @@ def show(
 
     loaded = load_scenario(scenario, sets=sets, with_policies=with_, without_policies=without)
     if assumptions:
-        for path, text in _assumed(loaded.scenario.model_dump(mode="json")):
+        found = _assumed(loaded.plain.model_dump(mode="json"))
+        for name in loaded.plain.policies:
+            found += _assumed(loaded.catalogue[name].model_dump(mode="json"), f"policies/{name}.yaml")
+        for path, text in found:
             click.echo(f"{path}: {text}")
         return
     for path, value in _leaves(loaded.plain.model_dump(mode="json", by_alias=True, exclude_defaults=True)):
@@ -71,10 +76,13 @@ def _assumed(value: Any, path: str = "") -> list[tuple[str, str]]:
             found.append((path, value["assumed"]))
         for key, item in value.items():
             found += _assumed(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            found += _assumed(item, f"{path}.{index}")
     return found
 
 
-@click.command("list")
+@click.command("list", short_help="List scenarios, policies or metrics.")
 @click.argument("what", type=click.Choice(["scenarios", "policies", "metrics"]))
 def list_(what: str) -> None:
     """List built-in scenarios or policies, or the metrics with unit and formula."""
@@ -100,7 +108,7 @@ def print_plain(rows: list[list[str]]) -> None:
         click.echo(f"{start}  {row[-1]}")
 
 
-@click.command()
+@click.command(short_help="Print the JSON Schema, for editors.")
 @click.argument("of", type=click.Choice(["scenario", "policy"]), default="scenario")
 def schema(of: str) -> None:
     """Print the JSON Schema of scenario or policy files, for editors."""

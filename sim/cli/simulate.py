@@ -40,7 +40,7 @@ SUMMARY = (
 )
 
 
-@click.command()
+@click.command(short_help="Run replications; write tables and figures.")
 @click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
 @scenario_options
 @run_options(reps=20)
@@ -59,16 +59,16 @@ def run(scenarios: tuple[str, ...], timeline: bool, **options: Any) -> None:
     _write_samples(folder, samples)
     if timeline:
         _write_timelines(folder, loaded, samples[0].replications, options["seed"], options["engine"])
-    _draw(folder, samples, None)
+    drawn = _draw(folder, samples, None)
     documents = [sample_document(sample) for sample in samples]
     if options["as_json"]:
         click.echo(json_text(documents[0] if len(documents) == 1 else {"scenarios": documents}), nl=False)
     elif not options["quiet"]:
         print_summary(samples)
-        click.echo(f"Tables, figures and run.json are in {folder.path}")
+        click.echo(_where(folder, drawn))
 
 
-@click.command()
+@click.command(short_help="Compare scenarios on the same vehicles.")
 @click.argument("base")
 @click.argument("others", nargs=-1, required=True, metavar="OTHER...")
 @scenario_options
@@ -90,14 +90,14 @@ def compare(base: str, others: tuple[str, ...], **options: Any) -> None:
         comparison = compare_scenarios(loaded, precision=options["precision"], progress=advance, **_how(options))
     _write_samples(folder, comparison.samples)
     _write_comparison(folder, comparison)
-    _draw(folder, comparison.samples, comparison)
+    drawn = _draw(folder, comparison.samples, comparison)
     if options["as_json"]:
         click.echo(json_text(comparison_document(comparison)), nl=False)
     elif not options["quiet"]:
         print_summary(comparison.samples)
         for sample, effects in zip(comparison.samples[1:], comparison.effects, strict=True):
             print_effects(comparison.samples[0], sample, effects)
-        click.echo(f"Tables, figures and run.json are in {folder.path}")
+        click.echo(_where(folder, drawn))
 
 
 def _load(name: str, options: dict[str, Any]) -> Scenario:
@@ -176,8 +176,7 @@ def print_effects(base: Sample, other: Sample, effects: Sequence[VehicleEffect])
         f"Minutes saved per vehicle: {other.scenario.name} against {base.scenario.name}",
         header,
         rows,
-        "mean saving with 95 % interval; better, worse: share of pairs by passage on the wall clock; "
-        f"one only: cleared in {base.scenario.name} only / in {other.scenario.name} only",
+        "mean saving, 95 % interval; better, worse: by passage, wall; one only: cleared in base only / in other only",
     )
 
 
@@ -253,8 +252,10 @@ def _write_timelines(
             folder.write_csv(f"timeline/{scenario.name}-{replication:04d}.csv", header, rows)
 
 
-def _draw(folder: RunFolder, samples: list[Sample], comparison: Comparison | None) -> None:
-    """Draw every figure into the folder."""
+def _draw(folder: RunFolder, samples: list[Sample], comparison: Comparison | None) -> bool:
+    """Draw every figure into the folder; none of a single replication, which has no intervals to show."""
+    if samples[0].replications == 1:
+        return False
     from sim.figures.ecdf import passage_ecdf
     from sim.figures.months import tonnes_by_month
     from sim.figures.parts import time_by_station
@@ -275,3 +276,10 @@ def _draw(folder: RunFolder, samples: list[Sample], comparison: Comparison | Non
     for name, draw in figures.items():
         figure = draw()
         folder.place(f"figures/{name}.png", functools.partial(save, figure))
+    return True
+
+
+def _where(folder: RunFolder, drawn: bool) -> str:
+    if drawn:
+        return f"Tables, figures and run.json are in {folder.path}"
+    return f"Tables and run.json are in {folder.path}; figures are drawn from two replications on"

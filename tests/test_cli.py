@@ -1,0 +1,630 @@
+"""The command line: what it prints, what it writes, and how it ends, whatever it is asked."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import io
+import json
+import math
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from sim.cli import COMMANDS, main
+from sim.cli import simulate as cli_simulate
+from sim.errors import CheckFailed
+from sim.metrics import METRICS
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = """\
+title: Tiny
+horizon: {start: 2024-01-01, end: 2024-01-08, zone: UTC, lead_in: 0 s}
+ports:
+  east:
+    label: {en: East}
+    resources: {desk: {capacity: 1}, lane: {capacity: 2}}
+    stations:
+      desk: {needs: [desk], service: {lognormal: {mean: 10 min, cv: 0.5}}}
+      gate: {needs: [lane], service: 2 min, assumed: as at the other gate}
+    routes: {out: {steps: [gate, desk]}}
+    flows:
+      cars: {route: out, volume: 40 cars per d, payload: 5 t}
+      vans: {route: out, volume: 20 cars per d, payload: 1 t}
+groups: {everything: [east.cars, east.vans]}
+"""
+FAST_DESK = """\
+title: {en: A fast desk}
+description: Halves the time at the desk.
+assumed: for a test
+effects:
+  - {on: {station: desk}, service: 5 min}
+"""
+FEW = ("--reps", "2", "--jobs", "1")
+MOST_SECONDS_OF_CHECK = 1.2  # about twice what it takes
+PRINTED = ("scenario", "replications", "seed", "engine", "version", "hash", "metrics")
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
+def borderport(*words: object) -> Done:
+    """Run a command line in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    before = signal.getsignal(signal.SIGTERM)
+    with (
+        mock.patch.object(sys, "argv", ["borderport", *map(str, words)]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main()
+    signal.signal(signal.SIGTERM, before)
+    code = ended.value.code
+    assert isinstance(code, int)
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+def write_tiny(folder: Path) -> Path:
+    """A port of a week, with a policy beside it: ``tiny.yaml``, and ``quick.yaml`` in which the policy is in force."""
+    (folder / "policies").mkdir(parents=True)
+    (folder / "policies" / "fast-desk.yaml").write_text(FAST_DESK)
+    (folder / "quick.yaml").write_text(TINY + "policies: {fast-desk: {}}\n")
+    (folder / "tiny.yaml").write_text(TINY)
+    return folder / "tiny.yaml"
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small scenario, in the folder where the user is; no figures, which take longer than it does."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli_simulate, "_draw", lambda folder, samples, comparison: None)
+    return write_tiny(tmp_path)
+
+
+@pytest.fixture
+def not_simulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fails if anything is simulated."""
+    for module in ("experiment.run_scenarios", "compare.compare_scenarios", "sweep.run_sweep", "calibrate._fit"):
+        monkeypatch.setattr(f"sim.{module}", lambda *a, **k: pytest.fail("simulated before it was refused"))
+    yield
+
+
+def means(document: dict[str, Any]) -> dict[tuple[str, ...], float | None]:
+    return {tuple(m[k] for k in ("port", "flow", "station", "metric")): m["mean"] for m in document["metrics"]}
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return list(csv.DictReader(io.StringIO(text.decode())))
+
+
+# ------------------------------------------------------------------------------------------------------ start
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["sweep", "--help"], ["--version"], ["rum"]])
+@pytest.mark.parametrize("way", ["module", "script"])
+def test_help_loads_nothing_heavy(words: list[str], way: str) -> None:
+    start = "runpy.run_module('sim', run_name='__main__')" if way == "module" else "from sim.cli import main; main()"
+    code = (
+        f"import sys, runpy\nsys.argv = ['borderport', *{words!r}]\ntry:\n    {start}\nexcept SystemExit:\n    pass\n"
+        "heavy = {'numpy', 'pandas', 'matplotlib', 'scipy', 'numba', 'simpy', 'pydantic', 'yaml', 'rich'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_the_help_names_every_command_and_every_command_has_help() -> None:
+    done = borderport("--help")
+    assert done.code == 0 and all(f"  {name} " in done.out for name in COMMANDS)
+    assert all(borderport(name, "-h").code == 0 for name in COMMANDS)
+
+
+def test_checking_a_builtin_takes_little_time() -> None:
+    """The best of three counts, since other programs may run beside it."""
+    code = (
+        "import sys, time\nsys.argv = ['borderport', 'check', '2024']\nfrom sim.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 0\n"
+        "heavy = {'numba', 'pandas', 'matplotlib', 'simpy', 'scipy.optimize', 'scipy.stats'} & set(sys.modules)\n"
+        "assert not heavy, heavy\nprint(time.process_time())"
+    )
+    took = []
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+        assert done.returncode == 0, done.stderr
+        took.append(float(done.stdout.splitlines()[-1]))
+    assert min(took) < MOST_SECONDS_OF_CHECK
+
+
+# ------------------------------------------------------------------------------------------------- exit codes
+
+DESK = "ports.east.resources.desk.capacity"
+SILLY = [
+    (2, "", "Usage"),
+    (2, "rum tiny.yaml", "Did you mean 'run'?"),
+    (2, "--nonsense", "No such option"),
+    (2, "run", "Missing argument"),
+    (2, "run 2042", "did you mean '2024'?"),
+    (2, "run ./tiny", "cannot read scenario './tiny'"),
+    (2, "run nothing.yaml", "No such file"),
+    (2, "run ''", "no built-in scenario ''"),
+    (2, "run .", "no built-in scenario '.'"),
+    (3, "run /", "/:1:1: is not a regular file"),
+    (3, "run /dev/zero", "is not a regular file"),
+    (3, "run policies/fast-desk.yaml", "policies/fast-desk.yaml:2:1: description: unknown key"),
+    (2, "run tiny.yaml --reps 0", "not in the range"),
+    (2, "run tiny.yaml --reps 1e3", "not a valid integer"),
+    (2, "run tiny.yaml --reps 1 --seed x", "not a valid integer"),
+    (2, "run tiny.yaml --engine turbo", "not one of 'compiled', 'simpy'"),
+    (2, "run tiny.yaml --jobs 0", "not in the range"),
+    (2, "run tiny.yaml --executor cloud", "not one of"),
+    (2, "run tiny.yaml --precision 5", "write it like 1%"),
+    (2, "run tiny.yaml --precision 0%", "write it like 1%"),
+    (2, "run tiny.yaml --precision nan%", "write it like 1%"),
+    (2, "run tiny.yaml --precision 1e999%", "write it like 1%"),
+    (2, "run tiny.yaml --out ''", "the name of a folder is empty"),
+    (2, "run tiny.yaml --set", "requires an argument"),
+    (3, "run tiny.yaml --set x", "--set x: must be PATH=VALUE"),
+    (3, "run tiny.yaml --set =3", "must be PATH=VALUE"),
+    (3, f"run tiny.yaml --set {DESK}=many", "must be a whole number"),
+    (3, f"run tiny.yaml --set {DESK}=[1,", "is not YAML"),
+    (3, f"run tiny.yaml --set {DESK}=1e999", f"--set {DESK}=1e999"),
+    (3, f"run tiny.yaml --set {DESK}=-1", "must not be negative"),
+    (3, "run tiny.yaml --set ports.west.label.en=W", "did you mean 'east'?"),
+    (3, "run tiny.yaml --set horizon.end=2020-01-01", "end is not after start"),
+    (3, "run tiny.yaml --with nonsense", "unknown policy 'nonsense'; there are"),
+    (3, "run tiny.yaml --with fast-dask", "did you mean 'fast-desk'?"),
+    (3, "run tiny.yaml --without fast-desk", "is not in force"),
+    (2, "compare tiny.yaml", "Missing argument"),
+    (2, "compare tiny.yaml nothing.yaml", "No such file"),
+    (2, "sweep tiny.yaml", "Missing option '--vary'"),
+    (2, "sweep tiny.yaml --vary x", "must be PATH=SPEC"),
+    (2, f"sweep tiny.yaml --vary {DESK}=3..1", "does not count upwards"),
+    (2, f"sweep tiny.yaml --vary {DESK}=1..100000000000", "at most 100,000"),
+    (2, f"sweep tiny.yaml --vary {DESK}=1,1", "in the list twice"),
+    (2, f"sweep tiny.yaml --vary {DESK}=1,,2", "empty value"),
+    (2, f"sweep tiny.yaml --vary {DESK}=1 --vary {DESK}=2", "given twice"),
+    (2, "sweep tiny.yaml --vary 'ports.east.stations.gate.service=5 min:9 h'", "both ends need the same unit"),
+    (3, f"sweep tiny.yaml --vary {DESK}=1..", f"--vary {DESK}=1..: "),
+    (3, "sweep tiny.yaml --vary ports.east.resources.dsk.capacity=1,2", "did you mean 'desk'?"),
+    (3, "sweep tiny.yaml --vary 'ports.east.stations.gate.service=5:9'", "needs a unit"),
+    (2, "sweep tiny.yaml --vary policies.fast-desk=on,maybe", "'on' or 'off', not 'maybe'"),
+    (2, "sweep tiny.yaml --vary policies.fast-dsk=off", "did you mean 'fast-desk'?"),
+    (2, f"sweep tiny.yaml --vary {DESK}=1..2 --metric pasage_time_mean", "did you mean 'passage_time_mean'?"),
+    (2, f"sweep tiny.yaml --vary {DESK}=1..2 --port west", "--port east"),
+    (2, f"sweep tiny.yaml --vary {DESK}=1..2 --flow trams", "--flow everything"),
+    (2, f"sweep tiny.yaml --vary {DESK}=1..2 --station x", "--station"),
+    (2, f"sweep tiny.yaml --vary {DESK}=1..2 --metric queue_mean", "--port east"),
+    (2, f"sweep tiny.yaml --vary {DESK}=1..2 --metric utilisation --port east --station dsk", "desk"),
+    (2, "calibrate nothing", "no recipe 'nothing'; there are recipe-2024"),
+    (2, "calibrate nothing.yaml", "no recipe"),
+    (3, "calibrate tiny.yaml", "tiny.yaml:1:1: base: is missing"),
+    (2, "check", "Missing argument"),
+    (2, "check 2042", "did you mean '2024'?"),
+    (2, "show", "Missing argument"),
+    (2, "list ports", "is not one of"),
+    (2, "schema port", "is not one of"),
+]
+
+
+@pytest.mark.usefixtures("not_simulated")
+@pytest.mark.parametrize(("code", "line", "says"), SILLY, ids=[line or "nothing" for _, line, _ in SILLY])
+def test_a_mistake_ends_with_its_code_and_one_clear_message(code: int, line: str, says: str, tiny: Path) -> None:
+    done = borderport(*shlex.split(line))
+    assert done.code == code
+    assert says in done.err + (done.out if not line else "")
+    assert "Traceback" not in done.err and "{'" not in done.err
+    assert {path.name for path in tiny.parent.iterdir()} <= {"tiny.yaml", "quick.yaml", "policies"}
+
+
+def test_every_problem_of_every_file_is_named_at_once(tiny: Path) -> None:
+    wrong = TINY.replace("capacity: 1", "capacity: one").replace("5 t", "5 miles").replace("title:", "titel:")
+    (tiny.parent / "a.yaml").write_text(wrong)
+    (tiny.parent / "b.yaml").write_text(wrong)
+    done = borderport("check", "a.yaml", "tiny.yaml", "b.yaml")
+    assert (done.code, done.out) == (3, "tiny.yaml: valid\n")
+    lines = done.err.splitlines()
+    assert len(lines) >= 8
+    assert all(re.match(r"[ab]\.yaml:\d+:\d+: [a-z.]+: \S", line) for line in lines)
+    for file in ("a.yaml", "b.yaml"):
+        assert f"{file}:6:34: ports.east.resources.desk.capacity: must be a whole number" in lines
+        assert any(line.startswith(f"{file}:12:58: ports.east.flows.cars.payload: unknown") for line in lines)
+
+
+def test_a_missing_file_does_not_hide_what_is_wrong_with_the_others(tiny: Path) -> None:
+    (tiny.parent / "a.yaml").write_text(TINY.replace("capacity: 1", "capacity: one"))
+    done = borderport("check", "a.yaml", "nothing.yaml")
+    assert done.code == 2
+    assert "a.yaml:6:34" in done.err and "nothing.yaml" in done.err
+
+
+def test_a_failed_check_ends_with_4(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise CheckFailed("east.cars: vehicles were lost; please report this")
+
+    monkeypatch.setattr("sim.experiment.measure", fail)
+    done = borderport("run", "tiny.yaml", *FEW, "--out", "out")
+    assert (done.code, done.out) == (4, "")
+    assert done.err == "east.cars: vehicles were lost; please report this\n"
+    assert not (tiny.parent / "out" / "run.json").exists()
+
+
+def test_a_defect_of_the_program_keeps_its_traceback(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sim.experiment.measure", lambda *_: 1 / 0)
+    with (
+        mock.patch.object(sys, "argv", ["borderport", "run", "tiny.yaml", *FEW, "--out", "out", "--quiet"]),
+        pytest.raises(ZeroDivisionError),
+    ):
+        main()
+
+
+@pytest.mark.usefixtures("not_simulated")
+@pytest.mark.parametrize(
+    "command", ["run tiny.yaml", "compare tiny.yaml quick.yaml", f"sweep tiny.yaml --vary {DESK}=2"]
+)
+@pytest.mark.parametrize("out", ["tiny.yaml", "tiny.yaml/below"])
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_runs(command: str, out: str, tiny: Path) -> None:
+    done = borderport(*command.split(), "--out", out)
+    assert done.code == 5
+    assert done.err.startswith(f"{out}: cannot write results: ")
+    assert tiny.read_text() == TINY
+
+
+# ---------------------------------------------------------------------------------------------------- output
+
+
+def test_run_prints_one_json_document_as_the_design_says(tiny: Path) -> None:
+    done = borderport("run", "tiny.yaml", *FEW, "--json", "--out", "out")
+    document = done.document
+    assert (done.code, done.err) == (0, "")
+    assert tuple(document) == PRINTED
+    assert (document["scenario"], document["replications"], document["seed"]) == ("tiny", 2, 1)
+    assert document["engine"] == "compiled" and re.fullmatch("[0-9a-f]{64}", document["hash"])
+    for metric in document["metrics"]:
+        assert tuple(metric) == ("port", "flow", "station", "metric", "unit", "mean", "low", "high")
+    found = means(document)
+    for name in ("vehicles_arrived", "tonnes_cleared", "passage_time_mean", "total_time_mean", "unfinished"):
+        assert found["all", "all", "all", name] is not None
+    assert found["all", "everything", "all", "vehicles_arrived"] == found["all", "all", "all", "vehicles_arrived"]
+    assert found["east", "all", "desk", "utilisation"] is not None
+    assert {key[3] for key in found if not key[3].startswith("tonnes_cleared_")} <= set(METRICS)
+
+
+def test_what_has_no_value_is_null(tiny: Path) -> None:
+    done = borderport("run", "tiny.yaml", "--reps", "1", "--json", "--out", "out", "--set", f"{DESK}=0")
+    found = means(done.document)
+    assert done.code == 0
+    assert found["east", "all", "all", "vehicles_cleared"] == 0
+    assert found["east", "all", "all", "passage_time_mean"] is None
+    assert all(m["low"] is None for m in done.document["metrics"])
+
+
+def test_compare_prints_one_json_document_as_the_design_says(tiny: Path) -> None:
+    done = borderport("compare", "tiny.yaml", "quick.yaml", *FEW, "--json", "--out", "out")
+    document = done.document
+    base, other = document["scenarios"]
+    assert (done.code, document["base"], base["scenario"], other["scenario"]) == (0, "tiny", "tiny", "quick")
+    assert tuple(base) == PRINTED and tuple(other) == (*PRINTED, "vehicles")
+    assert not any("difference" in metric for metric in base["metrics"])
+    before, after = means(base), means(other)
+    for metric in other["metrics"]:
+        key = tuple(metric[k] for k in ("port", "flow", "station", "metric"))
+        assert {"mean", "low", "high"} <= set(metric["difference"])
+        if metric["mean"] is not None:
+            assert metric["difference"]["mean"] == pytest.approx((after[key] or 0) - (before[key] or 0), abs=1e-9)
+    effects = {(v["port"], v["flow"], v["span"], v["clock"]): v for v in other["vehicles"]}
+    assert {clock for *_, clock in effects} == {"service", "open", "wall"}
+    saved = effects["all", "everything", "passage", "service"]
+    assert {"saving", "better", "worse"} <= set(saved) and tuple(saved["saving"]) == ("mean", "low", "high")
+    assert saved["saving"]["mean"] == pytest.approx(5, abs=0.5)
+
+
+def test_several_scenarios_are_told_apart(tiny: Path) -> None:
+    done = borderport("run", "tiny.yaml", "quick.yaml", "tiny.yaml", *FEW, "--json", "--out", "out")
+    names = [document["scenario"] for document in done.document["scenarios"]]
+    assert names == ["tiny", "quick", "tiny-2"]
+    first, _, again = done.document["scenarios"]
+    assert first["hash"] == again["hash"] and means(first) == means(again)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["run tiny.yaml", "compare tiny.yaml quick.yaml", f"sweep tiny.yaml --vary {DESK}=1..2"],
+)
+def test_quiet_prints_nothing(command: str, tiny: Path) -> None:
+    assert borderport(*command.split(), *FEW, "--quiet", "--out", "out") == Done(0, "", "")
+
+
+def test_tables_are_whole_in_a_pipe(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However narrow the terminal behind it says it is, and however long the names are."""
+    monkeypatch.setenv("COLUMNS", "40")
+    long = "a-scenario-with-a-name-that-is-longer-than-most-terminals-are-wide-and-then-some-more"
+    (tiny.parent / f"{long}.yaml").write_text(TINY.replace("en: East", "en: 'The eastern port [of the hills]'"))
+    done = borderport("compare", "tiny.yaml", f"{long}.yaml", *FEW, "--out", "out")
+    assert done.code == 0 and "…" not in done.out and long in done.out
+    for head in ("port", "scenario", "cleared", "passage mean, min", "overnight stays", "same vehicles", "one only"):
+        assert re.search(rf"^.*  {re.escape(head)}  ", done.out, re.MULTILINE), head
+    rows = [line for line in done.out.splitlines() if "The eastern port [of the hills]" in line and long in line]
+    assert rows and all(len(re.findall("±", row)) >= 5 for row in rows)
+
+
+def test_the_table_of_a_sweep_is_whole_in_a_pipe(tiny: Path) -> None:
+    done = borderport("sweep", "tiny.yaml", "--vary", f"{DESK}=1..3", *FEW, "--out", "out")
+    assert done.code == 0 and "…" not in done.out
+    assert all(head in done.out for head in ("point", "capacity", "response", "difference"))
+    assert len(re.findall(r"\[.*?, .*?\]", done.out)) == 7  # base, and response and difference of three points
+
+
+def test_progress_goes_to_standard_error(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sim.cli.common.SECONDS_BETWEEN_LINES", 0.0)
+    done = borderport("run", "tiny.yaml", *FEW, "--json", "--out", "out")
+    assert "replications: 2 of 2" in done.err and done.document["replications"] == 2
+
+
+# ------------------------------------------------------------------------------------------------ run, compare
+
+
+def test_both_engines_give_every_metric_alike(tiny: Path) -> None:
+    one, other = (
+        borderport("run", "quick.yaml", *FEW, "--json", "--engine", engine, "--out", engine).document
+        for engine in ("compiled", "simpy")
+    )
+    assert (one.pop("engine"), other.pop("engine")) == ("compiled", "simpy")
+    assert one == other
+
+
+def test_the_number_of_workers_changes_no_bit(tiny: Path) -> None:
+    for jobs in ("1", "2"):
+        assert borderport("run", "tiny.yaml", "--reps", "3", "--jobs", jobs, "--out", jobs, "--quiet").code == 0
+    for name in ("replications.csv.gz", "metrics.csv", "run.json"):
+        assert (tiny.parent / "1" / name).read_bytes() == (tiny.parent / "2" / name).read_bytes()
+
+
+def test_precision_goes_on_until_it_is_reached(tiny: Path) -> None:
+    common = ("run", "tiny.yaml", "--reps", "3", "--jobs", "1", "--json", "--out", "out")
+    few, many = (borderport(*common, *more).document for more in ((), ("--precision", "5%")))
+    assert few["replications"] == 3 < many["replications"]
+    for document, met in ((few, False), (many, True)):
+        key = ("all", "all", "all", "passage_time_mean")
+        (metric,) = [
+            m for m in document["metrics"] if tuple(m[k] for k in ("port", "flow", "station", "metric")) == key
+        ]
+        assert ((metric["high"] - metric["low"]) / 2 <= 0.05 * metric["mean"]) is met
+
+
+def test_a_seed_gives_the_same_again_and_another_something_else(tiny: Path) -> None:
+    one, again, other, negative = (
+        means(borderport("run", "tiny.yaml", *FEW, "--json", "--seed", seed, "--out", "out").document)
+        for seed in (5, 5, 6, -5)
+    )
+    assert one == again and one != other and one != negative
+
+
+def test_options_reach_the_scenario(tiny: Path) -> None:
+    def waits(*words: str) -> dict[str, Any]:
+        document: dict[str, Any] = borderport("run", *words, *FEW, "--json", "--out", "out").document
+        return document
+
+    plain, set_, with_ = (
+        waits("tiny.yaml"),
+        waits("tiny.yaml", "--set", f"{DESK}=3"),
+        waits("tiny.yaml", "--with", "fast-desk"),
+    )
+    without, quick = waits("quick.yaml", "--without", "fast-desk"), waits("quick.yaml")
+    key = ("all", "all", "all", "passage_time_mean")
+    assert (means(set_)[key] or 0) < (means(plain)[key] or 0)
+    assert means(with_) == means(quick) != means(plain) == means(without)
+    assert (with_["scenario"], without["scenario"]) == ("tiny+fast-desk", "quick-fast-desk")
+    assert with_["hash"] == quick["hash"] and without["hash"] == plain["hash"] != set_["hash"]
+
+
+def test_in_a_comparison_policies_change_the_others_only(tiny: Path) -> None:
+    done = borderport("compare", "tiny.yaml", "tiny.yaml", "--with", "fast-desk", *FEW, "--json", "--out", "out")
+    plain = borderport("run", "tiny.yaml", *FEW, "--json", "--out", "out").document
+    base, other = done.document["scenarios"]
+    assert means(base) == means(plain) != means(other)
+    done = borderport("compare", "tiny.yaml", "tiny.yaml", "--set", f"{DESK}=2", *FEW, "--json", "--out", "out")
+    base, other = done.document["scenarios"]
+    assert means(base) == means(other) != means(plain)
+    assert all(m["difference"]["mean"] in (0, None) for m in other["metrics"])
+    assert all(v["worse"] in (0, None) and v["better"] in (0, None) for v in other["vehicles"])
+
+
+def test_a_run_leaves_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In results/ by default, figures included; a second run writes over it and leaves nothing else."""
+    monkeypatch.chdir(tmp_path)
+    write_tiny(tmp_path)
+    assert borderport("compare", "tiny.yaml", "quick.yaml", *FEW, "--quiet").code == 0
+    folder = tmp_path / "results" / "tiny-vs-quick"
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert {"run.json", "metrics.csv", "replications.csv.gz", "vehicles.csv", "differences.csv"} <= files
+    assert "figures/saving-per-vehicle.png" in files
+    assert all(path.read_bytes()[:4] == b"\x89PNG" for path in folder.glob("figures/*.png"))
+    run = json.loads((folder / "run.json").read_text())
+    assert (run["seed"], run["replications"], run["engine"]) == (1, 2, "compiled")
+    assert [s["name"] for s in run["scenarios"]] == ["tiny", "quick"]
+    assert run["scenarios"][0]["resolved"]["ports"]["east"]["resources"]["desk"]["capacity"] == 1
+    assert {"borderport", "model", "numpy", "python"} <= set(run["versions"])
+    assert not any(word in (folder / "run.json").read_text() for word in (str(tmp_path), os.uname().nodename))
+    tidy = rows_of(folder / "replications.csv.gz")
+    assert list(tidy[0]) == ["scenario", "replication", "port", "flow", "station", "metric", "value", "unit"]
+    assert {(row["scenario"], row["replication"]) for row in tidy} == {(s, r) for s in ("tiny", "quick") for r in "01"}
+    before = {name: (folder / name).read_bytes() for name in files}
+    assert borderport("compare", "tiny.yaml", "quick.yaml", *FEW, "--quiet").code == 0
+    assert {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} == files
+    assert {name: (folder / name).read_bytes() for name in files} == before
+
+
+def test_names_that_a_spreadsheet_would_run_are_quoted(tiny: Path) -> None:
+    (tiny.parent / "=1+cmd.yaml").write_text(TINY)
+    assert borderport("run", "=1+cmd.yaml", *FEW, "--quiet", "--out", "out").code == 0
+    for name in ("metrics.csv", "replications.csv.gz"):
+        assert {row["scenario"] for row in rows_of(tiny.parent / "out" / name)} == {"'=1+cmd"}
+
+
+def test_a_name_full_of_oddities_stays_in_its_folder(tiny: Path) -> None:
+    (tiny.parent / "<b> 满洲里.yaml").write_text(TINY)
+    assert borderport("run", "<b> 满洲里.yaml", *FEW, "--quiet", "--timeline").code == 0
+    assert {path.name for path in (tiny.parent / "results").iterdir()} == {"<b> 满洲里"}
+
+
+# --------------------------------------------------------------------------------------------------- timeline
+
+
+def test_the_timeline_lists_every_visit(tiny: Path) -> None:
+    done = borderport("run", "tiny.yaml", *FEW, "--timeline", "--json", "--out", "out")
+    files = sorted((tiny.parent / "out" / "timeline").iterdir())
+    assert [file.name for file in files] == ["tiny-0000.csv", "tiny-0001.csv"]
+    arrived = 0
+    for file in files:
+        visits = rows_of(file)
+        assert list(visits[0]) == ["vehicle", "flow", "station", "joined_ms", "started_ms", "left_ms"]
+        assert len({(v["flow"], v["vehicle"], v["station"]) for v in visits}) == len(visits)
+        for visit in visits:
+            joined, started, left = (int(visit[f"{moment}_ms"]) for moment in ("joined", "started", "left"))
+            assert 0 <= joined
+            assert joined <= started <= left or (left == -1 and (started == -1 or joined <= started))
+        arrived += sum(visit["station"] == "east.gate" for visit in visits)
+    assert arrived / 2 == means(done.document)["all", "all", "all", "vehicles_arrived"]
+
+
+@pytest.mark.parametrize("engine", ["compiled", "simpy"])
+def test_a_timeline_worked_out_by_hand(tiny: Path, engine: str) -> None:
+    """One desk, ten minutes each, a day: the third is still being served at midnight, the fourth still waits."""
+    (tiny.parent / "cars.csv").write_text("arrival_ms,desk_min\n0,10\n240000,10\n86100000,10\n86220000,10\n")
+    flow = "cars: {route: out, arrivals: {trace: cars.csv}, payload: 5 t}"
+    text = TINY.replace("cars: {route: out, volume: 40 cars per d, payload: 5 t}", flow)
+    text = text.replace("steps: [gate, desk]", "steps: [desk, gate]").replace("end: 2024-01-08", "end: 2024-01-02")
+    text = text.replace("      vans: {route: out, volume: 20 cars per d, payload: 1 t}\n", "")
+    (tiny.parent / "hand.yaml").write_text(text.replace(", east.vans", ""))
+    done = borderport("run", "hand.yaml", "--reps", "1", "--engine", engine, "--timeline", "--quiet", "--out", "out")
+    assert done.code == 0, done.err
+    found = [
+        (int(v["vehicle"]), v["station"], *(int(v[f"{m}_ms"]) / 60_000 for m in ("joined", "started", "left")))
+        for v in rows_of(tiny.parent / "out" / "timeline" / "hand-0000.csv")
+    ]
+    never = -1 / 60_000
+    assert sorted(found) == [
+        (0, "east.desk", 0, 0, 10),
+        (0, "east.gate", 10, 10, 12),
+        (1, "east.desk", 4, 10, 20),
+        (1, "east.gate", 20, 20, 22),
+        (2, "east.desk", 1435, 1435, never),
+        (3, "east.desk", 1437, never, never),
+    ]
+
+
+# ------------------------------------------------------------------------------------- check, show, list, schema
+
+
+def test_the_builtin_scenarios_are_valid() -> None:
+    done = borderport("check", "2023", "2024", "2024-before")
+    assert done == Done(0, "2023: valid\n2024: valid\n2024-before: valid\n", "")
+
+
+def test_show_says_where_each_value_was_written(tiny: Path) -> None:
+    done = borderport("show", "quick.yaml", "--set", f"{DESK}=4", "--set", "ports.east.stations.gate.service=3 min")
+    lines = done.out.splitlines()
+    assert done.code == 0
+    assert f"{DESK}: 4  # --set {DESK}=4" in lines
+    assert "ports.east.resources.lane.capacity: 2  # quick.yaml:6:55" in lines
+    assert "title: Tiny  # quick.yaml:1:8" in lines
+    assert any(line.startswith("policies.fast-desk: ") and "# quick.yaml:15:" in line for line in lines)
+    gate = next(line for line in lines if line.startswith("ports.east.stations.gate.tasks.service.service"))
+    assert "180000" in gate and gate.endswith("# --set ports.east.stations.gate.service=3 min")
+    assert all("  # " in line for line in lines if not line.startswith("name: "))
+
+
+def test_show_names_the_file_a_value_was_inherited_from() -> None:
+    lines = borderport("show", "2024").out.splitlines()
+    origins = {match.group(1) for line in lines if (match := re.search(r"# (?:.*/)?(\S+\.yaml):\d+:\d+$", line))}
+    assert {"2024.yaml", "2024-before.yaml", "fit-2024-demand.yaml", "fit-2024-measures.yaml"} <= origins
+
+
+def test_show_lists_every_assumption(tiny: Path) -> None:
+    done = borderport("show", "tiny.yaml", "--assumptions")
+    assert (done.code, done.out) == (0, "ports.east.stations.gate: as at the other gate\n")
+    chain = [ROOT / "scenarios" / name for name in ("2024.yaml", "2024-before.yaml")]
+    written = sum(len(re.findall(r"\bassumed: ", file.read_text())) for file in chain)
+    listed = borderport("show", "2024", "--assumptions").out
+    assert len(listed.splitlines()) >= written > 50
+    assert "policies.cloud-identification: a pilot in 2024" in listed.splitlines()
+
+
+def test_list_names_what_there_is() -> None:
+    scenarios, policies, metrics = (borderport("list", what).out for what in ("scenarios", "policies", "metrics"))
+    assert [line.split()[0] for line in scenarios.splitlines()] == ["2023", "2024", "2024-before"]
+    files = (ROOT / "scenarios" / "policies").glob("*.yaml")
+    assert [line.split()[0] for line in policies.splitlines()] == sorted(file.stem for file in files)
+    assert [line.split()[0] for line in metrics.splitlines()] == list(METRICS)
+
+
+def test_schema_prints_the_schemas_that_are_kept() -> None:
+    assert borderport("schema").out == (ROOT / "scenarios" / "schema.json").read_text(encoding="utf-8")
+    policy = borderport("schema", "policy").out
+    assert policy == (ROOT / "scenarios" / "policies" / "schema.json").read_text(encoding="utf-8")
+
+
+# ---------------------------------------------------------------------------------------------------- signals
+
+
+def start(folder: Path, *words: str, **options: Any) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "sim", *words]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True, **options)
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_a_run_cleanly(tmp_path: Path, jobs: str, number: signal.Signals) -> None:
+    write_tiny(tmp_path)
+    words = ("run", "tiny.yaml", "--reps", "1000000", "--jobs", jobs, "--out", "out")
+    with start(tmp_path, *words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "out").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.5)
+        (os.killpg if jobs == "2" else os.kill)(process.pid, number)  # as a terminal does: to the workers too
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (130, b"")
+    assert b"Traceback" not in err and err.decode().strip().startswith("interrupted; ")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    with start(tmp_path, "show", "2024", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        err = process.stderr.read()
+    assert (process.returncode, err) == (0, b"")
+
+
+def test_numbers_in_a_table_have_no_nan(tiny: Path) -> None:
+    done = borderport("run", "tiny.yaml", "--reps", "1", "--out", "out", "--set", f"{DESK}=0")
+    assert done.code == 0 and "nan" not in done.out.lower()
+    values = [row["mean"] for row in rows_of(tiny.parent / "out" / "metrics.csv")]
+    assert "" in values and not any(math.isnan(float(value)) for value in values if value)

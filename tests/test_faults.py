@@ -1,0 +1,304 @@
+"""Kills, full disks and workers that die: nothing is lost, nothing is half-written, nothing is left running."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim.cli import simulate as cli_simulate
+from sim.errors import SimError
+from sim.executors import MOST_STRIKES, PoolExecutor, WorkerLost, map_unordered, open_executor
+from sim.store import ResultStore
+from tests.test_cli import borderport, start, write_tiny
+
+DESK = "ports.east.resources.desk.capacity"
+SWEEP = ("sweep", "tiny.yaml", "--vary", f"{DESK}=1..6", "--reps", "40", "--quiet", "--out")
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli_simulate, "_draw", lambda folder, samples, comparison: None)
+    return write_tiny(tmp_path)
+
+
+def descendants(pid: int) -> list[int]:
+    """Every process below one that is still there."""
+    table = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    parents = {int(child): int(parent) for child, parent in (line.split() for line in table.splitlines())}
+    found, level = [], [pid]
+    while level:
+        level = [child for child, parent in parents.items() if parent in level]
+        found += level
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def command_of(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def records_in(path: Path) -> int:
+    if not path.is_file():
+        return 0
+    store = ResultStore(path)
+    try:
+        return int(store.connection.execute("SELECT count(*) FROM results").fetchone()[0])
+    finally:
+        store.close()
+
+
+# -------------------------------------------------------------------------------------------- the driver killed
+
+
+def test_a_sweep_killed_again_and_again_ends_as_if_nothing_had_happened(tiny: Path) -> None:
+    folder = tiny.parent
+    assert borderport(*SWEEP, "calm", "--jobs", "1").code == 0
+    stores = []
+    for _ in range(2):
+        process = start(folder, *SWEEP, "killed", "--jobs", "2", stderr=subprocess.DEVNULL)
+        before = records_in(folder / "killed" / "store.sqlite")
+        grown = wait_for(
+            lambda: records_in(folder / "killed" / "store.sqlite") > before or process.poll() is not None  # noqa: B023
+        )
+        below = descendants(process.pid)
+        process.kill()
+        process.wait(timeout=10)
+        assert grown and wait_for(lambda: not any(map(alive, below)), 5.0)  # noqa: B023
+        stores.append(records_in(folder / "killed" / "store.sqlite"))
+    assert stores == sorted(stores) and stores[0] > 0
+    assert borderport(*SWEEP, "killed", "--jobs", "1").code == 0
+    assert records_in(folder / "killed" / "store.sqlite") == 6 * 40
+    for name in ("sweep.csv", "run.json"):
+        assert (folder / "killed" / name).read_bytes() == (folder / "calm" / name).read_bytes()
+    assert not list((folder / "killed").glob(".writing-*"))
+
+
+def test_an_interrupted_sweep_keeps_what_it_has(tiny: Path) -> None:
+    folder = tiny.parent
+    process = start(folder, *SWEEP[:-2], "--reps", "100000", "--out", "out", "--jobs", "2", stderr=subprocess.PIPE)
+    assert wait_for(lambda: records_in(folder / "out" / "store.sqlite") > 0)
+    below = descendants(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    began = time.monotonic()
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130 and time.monotonic() - began < 5
+    assert b"a sweep goes on where it stopped" in err and b"Traceback" not in err
+    assert wait_for(lambda: not any(map(alive, below)), 5.0)
+    assert records_in(folder / "out" / "store.sqlite") > 0
+    assert not (folder / "out" / "sweep.csv").exists()
+
+
+@pytest.mark.slow
+def test_random_kills_of_a_run_leave_whole_files_only(tiny: Path) -> None:
+    """Whenever it is killed, each file is that of an undisturbed run or not there."""
+    folder = tiny.parent
+    command = ("compare", "tiny.yaml", "quick.yaml", "--reps", "2", "--jobs", "1", "--quiet", "--out")
+    assert subprocess.run([sys.executable, "-m", "sim", *command, "calm"], cwd=folder).returncode == 0
+    for number in range(12):
+        process = start(folder, *command, "killed")
+        time.sleep(1.0 + 0.15 * number)
+        process.kill()
+        process.wait()
+        for path in (folder / "killed").rglob("*") if (folder / "killed").exists() else ():
+            if path.is_file() and not path.name.startswith(".writing-"):
+                assert path.read_bytes() == (folder / "calm" / path.relative_to(folder / "killed")).read_bytes()
+    assert subprocess.run([sys.executable, "-m", "sim", *command, "killed"], cwd=folder).returncode == 0
+    assert not list((folder / "killed").rglob(".writing-*"))
+
+
+# -------------------------------------------------------------------------------------------- workers that die
+
+
+def die_once(item: tuple[int, str]) -> int:
+    """The worker dies at the item that says so, the first time."""
+    number, marker = item
+    if marker and not os.path.exists(marker):
+        Path(marker).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def poison(number: int) -> int:
+    if number == 7:
+        os._exit(1)
+    return number
+
+
+def slowly(number: int) -> int:
+    time.sleep(0.05)
+    return number
+
+
+@pytest.fixture
+def pool() -> Iterator[PoolExecutor]:
+    with open_executor(2) as executor:
+        assert isinstance(executor, PoolExecutor)
+        yield executor
+
+
+def test_a_worker_that_is_killed_costs_nothing(pool: PoolExecutor, tmp_path: Path) -> None:
+    items = [(i, str(tmp_path / f"{i}") if i in (0, 11, 19) else "") for i in range(20)]
+    found = [result for _, result in map_unordered(pool, die_once, items, 2)]
+    assert sorted(found) == list(range(20))
+
+
+def test_workers_killed_from_outside_cost_nothing(pool: PoolExecutor) -> None:
+    found = []
+    for number, (_, result) in enumerate(map_unordered(pool, slowly, range(30), 2)):
+        found.append(result)
+        if number in (3, 15):
+            for pid in descendants(os.getpid()):
+                if b"spawn_main" in command_of(pid):
+                    os.kill(pid, signal.SIGKILL)
+    assert sorted(found) == list(range(30))
+
+
+def test_a_pool_that_breaks_while_it_is_left_is_left_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception in a thread of the pool would be printed as a traceback, and fails this test."""
+    monkeypatch.setattr("sim.executors.WINDOW_PER_WORKER", 10)
+    for error in (None, RuntimeError):
+        with contextlib.suppress(RuntimeError), open_executor(2) as executor:
+            for _ in map_unordered(executor, slowly, range(30), 2):
+                for pid in descendants(os.getpid()):
+                    if b"spawn_main" in command_of(pid):
+                        os.kill(pid, signal.SIGKILL)
+                if error is not None:
+                    raise error
+                break
+
+
+def test_an_item_that_kills_every_worker_is_given_up(pool: PoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After three strikes, with a message that says what it may have been; the other items lose nothing by it."""
+    restarts: list[PoolExecutor] = []
+    found: list[int] = []
+    restart = PoolExecutor.restart
+
+    def counted(self: PoolExecutor) -> None:
+        restarts.append(self)
+        restart(self)
+
+    monkeypatch.setattr(PoolExecutor, "restart", counted)
+    with pytest.raises(WorkerLost, match=f"died {MOST_STRIKES} times at the same task.*--jobs 1") as caught:
+        for _, result in map_unordered(pool, poison, range(10), 2):
+            found.append(result)
+    assert isinstance(caught.value, SimError) and caught.value.exit_code == 4
+    assert len(restarts) == MOST_STRIKES - 1
+    assert len(found) == len(set(found)) and 7 not in found
+
+
+@pytest.mark.slow
+def test_a_run_whose_worker_is_killed_gives_the_same_results(tiny: Path) -> None:
+    folder = tiny.parent
+    words = ("run", "tiny.yaml", "--reps", "300", "--quiet", "--out")
+    assert borderport(*words, "calm", "--jobs", "1").code == 0
+    process = start(folder, *words, "killed", "--jobs", "2", stderr=subprocess.PIPE)
+
+    def workers() -> list[int]:
+        return [p for p in descendants(process.pid) if b"spawn_main" in command_of(p)]
+
+    assert wait_for(lambda: len(workers()) == 2)
+    time.sleep(0.5)
+    os.kill(workers()[0], signal.SIGKILL)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, b"")
+    assert (folder / "killed" / "metrics.csv").read_bytes() == (folder / "calm" / "metrics.csv").read_bytes()
+
+
+# ------------------------------------------------------------------------------------------------- a full disk
+
+
+def full_after(calls: int, original: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which finds the disk full from its ``calls``-th call on."""
+    count = 0
+
+    def write(*given: Any, **named: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count > calls:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return original(*given, **named)
+
+    return write
+
+
+@pytest.mark.parametrize("calls", range(4))
+@pytest.mark.parametrize("where", ["pathlib.Path.write_bytes", "os.fsync", "os.replace"])
+def test_a_full_disk_ends_with_5_and_whole_files(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, where: str, calls: int
+) -> None:
+    """At every write in turn; when there is space again, the same command does."""
+    words = ("compare", "tiny.yaml", "quick.yaml", "--reps", "2", "--jobs", "1", "--quiet", "--out")
+    assert borderport(*words, "calm").code == 0
+    calm = {path.name: path.read_bytes() for path in (tiny.parent / "calm").iterdir()}
+    module, _, name = where.rpartition(".")
+    owner: Any = {"pathlib.Path": Path, "os": os}[module]
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, full_after(calls, getattr(owner, name)))
+        done = borderport(*words, "full")
+    assert (done.code, done.out) == (5, "")
+    assert done.err == "full: cannot write results: No space left on device\n"
+    left = {path.name: path.read_bytes() for path in (tiny.parent / "full").iterdir()}
+    assert left == {name: calm[name] for name in left} and len(left) == calls
+    assert borderport(*words, "full").code == 0
+    assert {path.name: path.read_bytes() for path in (tiny.parent / "full").iterdir()} == calm
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_output_that_cannot_be_written_is_no_traceback(tiny: Path) -> None:
+    """Standard output on a full disk."""
+    with open("/dev/full", "wb") as full:
+        process = start(tiny.parent, "show", "2024", stdout=full, stderr=subprocess.PIPE)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 5
+    assert b"Traceback" not in err and b"No space left on device" in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs resource limits")
+def test_a_store_that_cannot_grow_ends_with_5_and_keeps_what_it_has(tiny: Path) -> None:
+    """A limit on the size of files is what a full disk looks like to SQLite; with space again, it goes on."""
+    folder = tiny.parent
+    limited = (
+        "import resource, signal, sys\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))\n"
+        f"sys.argv = ['borderport', *{[*SWEEP, 'out', '--jobs', '1']!r}]\nfrom sim.cli import main\nmain()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", limited], cwd=folder, env=environment, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 5, done.stderr
+    assert done.stderr.startswith("out") and "Traceback" not in done.stderr
+    kept = records_in(folder / "out" / "store.sqlite")
+    assert 0 < kept < 6 * 40
+    assert borderport(*SWEEP, "out", "--jobs", "1").code == 0
+    assert borderport(*SWEEP, "calm", "--jobs", "1").code == 0
+    assert (folder / "out" / "sweep.csv").read_bytes() == (folder / "calm" / "sweep.csv").read_bytes()
