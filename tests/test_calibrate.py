@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import yaml
 
-from sim.calibrate import Calibration, calibrate, evaluate, load_recipe, overlay_texts, settings_of
+from sim.calibrate import Calibration, TargetResult, calibrate, evaluate, load_recipe, overlay_texts, settings_of
 from sim.errors import CheckFailed, ScenarioInvalid, UsageError
 from sim.loading import builtin_folder, load_scenario
 from sim.loading import files as loading_files
@@ -85,12 +85,32 @@ def test_a_value_at_its_bound_stays_there(tmp_path: Path) -> None:
     assert not result.results[0].met and result.results[0].deviation < 0
 
 
+def test_a_target_that_is_only_checked_does_not_pull(tmp_path: Path, fitted: tuple[Path, Calibration]) -> None:
+    text = RECIPE.replace("flow: vans, port: east, vehicles: 203", "flow: cars, port: east, vehicles: 5000")
+    result = calibrate(load_recipe(write(tmp_path, text)), seed=1, jobs=1)
+    assert result.values == fitted[1].values
+    assert not result.results[2].met
+
+
+def test_what_is_reported_comes_from_replications_the_fit_has_not_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[int] = []
+
+    def watched(*given: Any, seed: int, **options: Any) -> list[TargetResult]:
+        seeds.append(seed)
+        return evaluate(*given, seed=seed, **options)
+
+    monkeypatch.setattr("sim.calibrate.evaluate", watched)
+    result = calibrate(load_recipe(write(tmp_path)), seed=7, jobs=1)
+    assert set(seeds[:-1]) == {7} and seeds[-1] == 8 and len(seeds) == result.evaluations
+
+
 def test_the_number_of_workers_changes_no_fit(fitted: tuple[Path, Calibration]) -> None:
-    folder, result = fitted
+    _, result = fitted
     values = {"demand": 1.2, "strength": 0.5}
     one, two = (evaluate(result.recipe, values, replications=4, seed=3, jobs=jobs) for jobs in (1, 2))
     assert one == two
-    assert evaluate(result.recipe, values, replications=4, seed=4, jobs=1) != one or folder
 
 
 def test_what_parameters_set_is_written_as_a_scenario_writes_it(fitted: tuple[Path, Calibration]) -> None:

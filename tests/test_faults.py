@@ -62,7 +62,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.02)
+        time.sleep(0.1)
     return True
 
 
@@ -166,11 +166,12 @@ def pool() -> Iterator[PoolExecutor]:
 
 
 def test_a_worker_that_is_killed_costs_nothing(pool: PoolExecutor, tmp_path: Path) -> None:
-    items = [(i, str(tmp_path / f"{i}") if i in (0, 11, 19) else "") for i in range(20)]
+    items = [(i, str(tmp_path / f"{i}") if i in (0, 19) else "") for i in range(20)]
     found = [result for _, result in map_unordered(pool, die_once, items, 2)]
     assert sorted(found) == list(range(20))
 
 
+@pytest.mark.slow
 def test_workers_killed_from_outside_cost_nothing(pool: PoolExecutor) -> None:
     found = []
     for number, (_, result) in enumerate(map_unordered(pool, slowly, range(30), 2)):

@@ -202,9 +202,10 @@ def _report_sweep(folder: RunFolder, result: Sweep, key: Key, options: dict[str,
         click.echo(json_text(document), nl=False)
     elif not options["quiet"]:
         base = t_interval(result.values[0, :, result.keys.index(key)])
-        rows = [["base", *[""] * len(paths), bracketed(base), ""]]
+        digits = 3 if unit_of(key[3]) == "1" else 1
+        rows = [["base", *[""] * len(paths), bracketed(base, digits), ""]]
         for number, (point, response, change) in enumerate(points, 1):
-            rows.append([str(number), *point.values, bracketed(response), bracketed(change)])
+            rows.append([str(number), *point.values, bracketed(response, digits), bracketed(change, digits)])
         where = f"port {key[0]}, flow {key[1]}" + (f", {key[2]}" if key[2] != "all" else "")
         title = f"{key[3]} ({unit_of(key[3])}), {where}; varied: {', '.join(paths)}"
         header = ["point", *(path.rpartition(".")[2] for path in paths), "response", "difference"]

@@ -161,6 +161,9 @@ def print_effects(base: Sample, other: Sample, effects: Sequence[VehicleEffect])
         savings = [bracketed(found[port, flow, span, clock].saving, digits) for span, clock, digits in spans]
         one_world = f"{wall.only_base:,.0f} / {wall.only_other:,.0f}"
         rows.append([name, f"{wall.pairs:,.0f}", *savings, percent(wall.better), percent(wall.worse), one_world])
+    if not rows:
+        click.echo(f"{other.scenario.name} and {base.scenario.name} have no vehicles in common")
+        return
     header = [
         "same vehicles",
         "pairs",
