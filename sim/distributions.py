@@ -15,7 +15,6 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaincinv, ndtr
 
 Array = NDArray[np.float64]
 
@@ -32,6 +31,13 @@ class Law:
         """Expected value, in the unit of the parameters."""
         grid = _standard_normal_grid()
         return float(self.at(grid).mean())
+
+
+def normal_cdf(luck: Array) -> Array:
+    """Share of vehicles with less luck, shape as ``luck``. scipy is loaded when a law first asks for it."""
+    from scipy.special import ndtr
+
+    return np.asarray(ndtr(luck), dtype=np.float64)
 
 
 def _standard_normal_grid(points: int = 4096) -> Array:
@@ -84,7 +90,7 @@ class Exponential(Law):
 
     def at(self, luck: Array) -> Array:
         """See `Law.at`."""
-        return np.asarray(-self.mean_value * np.log(ndtr(-luck)))
+        return np.asarray(-self.mean_value * np.log(normal_cdf(-luck)))
 
     def mean(self) -> float:
         """See `Law.mean`."""
@@ -100,8 +106,10 @@ class Gamma(Law):
 
     def at(self, luck: Array) -> Array:
         """See `Law.at`."""
+        from scipy.special import gammaincinv
+
         shape = 1 / self.cv**2
-        return np.asarray(gammaincinv(shape, ndtr(luck)) * (self.mean_value / shape))
+        return np.asarray(gammaincinv(shape, normal_cdf(luck)) * (self.mean_value / shape))
 
     def mean(self) -> float:
         """See `Law.mean`."""
@@ -131,7 +139,7 @@ class Uniform(Law):
 
     def at(self, luck: Array) -> Array:
         """See `Law.at`."""
-        return np.asarray(self.low + (self.high - self.low) * ndtr(luck))
+        return np.asarray(self.low + (self.high - self.low) * normal_cdf(luck))
 
     def mean(self) -> float:
         """See `Law.mean`."""
@@ -151,7 +159,7 @@ class Triangular(Law):
         width = self.high - self.low
         if width == 0:
             return np.full(luck.shape, self.low, dtype=np.float64)
-        u = ndtr(luck)
+        u = normal_cdf(luck)
         rises = u * width < self.mode - self.low
         root = np.sqrt(width * np.where(rises, u * (self.mode - self.low), (1 - u) * (self.high - self.mode)))
         return np.where(rises, self.low + root, self.high - root)
@@ -170,7 +178,7 @@ class Empirical(Law):
     def at(self, luck: Array) -> Array:
         """See `Law.at`."""
         ordered = np.sort(np.asarray(self.values))
-        rank = np.minimum((ndtr(luck) * ordered.size).astype(np.int64), ordered.size - 1)
+        rank = np.minimum((normal_cdf(luck) * ordered.size).astype(np.int64), ordered.size - 1)
         return ordered[rank]
 
     def mean(self) -> float:
@@ -188,7 +196,7 @@ class Mixture(Law):
         """See `Law.at`."""
         from scipy.special import ndtri
 
-        u = ndtr(luck)
+        u = normal_cdf(luck)
         out = np.empty(luck.shape)
         start = 0.0
         for position, (share, law) in enumerate(self.parts):

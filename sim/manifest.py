@@ -609,10 +609,18 @@ def _draw_adoptions(plan: ManifestPlan, flow_plan: FlowPlan, draws: _Draws, cons
             continue
         if any(a.kind == "once_per" and a.policy == policy for a in flow_plan.amendments):
             all_draws = draws.streams.uniforms(draws.owner, f"{policy}.adopted", draws.total)
-            adopted[policy] = all_draws[consignment * flow_plan.flow.consignment] < share
+            adopted[policy] = all_draws[_first_of_consignment(flow_plan, draws.index, consignment)] < share
         else:
             adopted[policy] = draws.uniform(f"{policy}.adopted") < share
     return adopted
+
+
+def _first_of_consignment(flow_plan: FlowPlan, index: Times, consignment: Times) -> Times:
+    """Number of the first vehicle of each vehicle's consignment, whether or not that one set out."""
+    if flow_plan.trace.consignment is None:
+        return consignment * flow_plan.flow.consignment
+    _, first, member = np.unique(consignment, return_index=True, return_inverse=True)
+    return np.asarray(index[first][member])
 
 
 def _draw_marks(flow_plan: FlowPlan, draws: _Draws, adopted: dict[str, Mask]) -> dict[str, Mask]:

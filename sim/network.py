@@ -192,6 +192,12 @@ class FlowPlan:
     leader: str | None
     programs: dict[int, Ops] = field(default_factory=dict, repr=False, compare=False)
 
+    @property
+    def has_consignments(self) -> bool:
+        """Whether vehicles may declare together: by the flow's consignments, or those of a trace."""
+        together = self.flow.consignment > 1 or isinstance(self.flow.arrivals, dict)
+        return self.declares >= 0 and together
+
 
 @dataclass(frozen=True)
 class NetworkPlan:
@@ -605,7 +611,7 @@ def _roles(flow: FlowPlan, drawn: FlowManifest, work: Times) -> Times:
     declaration. The others wait for its signal.
     """
     roles = np.full(drawn.index.size, ALONE, dtype=np.int64)
-    if flow.declares < 0 or flow.flow.consignment == 1 or not drawn.index.size:
+    if not flow.has_consignments or not drawn.index.size:
         return roles
     together = _declares_together(flow, drawn)
     answers, ready = _answers(flow, drawn), drawn.arrival_ms.copy()
@@ -643,7 +649,7 @@ class _SignalNumbers:
         owner = self.position[flow.leader] if flow.leader else position
         vehicle = self.first_vehicle[owner] + np.arange(drawn.index.size)
         numbers = vehicle[:, None] * self.slots + np.arange(self.slots)[None, :]
-        if flow.declares >= 0 and flow.flow.consignment > 1 and drawn.index.size:
+        if flow.has_consignments and drawn.index.size:
             _, member = np.unique(drawn.consignment, return_inverse=True)
             numbers[:, 0] = (self.first_vehicle[owner] + member) * self.slots
         return np.asarray(numbers.astype(np.uint32))
