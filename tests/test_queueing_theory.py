@@ -76,15 +76,15 @@ ERLANG_C = [
     (5, 0.7, 0.377838, 0.251892, 1.3483, 45),
 ]
 ERLANG_C_LONG = [
-    (1, 0.9, 0.900000, 9.000000, 28.9037, 700),
-    (2, 0.9, 0.852632, 4.263158, 14.1815, 350),
-    (3, 0.9, 0.817061, 2.723537, 9.3123, 250),
-    (5, 0.9, 0.762493, 1.524986, 5.4491, 130),
-    (5, 0.95, 0.877799, 3.511196, 11.4616, 600),
+    (1, 0.9, 0.900000, 9.000000, 28.9037, 1200),
+    (2, 0.9, 0.852632, 4.263158, 14.1815, 650),
+    (3, 0.9, 0.817061, 2.723537, 9.3123, 500),
+    (5, 0.9, 0.762493, 1.524986, 5.4491, 280),
+    (5, 0.95, 0.877799, 3.511196, 11.4616, 1100),
     (10, 0.8, 0.409180, 0.204590, 1.0511, 50),
-    (10, 0.9, 0.668732, 0.668732, 2.5934, 70),
-    (10, 0.95, 0.825586, 1.651171, 5.6081, 250),
-    (20, 0.9, 0.550769, 0.275385, 1.1997, 50),
+    (10, 0.9, 0.668732, 0.668732, 2.5934, 190),
+    (10, 0.95, 0.825586, 1.651171, 5.6081, 420),
+    (20, 0.9, 0.550769, 0.275385, 1.1997, 120),
 ]
 
 
@@ -105,6 +105,7 @@ def test_erlang_c(servers: int, load: float, p_wait: float, wait: float, p95: fl
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("servers", "load", "p_wait", "wait", "p95", "days"), ERLANG_C_LONG)
 def test_erlang_c_under_heavy_load(
     servers: int, load: float, p_wait: float, wait: float, p95: float, days: int
@@ -144,6 +145,7 @@ def test_constant_service_by_crommelin(servers: int, load: float, p_wait: float,
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("servers", "load", "p_wait", "wait", "days"), CROMMELIN_LONG)
 def test_constant_service_by_crommelin_at_length(
     servers: int, load: float, p_wait: float, wait: float, days: int
@@ -190,6 +192,7 @@ def test_pollaczek_khinchine(law: str, wait: float, days: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("law", "wait", "days"), POLLACZEK_KHINCHINE_LONG)
 def test_pollaczek_khinchine_with_widely_spread_services(law: str, wait: float, days: int) -> None:
     scenario = lasting(days, station(1, law, 0.8))
@@ -236,6 +239,7 @@ def test_jackson_border_within_its_error() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_jackson_border() -> None:
     found = intervals(lasting(1300, JACKSON), look_at_jackson)
     for interval, exact in zip(found, JACKSON_EXACT, strict=True):
@@ -356,6 +360,7 @@ def test_a_border_day_with_arrivals_that_change_by_the_hour() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_border_day_to_two_per_cent() -> None:
     check_border_day(12_000, 0.02, 0.03)
 
