@@ -117,6 +117,16 @@ def test_an_interrupted_sweep_keeps_what_it_has(tiny: Path) -> None:
     assert not (folder / "out" / "sweep.csv").exists()
 
 
+def test_two_sweeps_at_once_share_one_store(tiny: Path) -> None:
+    """Neither waits for ever nor spoils the other's records, and both end with the same table."""
+    folder = tiny.parent
+    both = [start(folder, *SWEEP, "shared", "--jobs", "1", stderr=subprocess.PIPE) for _ in range(2)]
+    assert [(process.communicate(timeout=90)[1], process.returncode) for process in both] == [(b"", 0)] * 2
+    assert records_in(folder / "shared" / "store.sqlite") == 6 * 40
+    assert borderport(*SWEEP, "calm", "--jobs", "1").code == 0
+    assert (folder / "shared" / "sweep.csv").read_bytes() == (folder / "calm" / "sweep.csv").read_bytes()
+
+
 @pytest.mark.slow
 def test_random_kills_of_a_run_leave_whole_files_only(tiny: Path) -> None:
     """Whenever it is killed, each file is that of an undisturbed run or not there."""

@@ -81,9 +81,7 @@ def test_every_locked_requirement_is_exact_and_hashed(lock: str) -> None:
         assert all(re.fullmatch("sha256:[0-9a-f]{64}", digest) for digest in hashes), requirement
 
 
-@pytest.mark.parametrize(
-    ("lock", "groups"), [(LOCKS[0], ["build"]), (LOCKS[1], ["dev"]), (LOCKS[2], ["dev", "bench"])]
-)
+@pytest.mark.parametrize(("lock", "groups"), [(LOCKS[0], ["build"]), (LOCKS[1], ["dev"]), (LOCKS[2], ["dev", "bench"])])
 def test_whatever_is_declared_is_locked(lock: str, groups: list[str]) -> None:
     missing = declared(*groups) - {normalized(requirement) for requirement in locked(lock)}
     assert not missing, f"`make lock` would add {sorted(missing)} to {lock}"
