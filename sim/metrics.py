@@ -321,7 +321,7 @@ def measure(plan: MetricsPlan, manifest: Manifest, timeline: Timeline, detail: b
         numbers += _group_values(group, total)
         if detail and group.flow == ALL:
             grids[group.port] = _quantiles(total.walls["passage"], GRID)
-    hourly = _check_queues(network, queues)
+    hourly = _check_queues(timeline, queues)
     numbers += _resource_values(plan, timeline, queues, lengths)
     folded = _fold_hours(plan, network, hourly) if detail else {}
     return Measures(dict(zip(plan.keys, numbers, strict=True)), flows, folded, grids)
@@ -520,13 +520,16 @@ def _quantiles(ordered: Times, levels: Array) -> Array:
 # --- queues and resources ----------------------------------------------------------------------------------
 
 
-def _check_queues(network: Network, queues: QueueCounts) -> Times:
-    """Vehicle-milliseconds of queue by resource and hour, counted from joins and grants; Little's law must hold.
+def _check_queues(timeline: Timeline, queues: QueueCounts) -> Times:
+    """Vehicle-milliseconds of queue by resource and hour; Little's law must hold for every queue.
 
-    The area under each queue, counted hour by hour, is the sum of the waits, to the millisecond.
+    The area under its length, which the engine kept, is the sum of the waits in the records, to the millisecond; and so
+    is the area counted hour by hour, which is returned.
     """
+    network = timeline.network
     area, negative = queues.area(network.horizon_ms)
-    wrong = np.flatnonzero(area.sum(axis=1) != queues.waits[:, 0])
+    waits = queues.waits[:, 0]
+    wrong = np.flatnonzero((area.sum(axis=1) != waits) | (timeline.queue_ms != waits))
     if wrong.size or negative:
         name = network.resources[wrong[0]] if wrong.size else "a resource"
         raise CheckFailed(f"{name}: Little's law does not hold for its queue; please report this")

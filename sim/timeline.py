@@ -36,6 +36,8 @@ class Timeline:
         Time units of each resource were held between the lead-in and the end of the horizon, added over units.
     queue_max : int64 array, shape (resources,)
         Greatest number that queued at once, from the lead-in on.
+    queue_ms : int64 array, shape (resources,)
+        The area under each queue's length from the lead-in to the end, vehicle-milliseconds, as the engine counted it.
     """
 
     network: Network
@@ -45,6 +47,7 @@ class Timeline:
     standing: Times
     busy_ms: Times
     queue_max: Times
+    queue_ms: Times
 
     def of(self, layout: FlowLayout) -> Times:
         """Moments of one flow, shape (vehicles, columns)."""

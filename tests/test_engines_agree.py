@@ -13,7 +13,7 @@ from tests.random_networks import networks
 def assert_same(network: Network) -> None:
     """Run both engines and compare every array."""
     slow, fast = reference.run(network), compiled.run(network)
-    for name in ("moments", "exit_ms", "outcome", "standing", "busy_ms", "queue_max"):
+    for name in ("moments", "exit_ms", "outcome", "standing", "busy_ms", "queue_max", "queue_ms"):
         assert np.array_equal(getattr(slow, name), getattr(fast, name)), name
     fast.check()
 

@@ -442,7 +442,6 @@ def test_a_compiled_walk_agrees_with_one_by_hand(busy: Run) -> None:
             assert busy.value(f"total_{name}_mean", flow) == parts[name] / (exited * MS_PER_MINUTE)
 
 
-@pytest.mark.xfail(reason="the engines note the longest queue when somebody joins, after the lead-in only")
 def test_a_queue_that_stands_when_the_report_begins_counts_in_its_longest(engine: EngineName) -> None:
     # four come 60, 50, 40 and 30 min before the report; one is served for 10 h, three wait, nobody joins any more
     scenario = port(DESK.replace("10 min", "10 h"), start="2024-01-02", end="2024-01-03", lead_in="1 d")
@@ -465,7 +464,6 @@ def test_who_has_skipped_the_station_that_is_held_waits_and_is_not_blocked(engin
     assert (found.value("passage_waiting_mean"), found.value("passage_blocked_mean")) == (5, 0)
 
 
-@pytest.mark.xfail(reason="the two sides of the check are both taken from the moments, so they cannot differ")
 def test_a_timeline_whose_waits_are_not_those_of_the_engine_is_refused(busy: Run) -> None:
     """All grants of the lane a minute later: each vehicle's moments still run forwards, but nobody waited so long."""
     layout = busy.layout("cars")

@@ -47,7 +47,7 @@ class Turn(simpy.Event):
         """The deadline has come: if it is still not the vehicle's turn, it leaves."""
         if not self.triggered:
             self.given_up = True
-            self.pool.queued -= 1
+            self.pool.shorten()
             self.succeed()
 
 
@@ -62,6 +62,7 @@ class Pool:
         self.busy_ms: float = 0
         self.queued = 0
         self.queue_max = 0
+        self.queue_ms: float = 0
         self.queues: list[deque[Turn]] = [deque() for _ in range(levels)]
 
     def join(self, level: int) -> Turn:
@@ -69,6 +70,7 @@ class Pool:
         turn = Turn(self.env, self)
         self.queues[level].append(turn)
         self.queued += 1
+        self.queue_ms -= max(self.env.now, self.lead_in_ms)
         if self.env.now >= self.lead_in_ms:
             self.queue_max = max(self.queue_max, self.queued)
         return turn
@@ -77,6 +79,13 @@ class Pool:
         """Hold one more unit from now on."""
         self.in_use += 1
         self.busy_ms -= max(self.env.now, self.lead_in_ms)
+
+    def shorten(self) -> None:
+        """One vehicle less in the queue; one that stood before the lead-in was over is seen here at its longest."""
+        if self.env.now >= self.lead_in_ms:
+            self.queue_max = max(self.queue_max, self.queued)
+        self.queued -= 1
+        self.queue_ms += max(self.env.now, self.lead_in_ms)
 
     def release(self) -> None:
         """Give a unit back; the head of the queue has it at once."""
@@ -95,7 +104,7 @@ class Pool:
             while queue and self.in_use < self.capacity:
                 turn = queue.popleft()
                 if not turn.given_up:
-                    self.queued -= 1
+                    self.shorten()
                     self.take()
                     turn.succeed()
 
@@ -256,5 +265,6 @@ def run(network: Network) -> Timeline:
         np.asarray(replication.outcomes, dtype=np.uint8),
         np.asarray(replication.standing, dtype=np.int64),
         np.asarray([pool.busy_ms + pool.in_use * network.horizon_ms for pool in replication.pools], dtype=np.int64),
-        np.asarray([pool.queue_max for pool in replication.pools], dtype=np.int64),
+        np.asarray([max(pool.queue_max, pool.queued) for pool in replication.pools], dtype=np.int64),
+        np.asarray([pool.queue_ms + pool.queued * network.horizon_ms for pool in replication.pools], dtype=np.int64),
     )

@@ -25,7 +25,7 @@ NOBODY = 0xFFFFFFFF
 SHIFTS = {CODE: 0, LEVEL: 3, COLUMN: 8, ARGUMENT: 24, ESCAPE: 48}
 # Rows of a vehicle and of a resource.
 PLACE, RECORD = 0, 1
-IN_USE, CAPACITY, BUSY, LONGEST = 0, 1, 3, 4
+IN_USE, CAPACITY, QUEUED, BUSY, LONGEST, WAITED = range(6)
 RESOURCE_FIELDS = 8
 QUEUES = 0x80000000
 
@@ -128,5 +128,6 @@ def _run(advance: Any, network: Network) -> Timeline:
         outcome=memory["outcome"],
         standing=standing,
         busy_ms=resources[:, BUSY] + resources[:, IN_USE] * network.horizon_ms,
-        queue_max=resources[:, LONGEST].copy(),
+        queue_max=np.maximum(resources[:, LONGEST], resources[:, QUEUED]),
+        queue_ms=resources[:, WAITED] + resources[:, QUEUED] * network.horizon_ms,
     )

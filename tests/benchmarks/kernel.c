@@ -28,7 +28,7 @@ typedef struct {
 } Vehicle;
 
 typedef struct {
-    int64_t in_use, capacity, queued, busy, longest, unused[3];
+    int64_t in_use, capacity, queued, busy, longest, waited, unused[2];
 } Resource;
 
 typedef struct {
@@ -157,6 +157,14 @@ static inline void go_on(const Run *r, Ends *ready, uint32_t vehicle, int64_t no
     ready->tail = vehicle;
 }
 
+static inline void shorten(Resource *resource, int64_t now, int64_t lead_in_ms)
+{
+    if (now >= lead_in_ms)
+        resource->longest = later(resource->longest, resource->queued);
+    resource->queued--;
+    resource->waited += later(now, lead_in_ms);
+}
+
 static inline void grant(const Run *r, Ends *ready, uint64_t resource, int64_t now)
 {
     Ends *queue = &r->ends[resource * r->levels];
@@ -166,7 +174,7 @@ static inline void grant(const Run *r, Ends *ready, uint64_t resource, int64_t n
     queue->head = r->vehicles[head].after;
     if (queue->head == NOBODY)
         queue->tail = NOBODY;
-    r->resources[resource].queued--;
+    shorten(&r->resources[resource], now, r->lead_in_ms);
     go_on(r, ready, head, now);
 }
 
@@ -250,7 +258,7 @@ void advance(const Run *run)
                 if (place & QUEUES && escape > 0) {
                     uint64_t number = ARGUMENT(operation);
                     leave(&r.ends[number * r.levels + LEVEL(operation)], vehicles, late);
-                    r.resources[number].queued--;
+                    shorten(&r.resources[number], now, r.lead_in_ms);
                     moments[vehicles[late].record + COLUMN(operation)] = now;
                     vehicles[late].place = (place & ~QUEUES) + escape;
                     running = late;
@@ -280,6 +288,7 @@ void advance(const Run *run)
                     }
                     join(&r.ends[number * r.levels + LEVEL(operation)], vehicles, running);
                     resource->queued++;
+                    resource->waited -= later(now, r.lead_in_ms);
                     if (now >= r.lead_in_ms)
                         resource->longest = later(resource->longest, resource->queued);
                     vehicles[running].place = place | QUEUES;
