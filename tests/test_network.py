@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sim.errors import ScenarioInvalid
 from sim.experiment import EngineName
 from sim.network import ABANDONED, EXITED, UNFINISHED
 from tests.builders import DAY, at_minutes, port, run
@@ -590,8 +591,7 @@ def test_a_place_that_a_companion_gives_back_is_given_back_once(engine: EngineNa
     assert found.granted("users", "fleet") == [100, 101]
 
 
-@pytest.mark.xfail(reason="only the last station of a route that is once_per consignment is shared")
-def test_two_stations_of_a_route_may_be_once_per_consignment(engine: EngineName) -> None:
+def test_a_consignment_declares_at_one_station_of_a_route() -> None:
     body = """
     stations:
       a: {service: 10 min, once_per: consignment}
@@ -599,9 +599,8 @@ def test_two_stations_of_a_route_may_be_once_per_consignment(engine: EngineName)
     routes: {out: {steps: [a, b]}}
     flows: {cars: {route: out, volume: 9 trips per d, consignment: 2}}
     """
-    found = run(at_minutes(port(body), "cars", [0, 0]), engine)
-    assert [time is None for time in found.done("cars", "a")].count(True) == 1
-    assert found.exits("cars") == [30, 30]
+    with pytest.raises(ScenarioInvalid, match="'b' is once_per consignment, as 'a' is already"):
+        port(body)
 
 
 @pytest.mark.xfail(reason="a route without any moment to note cannot be measured", raises=Exception)

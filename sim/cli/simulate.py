@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,13 +102,17 @@ def compare(base: str, others: tuple[str, ...], **options: Any) -> None:
 
 
 def _load(name: str, options: dict[str, Any]) -> Scenario:
-    """Load a scenario with its options; policies added or left out show in its name."""
+    """Load a scenario with its options; what they change shows in its name, and so in tables, figures and folders."""
     from sim.loading import load_scenario
 
     loaded = load_scenario(
         name, sets=options["sets"], with_policies=options["with_"], without_policies=options["without"]
     )
-    suffix = "".join([f"+{p}" for p in options["with_"]] + [f"-{p}" for p in options["without"]])
+    changes = [f"+{p}" for p in options["with_"]] + [f"-{p}" for p in options["without"]]
+    for text in options["sets"]:
+        path, _, value = text.partition("=")
+        changes.append("+" + re.sub(r"[^\w.%-]+", "_", f"{path.strip().rpartition('.')[2]}-{value.strip()}"))
+    suffix = "".join(changes)
     return loaded.scenario.model_copy(update={"name": loaded.scenario.name + suffix})
 
 

@@ -109,8 +109,24 @@ def _route(scenario: Scenario, port: str, name: str) -> Found:
             visited.setdefault(full, index)
         elif step.kind in ("enter", "leave"):
             yield from _target(scenario, port, path, step.name, "resource")
+    yield from _one_declaration(scenario, port, here, route)
     yield from _holds(here, port, route)
     yield from _passage(here, scenario.ports[port], port, route, visited)
+
+
+def _one_declaration(scenario: Scenario, port: str, here: KeyPath, route: Route) -> Found:
+    """A consignment declares once: at one station of a route."""
+    shared = []
+    for index, step in enumerate(route.steps):
+        owner, _, name = _full(port, step.name).partition(".")
+        station = scenario.ports[owner].stations.get(name) if owner in scenario.ports else None
+        if step.kind == "visit" and station is not None and station.once_per == "consignment":
+            shared.append((index, step.name))
+    for index, name in shared[1:]:
+        yield (
+            (*here, "steps", index, "name"),
+            f"'{name}' is once_per consignment, as '{shared[0][1]}' is already; only one may be",
+        )
 
 
 def _full(port: str, reference: str) -> str:
