@@ -94,11 +94,10 @@ class PoolExecutor(Executor):
         # There is no public way to end workers amid a task (`kill_workers` came with Python 3.14).
         for process in list((getattr(self._pool, "_processes", None) or {}).values()):
             process.kill()
-        # A worker killed amid a message leaves the pool's threads waiting for the rest of it, or for room to write;
-        # with our ends of the pipes closed, they see that nobody is there.
-        for queue, end in (("_result_queue", "_writer"), ("_call_queue", "_reader")):
-            with contextlib.suppress(AttributeError, OSError):
-                getattr(getattr(self._pool, queue), end).close()
+        # A worker killed amid a message leaves the pool's own thread waiting for the rest of it; with our end of the
+        # pipe closed, which only workers write to, it sees that nobody is there.
+        with contextlib.suppress(AttributeError, OSError):
+            self._pool._result_queue._writer.close()  # type: ignore[attr-defined]
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 

@@ -16,6 +16,7 @@ import os
 import platform
 import sqlite3
 import tempfile
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -223,11 +224,23 @@ class ResultStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             self.connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
             self.connection.text_factory = bytes  # a flipped bit can turn a record into text that cannot be decoded
-            self.connection.execute("PRAGMA journal_mode=WAL")
-            self.connection.execute("PRAGMA synchronous=FULL")
-            self.connection.execute(
-                "CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, sum INTEGER, record BLOB)"
-            )
+            self._set_up()
+
+    def _set_up(self) -> None:
+        """Turn the log on and make the table; SQLite does not wait for another who does so at this moment, so we do."""
+        until = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self.connection.execute("PRAGMA journal_mode=WAL")
+                self.connection.execute("PRAGMA synchronous=FULL")
+                self.connection.execute(
+                    "CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, sum INTEGER, record BLOB)"
+                )
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
 
     @contextmanager
     def _guard(self) -> Iterator[None]:
