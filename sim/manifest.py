@@ -125,6 +125,7 @@ class TaskPlan:
     """One task of a flow's route: its draw, its law, who does it, and what policies make of it, in their order."""
 
     key: str
+    purpose: str
     law: Law
     marks: tuple[str, ...]
     amendments: tuple[Amendment, ...]
@@ -247,7 +248,10 @@ def _plan_tasks(scenario: Scenario, port: str, flow: Flow, amendments: tuple[Ame
                 key = f"{owner}.{task_name}"
                 changed = tuple(a for a in amendments if a.kind in ("service", "scale") and a.target == key)
                 needed = marks + ((task.if_,) if task.if_ else ())
-                plans.setdefault(key, TaskPlan(key, task.service, needed, changed))
+                # What is moved inland keeps the draw of the station it replaces; another port's station has its own.
+                own = reference in moved or owner.startswith(f"{port}.")
+                purpose = key.partition(".")[2] if own else key
+                plans.setdefault(key, TaskPlan(key, purpose, task.service, needed, changed))
     return list(plans.values())
 
 
@@ -259,7 +263,10 @@ def _arrival_rate(scenario: Scenario, port_name: str, flow: Flow) -> ArrivalRate
     if flow.volume is None:
         return None
     port, zone = scenario.ports[port_name], port_zone(scenario, port_name)
-    days = calendars.local_days(zone, scenario.horizon)
+    profile = flow.hours
+    if isinstance(profile, HourProfile):
+        zone = port.calendars[profile.calendar].zone or zone
+    days = calendars.local_days(zone, scenario.horizon, 1)  # the hours of the evening before may run on
     amount, period = flow.volume
     if period.endswith(" t"):
         amount, period = amount / _mean_payload(flow), period.removesuffix(" t")
@@ -269,11 +276,26 @@ def _arrival_rate(scenario: Scenario, port_name: str, flow: Flow) -> ArrivalRate
         weight = _day_weights(scenario, port, flow, days.dates)
         mean = weight[weight > 0].mean() if (weight > 0).any() else 1.0
         per_day = amount * (24 if period == "h" else 1) * weight / mean
-    edges, density = _day_pattern(port, flow)
-    times = np.append((days.midnight_ms[:-1, None] + edges[None, :]).ravel(), days.midnight_ms[-1])
-    amounts = (per_day[:, None] * density[None, :]).ravel()
-    expected = np.concatenate([[0.0], np.cumsum(amounts)])
-    return _cut(times.astype(np.float64), expected, *_active(scenario, zone, flow))
+    start, stop, share = _day_pattern(port, flow)
+    begins = days.midnight_ms[:-1, None] + start
+    ends = days.midnight_ms[:-1, None] + stop
+    if profile is None:  # all day, however long the day is when the clocks change
+        ends = days.midnight_ms[1:, None]
+    rate = _added_up(begins.ravel(), ends.ravel(), (per_day[:, None] * share).ravel())
+    return _cut(rate.time_ms, rate.expected, *_active(scenario, port_zone(scenario, port_name), flow))
+
+
+def _added_up(begins: Times, ends: Times, amounts: Array) -> ArrivalRate:
+    """Λ of stretches with ``amounts`` expected in each, evenly; stretches may overlap."""
+    edges = np.unique(np.concatenate([begins, ends]))
+    per_ms = amounts / (ends - begins)
+    change = np.zeros(edges.size)
+    np.add.at(change, np.searchsorted(edges, begins), per_ms)
+    np.add.at(change, np.searchsorted(edges, ends), -per_ms)
+    level = np.cumsum(change)[:-1]
+    level[level < 1e-12 * level.max(initial=0.0)] = 0.0  # what rounding leaves between stretches
+    expected = np.concatenate([[0.0], np.cumsum(level * np.diff(edges))])
+    return ArrivalRate(edges.astype(np.float64), expected)
 
 
 def _mean_payload(flow: Flow) -> float:
@@ -343,32 +365,31 @@ def _yearly_share(scenario: Scenario, port: Port, flow: Flow, dates: NDArray[np.
     return share
 
 
-def _day_pattern(port: Port, flow: Flow) -> tuple[Times, Array]:
-    """Edges within a day, in ms since midnight, and the share of the day's arrivals from each edge to the next."""
+def _day_pattern(port: Port, flow: Flow) -> tuple[Times, Times, Array]:
+    """Stretches of a day, from and to in ms since midnight, and the share of the day's arrivals in each."""
     if flow.hours is None:
-        return np.zeros(1, dtype=np.int64), np.ones(1)
+        return np.zeros(1, dtype=np.int64), np.full(1, MS_PER_DAY), np.ones(1)
     if not isinstance(flow.hours, HourProfile):
         weight = np.asarray(flow.hours, dtype=np.float64)
-        return np.arange(24) * 60 * MS_PER_MINUTE, weight / weight.sum()
+        hour = np.arange(24) * 60 * MS_PER_MINUTE
+        return hour, hour + 60 * MS_PER_MINUTE, weight / weight.sum()
     profile = flow.hours
-    edges, shares = [0], [0.0]
     windows = sorted(port.calendars[profile.calendar].open)
     open_ms = sum(stop - start for start, stop in windows) * MS_PER_MINUTE
     first = min(profile.first, open_ms)
     rest = open_ms - first
     early, late = (profile.share, 1 - profile.share) if rest else (1.0, 0.0)
+    stretches = []
     passed = 0
     for start, stop in windows:
         begin, end = start * MS_PER_MINUTE, stop * MS_PER_MINUTE
         split = begin + min(max(first - passed, 0), end - begin)
         for left, right, share, length in ((begin, split, early, first), (split, end, late, rest)):
             if right > left:
-                edges.append(left)
-                shares.append(share * (right - left) / length)
-        edges.append(end)
-        shares.append(0.0)
+                stretches.append((left, right, share * (right - left) / length))
         passed += end - begin
-    return np.asarray(edges, dtype=np.int64), np.asarray(shares)
+    left_ms, right_ms, shares = (np.asarray(column) for column in zip(*stretches, strict=True))
+    return left_ms, right_ms, shares
 
 
 # --- drawing -----------------------------------------------------------------------------------------------
@@ -666,7 +687,7 @@ def _draw_work(
     if task.marks:
         chosen = np.flatnonzero(np.logical_and.reduce([marks[mark] for mark in task.marks]))
     if task.lucky:
-        luck = draws.luck(task.key.partition(".")[2])
+        luck = draws.luck(task.purpose)
         luck = luck if chosen is None else luck[chosen]
     else:
         luck = np.zeros(draws.index.size if chosen is None else chosen.size)

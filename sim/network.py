@@ -411,6 +411,8 @@ def compile_program(
         ESCAPE counts operations from the SEIZE to where giving up goes on; 0 means the vehicle waits on.
     """
     writer = _Writer(level, unreleased)
+    lent = {item.resource for item in plan.items if item.kind == "enter"}
+    lent -= {item.resource for item in plan.items if item.kind == "leave"}
     for number, item in enumerate(plan.items):
         if item.choice >= 0 and not answers[item.choice]:
             continue
@@ -423,6 +425,7 @@ def compile_program(
             writer.release(item.resource)
         elif item.kind == "signal":
             writer.op(SIGNAL, item.slot)
+            writer.lend(lent)
         else:
             writer.op(WAIT, item.slot, item.columns[0])
     return writer.finish(signals_declared=role == DECLARES_FOR_ALL)
@@ -457,6 +460,10 @@ class _Writer:
         if resource in self.held:
             self.held.remove(resource)
         self.op(RELEASE, resource)
+
+    def lend(self, resources: set[int]) -> None:
+        """The companion has been signalled: what it gives back is no longer this vehicle's to release."""
+        self.held = [resource for resource in self.held if resource not in resources]
 
     def release_pending(self, reached: str) -> None:
         """Blocking after service ends: the step that was held for has been reached."""

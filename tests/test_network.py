@@ -570,7 +570,6 @@ def test_the_declaration_of_a_consignment_goes_on_when_some_of_it_was_done_inlan
 # ------------------------------------------------------------------------------------------------- known faults
 
 
-@pytest.mark.xfail(reason="who gives up after signalling gives back what the companion gives back too")
 def test_a_place_that_a_companion_gives_back_is_given_back_once(engine: EngineName) -> None:
     # The lead takes the only place at 0, signals and gives up at 30; its companion gives the place back at 1.
     # Of two who come at 100 the second must wait for the first.
@@ -603,11 +602,10 @@ def test_a_consignment_declares_at_one_station_of_a_route() -> None:
         port(body)
 
 
-@pytest.mark.xfail(reason="a route without any moment to note cannot be measured", raises=Exception)
-def test_a_route_may_consist_of_a_signal(engine: EngineName) -> None:
+def test_a_route_needs_a_step_that_takes_time() -> None:
     body = """
     routes: {ride: {steps: [{signal: gone}]}}
     flows: {buses: {route: ride, volume: 1 cars per d}}
     """
-    found = run(at_minutes(port(body), "buses", [5, 6]), engine)
-    assert found.value("vehicles_cleared") == 2
+    with pytest.raises(ScenarioInvalid, match="needs a step that takes time"):
+        port(body)

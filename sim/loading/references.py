@@ -87,6 +87,8 @@ def _resources(where: KeyPath, port: Port) -> Found:
 def _stations(where: KeyPath, port: Port) -> Found:
     for name, station in port.stations.items():
         here = (*where, "stations", name)
+        if name == "payload":
+            yield here, "a station cannot be called 'payload', which names the draws of loads"
         yield from _known((*here, "pace"), station.pace, port.paces, "pace")
         for index, resource in enumerate(station.needs):
             yield from _known((*here, "needs", index), resource, port.resources, "resource")
@@ -110,6 +112,8 @@ def _route(scenario: Scenario, port: str, name: str) -> Found:
         elif step.kind in ("enter", "leave"):
             yield from _target(scenario, port, path, step.name, "resource")
     yield from _one_declaration(scenario, port, here, route)
+    if all(step.kind in ("leave", "signal") for step in route.steps):
+        yield (*here, "steps"), "needs a step that takes time: a station, a yard to enter, or a signal to wait for"
     yield from _holds(here, port, route)
     yield from _passage(here, scenario.ports[port], port, route, visited)
 
