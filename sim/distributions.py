@@ -272,6 +272,38 @@ def parse_law(value: object, parse: Callable[[object], float]) -> Law:
     return _checked(_build(name, given, parse))
 
 
+def law_text(law: Law, show: Callable[[float], str]) -> str:
+    """Write a law as a scenario file does; `parse_law` reads it back.
+
+    Parameters
+    ----------
+    law : Law
+    show : callable
+        Writes one quantity of the law's dimension, e.g. `sim.units.format_duration`.
+
+    Examples
+    --------
+    >>> from sim.units import format_duration
+    >>> law_text(Lognormal(2_040_000, 1.2), format_duration)
+    '{lognormal: {mean: 34 min, cv: 1.2}}'
+    """
+    if isinstance(law, Constant):
+        return show(law.value)
+    name = next(name for name, kind in LAW_NAMES.items() if isinstance(law, kind))
+    if isinstance(law, Empirical):
+        return f"{{{name}: [{', '.join(show(value) for value in law.values)}]}}"
+    if isinstance(law, Mixture):
+        parts = [f"{{share: {share * 100:.12g} %, law: {law_text(part, show)}}}" for share, part in law.parts]
+        return f"{{{name}: [{', '.join(parts)}]}}"
+    given = {f.name: getattr(law, f.name) for f in fields(law)}
+    texts = {
+        _YAML_NAME.get(key, key): f"{value:.12g}" if key in _DIMENSIONLESS else show(value)
+        for key, value in given.items()
+        if math.isfinite(value) and not (isinstance(law, Normal) and key == "low" and value == 0)
+    }
+    return f"{{{name}: {{{', '.join(f'{key}: {text}' for key, text in texts.items())}}}}}"
+
+
 def _build(name: str, given: object, parse: Callable[[object], float]) -> Law:
     law = LAW_NAMES[name]
     names = {_YAML_NAME.get(f.name, f.name): f for f in fields(law)}

@@ -8,7 +8,7 @@ groups of flows. `sim.loading` reads it from YAML, `sim.policies` applies the po
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from sim import units
-from sim.distributions import LAW_NAMES, Law, parse_law
+from sim.distributions import LAW_NAMES, Law, law_text, parse_law
 from sim.trace import Trace
 
 NAME_PATTERN = r"^[a-z][a-z0-9_-]*$"
@@ -54,35 +54,69 @@ def _law_schema(example: str) -> WithJsonSchema:
 
 
 _NUMBER = r"^\s*[0-9][0-9,_ ]*\.?[0-9]*([eE][+-]?[0-9]+)?\s*"
-_AS_TEXT = PlainSerializer(repr, return_type=str)
+
+
+def _shown(write: Callable[[Any], str]) -> PlainSerializer:
+    """How a value is written where a scenario is printed: as in a file, so that it can be read back."""
+    return PlainSerializer(write, return_type=str, when_used="json")
+
+
+def _percent(value: float) -> str:
+    return f"{value * 100:.12g} %"
+
+
+def _tonnes(value: float) -> str:
+    return f"{value:.12g} t"
+
+
 Duration = Annotated[
     int,
     BeforeValidator(units.parse_duration),
-    PlainSerializer(units.format_duration, return_type=str),
+    _shown(units.format_duration),
     _text(_NUMBER + "(ms|s|min|h|d)$", "30 min"),
 ]
-Mass = Annotated[float, BeforeValidator(units.parse_mass), _text(_NUMBER + "(kg|t|kt)$", "18 t")]
-Length = Annotated[float, BeforeValidator(units.parse_length), _text(_NUMBER + "(m|km)$", "18 m")]
-Share = Annotated[float, BeforeValidator(units.parse_share), _text(_NUMBER + "(%|per mille)$", "15 %")]
-Factor = Annotated[float, BeforeValidator(units.parse_factor), _text(_NUMBER + "(%|per mille)$", "80 %")]
+Mass = Annotated[float, BeforeValidator(units.parse_mass), _shown(_tonnes), _text(_NUMBER + "(kg|t|kt)$", "18 t")]
+Length = Annotated[
+    float,
+    BeforeValidator(units.parse_length),
+    _shown(lambda value: f"{value:.12g} m"),
+    _text(_NUMBER + "(m|km)$", "18 m"),
+]
+Share = Annotated[
+    float, BeforeValidator(units.parse_share), _shown(_percent), _text(_NUMBER + "(%|per mille)$", "15 %")
+]
+Factor = Annotated[
+    float, BeforeValidator(units.parse_factor), _shown(_percent), _text(_NUMBER + "(%|per mille)$", "80 %")
+]
 Volume = Annotated[
     tuple[float, str],
     BeforeValidator(units.parse_rate),
+    _shown(units.format_rate),
     _text(_NUMBER + ".* per (year|d|h)$", "5,570 trailers per year"),
 ]
 Value = Annotated[
     tuple[float, str],
     BeforeValidator(units.parse_value),
+    _shown(lambda value: f"{value[0]:.12g} CNY/{value[1]}"),
     _text(_NUMBER + ".*/(kg|t|kt|vehicle|person)$", "25 CNY/kg"),
 ]
 DurationLaw = Annotated[
-    Law, PlainValidator(lambda value: parse_law(value, units.parse_duration)), _AS_TEXT, _law_schema("30 min")
+    Law,
+    PlainValidator(lambda value: parse_law(value, units.parse_duration)),
+    _shown(lambda law: law_text(law, lambda value: units.format_duration(round(value)))),
+    _law_schema("30 min"),
 ]
 MassLaw = Annotated[
-    Law, PlainValidator(lambda value: parse_law(value, units.parse_mass)), _AS_TEXT, _law_schema("18 t")
+    Law,
+    PlainValidator(lambda value: parse_law(value, units.parse_mass)),
+    _shown(lambda law: law_text(law, _tonnes)),
+    _law_schema("18 t"),
 ]
 CountLaw = Annotated[
-    Law, PlainValidator(lambda value: parse_law(value, units.parse_count)), _AS_TEXT, _law_schema("25 cars")
+    Law,
+    PlainValidator(lambda value: parse_law(value, units.parse_count)),
+    _shown(lambda law: law_text(law, lambda value: f"{value:.12g} vehicles")),
+    _law_schema("25 cars"),
 ]
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=60)]
 Reference = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)?$", max_length=120)]
@@ -666,7 +700,7 @@ class Amendment(Model):
     kind: str
     flow: str
     target: str
-    law: Law | None = None
+    law: DurationLaw | None = None
     number: float | None = None
     text: str | None = None
     strength: float = 1.0

@@ -168,6 +168,19 @@ def parse_rate(text: object) -> tuple[float, str]:
     return _finite(number * units[unit], text), f"{period} t" if unit in MASS_T else period
 
 
+def format_rate(volume: tuple[float, str]) -> str:
+    """Write a volume; `parse_rate` reads it back.
+
+    Examples
+    --------
+    >>> format_rate((13830.0, "year")), format_rate((47700.0, "year t"))
+    ('13830 vehicles per year', '47700 t per year')
+    """
+    amount, period = volume
+    unit = "t" if period.endswith(" t") else "vehicles"
+    return f"{amount:.12g} {unit} per {period.removesuffix(' t')}"
+
+
 def parse_value(text: object) -> tuple[float, str]:
     """Read what goods are worth, ``"25 CNY/kg"`` → ``(25000.0, "t")``, per tonne or per vehicle.
 

@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtri
 
-from sim.distributions import Law, parse_law
-from sim.units import parse_duration, parse_mass
+from sim.distributions import Law, law_text, parse_law
+from sim.units import format_duration, parse_duration, parse_mass
 
 N = 400_000
 # Equally spaced quantiles: moments by quadrature, without chance. The ends of heavy tails are cut off a little.
@@ -112,3 +113,20 @@ def test_a_mixture_takes_the_part_in_which_the_rank_lies(weights: list[float], l
 def test_what_is_wrong_with_a_law_is_said(text: object, part: str) -> None:
     with pytest.raises(ValueError, match=part):
         parse_law(text, parse_duration)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "34 min",
+        {"lognormal": {"mean": "34 min", "cv": 1.2}},
+        {"normal": {"mean": "5 min", "sd": "1 min", "low": "1 min"}},
+        {"triangular": {"low": "2 min", "mode": "150 s", "high": "3 min"}},
+        {"empirical": ["3 min", "5 min"]},
+        {"mixture": [{"share": "70 %", "law": "9 min"}, {"share": "30 %", "law": {"exponential": {"mean": "1 h"}}}]},
+    ],
+)
+def test_a_law_is_written_as_it_is_read(written: object) -> None:
+    law = parse_law(written, parse_duration)
+    text = law_text(law, lambda value: format_duration(round(value)))
+    assert parse_law(yaml.safe_load(text), parse_duration) == law
