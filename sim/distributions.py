@@ -10,6 +10,7 @@ used rather than a uniform one because most service laws here are lognormal, and
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
@@ -20,12 +21,12 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Law:
+class Law(ABC):
     """Base of all laws; parameters are in the unit of what is drawn (ms, t, vehicles)."""
 
+    @abstractmethod
     def at(self, luck: Array) -> Array:
         """Value of each vehicle, shape as ``luck``; rises with ``luck``; unit of the parameters, >= 0."""
-        raise NotImplementedError(type(self).__name__)  # abstract: every law below defines it
 
     def mean(self) -> float:
         """Expected value, in the unit of the parameters."""

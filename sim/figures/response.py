@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from sim.distributions import Array
 from sim.figures import style
@@ -67,6 +68,8 @@ def response_curve(
         if _texts(values):
             ax.set_xticks(places, [shown(str(value)) for value in values])
         _mark_base(ax, values, base)
+        if not _texts(values) and all(float(value).is_integer() for value in values):
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_xlabel(shown(parameter))
         ax.set_ylabel(shown(metric))
         return figure
