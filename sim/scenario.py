@@ -355,8 +355,10 @@ class Station(Entry):
         Work by name. ``service: LAW`` in the file is short for one task named ``service``.
     pace : str or None
         Name of the port's pace calendar that slows or suspends the work.
-    declaration : bool
-        Whether time in service here is declaration time.
+    declaration, inspection : bool
+        Whether time in service here is declaration time, or inspection time.
+    officers : int
+        Customs officers who are busy with one vehicle in service here.
     once_per : str
         ``vehicle``, or ``consignment``: the first vehicle ready declares, the others wait for it.
     """
@@ -366,6 +368,8 @@ class Station(Entry):
     tasks: dict[Name, Task] = Field(default_factory=dict)
     pace: Name | None = None
     declaration: bool = False
+    inspection: bool = False
+    officers: Annotated[int, Field(ge=0, le=1000, strict=True)] = 0
     once_per: Literal["vehicle", "consignment"] = "vehicle"
 
     @model_validator(mode="before")
