@@ -148,6 +148,26 @@ class Uniform(Law):
 
 
 @dataclass(frozen=True)
+class Beta(Law):
+    """Beta with shape parameters ``a`` and ``b``, stretched from ``low`` to ``high``."""
+
+    a: float
+    b: float
+    low: float
+    high: float
+
+    def at(self, luck: Array) -> Array:
+        """See `Law.at`."""
+        from scipy.special import betaincinv
+
+        return np.asarray(self.low + (self.high - self.low) * betaincinv(self.a, self.b, normal_cdf(luck)))
+
+    def mean(self) -> float:
+        """See `Law.mean`."""
+        return self.low + (self.high - self.low) * self.a / (self.a + self.b)
+
+
+@dataclass(frozen=True)
 class Triangular(Law):
     """Triangular with the given ``low``, ``mode`` and ``high``."""
 
@@ -219,11 +239,12 @@ LAW_NAMES: dict[str, type[Law]] = {
     "gamma": Gamma,
     "normal": Normal,
     "uniform": Uniform,
+    "beta": Beta,
     "triangular": Triangular,
     "empirical": Empirical,
     "mixture": Mixture,
 }
-_DIMENSIONLESS = {"cv"}
+_DIMENSIONLESS = {"cv", "a", "b"}
 _YAML_NAME = {"mean_value": "mean"}
 
 
@@ -331,8 +352,10 @@ def _build(name: str, given: object, parse: Callable[[object], float]) -> Law:
 def _checked(law: Law) -> Law:
     if isinstance(law, Triangular) and not law.low <= law.mode <= law.high:
         raise ValueError("triangular needs low <= mode <= high")
-    if isinstance(law, Uniform | Normal) and not law.low <= law.high:
+    if isinstance(law, Uniform | Normal | Beta) and not law.low <= law.high:
         raise ValueError("needs low <= high")
+    if isinstance(law, Beta) and not (law.a > 0 and law.b > 0):
+        raise ValueError("beta needs a > 0 and b > 0")
     if isinstance(law, Gamma) and law.cv == 0:
         raise ValueError("gamma needs cv > 0; write a constant instead")
     return law

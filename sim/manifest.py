@@ -13,10 +13,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from sim import calendars
+from sim import calendars, detection
 from sim.calendars import NEVER, Times, Windows
 from sim.distributions import Array, Constant, Law
-from sim.scenario import Amendment, Closure, Flow, HourProfile, Port, RandomDays, Scenario
+from sim.scenario import Amendment, Closure, Flow, HourProfile, Inspection, Port, RandomDays, Scenario
 from sim.streams import Streams
 from sim.trace import Trace
 from sim.units import MS_PER_DAY, MS_PER_MINUTE
@@ -138,6 +138,38 @@ class TaskPlan:
 
 
 @dataclass(frozen=True)
+class InspectionPlan:
+    """Who carries contraband and who is selected, by class of traders; the last class is everybody else.
+
+    Attributes
+    ----------
+    shares, risks, carrying : float64 arrays, shape (classes,)
+        Share of the flow's vehicles, relative risk of selection, share of the class that carries contraband.
+    bad_load : float
+        Chance that a load meant to carry contraband holds a bad item at all.
+    """
+
+    rule: Inspection
+    shares: Array
+    risks: Array
+    carrying: Array
+    bad_load: float
+    known: dict[float, tuple[Array, Array]] = field(default_factory=dict, repr=False, compare=False)
+
+    def selection(self, rate: float) -> tuple[Array, Array]:
+        """Rates of selection by class, without and with contraband, for one overall rate; shape (classes,) each."""
+        if rate not in self.known:
+            self.known[rate] = self._selection(rate)
+        return self.known[rate]
+
+    def _selection(self, rate: float) -> tuple[Array, Array]:
+        by_class = detection.class_rates(rate, self.shares, self.risks).tolist()
+        carrying = (self.carrying * self.bad_load).tolist()
+        pairs = [detection.targeted(r, c, self.rule.targeting) for r, c in zip(by_class, carrying, strict=True)]
+        return np.asarray([clean for clean, _ in pairs]), np.asarray([found for _, found in pairs])
+
+
+@dataclass(frozen=True)
 class FlowPlan:
     """What a flow's manifest needs that no draw changes."""
 
@@ -151,6 +183,7 @@ class FlowPlan:
     amendments: tuple[Amendment, ...]
     leader: str | None
     trace: Trace
+    inspection: InspectionPlan | None
 
 
 @dataclass(frozen=True)
@@ -215,7 +248,33 @@ def _plan_flow(scenario: Scenario, port: str, name: str) -> FlowPlan:
         amendments=amendments,
         leader=f"{port}.{flow.companion_of}" if flow.companion_of else None,
         trace=scenario.traces.get(full, NO_TRACE),
+        inspection=_plan_inspection(scenario.inspections[flow.inspection]) if flow.inspection else None,
     )
+
+
+def _plan_inspection(rule: Inspection) -> InspectionPlan:
+    traders = tuple(rule.traders.values())
+    shares = np.asarray([*(t.share for t in traders), max(1 - sum(t.share for t in traders), 0.0)])
+    risks = np.asarray([*(t.selection for t in traders), 1.0])
+    prone = np.asarray([*(t.contraband for t in traders), 1.0])
+    return InspectionPlan(
+        rule, shares, risks, detection.class_rates(rule.contraband.share, shares, prone), _bad_load(rule)
+    )
+
+
+def _bad_load(rule: Inspection) -> float:
+    """Chance that at least one item of a load is bad, over the laws of its size and of its share of bad items."""
+    if rule.contraband.bad_share is None:
+        return 1.0
+    grid = _grid()
+    items = _items(rule, grid[::8])
+    none = np.log1p(-np.minimum(rule.contraband.bad_share.at(grid), 1 - 1e-12))
+    return float(1 - np.exp(items[:, None] * none).mean())
+
+
+def _items(rule: Inspection, luck: Array) -> Times:
+    """Items in each load, at least 1."""
+    return np.maximum(np.rint(rule.contraband.items.at(luck)), 1).astype(np.int64)
 
 
 def _grid() -> Array:
@@ -645,7 +704,8 @@ def _first_of_consignment(flow_plan: FlowPlan, index: Times, consignment: Times)
 
 
 def _draw_marks(flow_plan: FlowPlan, draws: _Draws, adopted: dict[str, Mask]) -> dict[str, Mask]:
-    marks = {}
+    inspection = flow_plan.inspection
+    marks = _draw_carriers(flow_plan, inspection, draws) if inspection else {}
     for mark, share in (*flow_plan.flow.marks.items(), *flow_plan.visits):
         if mark in flow_plan.trace.marks:
             marks[mark] = flow_plan.trace.marks[mark][draws.index]
@@ -655,8 +715,82 @@ def _draw_marks(flow_plan: FlowPlan, draws: _Draws, adopted: dict[str, Mask]) ->
             if amendment.kind in ("share", "scale_share") and amendment.target == mark and amendment.number is not None:
                 after = amendment.number if amendment.kind == "share" else rate * amendment.number
                 rate = np.where(adopted[amendment.policy], after, rate)
+        if inspection and mark == "selected":
+            rate = _by_risk(inspection, rate, marks)
         marks[mark] = draws.uniform(mark) < rate
-    return marks
+    return marks | _draw_finds(flow_plan, inspection, draws, marks) if inspection else marks
+
+
+def _draw_carriers(flow_plan: FlowPlan, plan: InspectionPlan, draws: _Draws) -> dict[str, Mask]:
+    """Each vehicle's class of traders, and whether it carries contraband."""
+    observed = flow_plan.trace.marks
+    place = np.full(draws.index.size, plan.shares.size - 1)
+    if plan.rule.traders:
+        place = np.searchsorted(np.cumsum(plan.shares)[:-1], draws.uniform("trader"), side="right")
+    marks = {name: place == number for number, name in enumerate(plan.rule.traders)}
+    marks |= {name: observed[name][draws.index] for name in plan.rule.traders if name in observed}
+    if "contraband" in observed:
+        return {**marks, "contraband": observed["contraband"][draws.index]}
+    carrying = np.asarray(draws.uniform("contraband") < plan.carrying[_classes(plan, marks, draws.index.size)])
+    if plan.rule.contraband.bad_share is not None:
+        loaded = np.flatnonzero(carrying)
+        carrying[loaded] = _bad_items(plan.rule, draws, loaded)[1] > 0
+    return {**marks, "contraband": carrying}
+
+
+def _classes(plan: InspectionPlan, marks: dict[str, Mask], vehicles: int) -> Times:
+    """Number of each vehicle's class of traders; everybody else comes last."""
+    place = np.full(vehicles, plan.shares.size - 1)
+    for number, name in enumerate(plan.rule.traders):
+        place[marks[name]] = number
+    return place
+
+
+def _by_risk(plan: InspectionPlan, rate: float | Array, marks: dict[str, Mask]) -> Array:
+    """Each vehicle's rate of selection: the overall rate it is subject to, spread by who it is and what it carries."""
+    carries = marks["contraband"]
+    place = _classes(plan, marks, carries.size)
+    out = np.empty(place.size)
+    for level in np.unique(rate).tolist():
+        clean, carrying = plan.selection(level)
+        here = np.broadcast_to(rate == level, place.shape)
+        out[here] = np.where(carries, carrying[place], clean[place])[here]
+    return out
+
+
+def _bad_items(rule: Inspection, draws: _Draws, who: Times) -> tuple[Times, Times]:
+    """Items in the loads of the vehicles ``who``, and how many of them are bad."""
+    given = rule.contraband
+    items = _items(rule, draws.luck("inspection.items")[who])
+    if given.bad_share is not None:
+        share = np.clip(given.bad_share.at(draws.luck("inspection.bad_share")[who]), 0.0, 1.0)
+        return items, detection.bad_items(items, share, draws.luck("inspection.bad")[who])
+    if given.bad_items is None:
+        return items, items
+    bad = np.rint(given.bad_items.at(draws.luck("inspection.bad")[who])).astype(np.int64)
+    return items, np.clip(bad, 1, items)
+
+
+def _draw_finds(flow_plan: FlowPlan, plan: InspectionPlan, draws: _Draws, marks: dict[str, Mask]) -> dict[str, Mask]:
+    """Which of the selected are opened, and in which of those the contraband is found."""
+    rule, observed = plan.rule, flow_plan.trace.marks
+    selected, carries = marks["selected"], marks["contraband"]
+    opened = selected.copy()
+    if rule.scan is not None:
+        opened &= draws.uniform("inspection.scan") < np.where(carries, rule.scan.sensitivity, rule.scan.false_alarms)
+    if "opened" in observed:
+        opened = observed["opened"][draws.index]
+    found = opened & carries
+    if rule.sample is not None:
+        who = np.flatnonzero(found)
+        items, bad = _bad_items(rule, draws, who)
+        sample = np.minimum(rule.sample.items or items, items)
+        if rule.sample.level is not None:
+            sample = detection.sample_size(items, rule.sample.level, rule.sample.confidence or 0.0)
+        found[who] = draws.uniform("inspection.sample")[who] < detection.chance_to_find(items, bad, sample)
+    if "found" in observed:
+        found = observed["found"][draws.index]
+    return {"opened": opened, "found": found}
 
 
 def _draw_payload(flow_plan: FlowPlan, draws: _Draws, marks: dict[str, Mask], adopted: dict[str, Mask]) -> Array:

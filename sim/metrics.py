@@ -89,6 +89,23 @@ def _definitions() -> Iterable[Metric]:
         "declaration_time_mean", "min", "mean time in service at declaration stations, over vehicles that declare there"
     )
     yield Metric(
+        "vehicle_hours", "h", "time from arrival to exit (or the end of the horizon), summed over arrived vehicles"
+    )
+    yield Metric("vehicles_selected", "vehicles", "cleared vehicles that were selected, of flows with `inspection`")
+    yield Metric("vehicles_opened", "vehicles", "cleared vehicles that were opened after the scan")
+    yield Metric("false_alarms", "vehicles", "cleared vehicles that were opened and carried no contraband")
+    yield Metric("contraband_carried", "vehicles", "cleared vehicles that carried contraband")
+    yield Metric("contraband_selected", "vehicles", "cleared vehicles that carried contraband and were selected")
+    yield Metric("contraband_found", "vehicles", "cleared vehicles whose contraband was found")
+    yield Metric("contraband_missed", "vehicles", "carried - found")
+    yield Metric("detection_rate", "1", "found / carried")
+    yield Metric(
+        "inspection_officer_hours",
+        "h",
+        "time in service at inspection stations x their officers, arrived vehicles",
+    )
+    yield Metric("officer_hours_per_find", "h", "inspection_officer_hours / contraband_found")
+    yield Metric(
         "overnight_stays", "nights", "local midnights between arrival and exit (or the end of the horizon), summed"
     )
     yield Metric("queue_mean", "vehicles", "sum of waits for the resource within the reported period / its length")
@@ -159,6 +176,7 @@ class Group:
     flow: str
     members: tuple[str, ...]
     stations: dict[str, tuple[str, ...]]
+    inspects: bool
 
 
 @dataclass(frozen=True)
@@ -179,6 +197,7 @@ class MetricsPlan:
     month_edges: dict[str, Times]
     midnights: dict[str, Times]
     declarations: dict[str, Mask]
+    inspectors: dict[str, Times]
     keys: tuple[Key, ...]
 
 
@@ -186,7 +205,11 @@ def plan_metrics(scenario: Scenario, network: NetworkPlan) -> MetricsPlan:
     """List which flows are counted, how they are grouped, where months and days begin, and every figure's key."""
     counted = tuple(name for name, flow in scenario.flows().items() if flow.companion_of is None)
     columns = {flow.name: flow for flow in network.flows}
-    groups = tuple(Group(*of, _stations([columns[name] for name in of[2]])) for of in groups_of(scenario))
+    flows = scenario.flows()
+    groups = tuple(
+        Group(*of, _stations([columns[name] for name in of[2]]), any(flows[name].inspection for name in of[2]))
+        for of in groups_of(scenario)
+    )
     days = calendars.local_days(scenario.horizon.zone, scenario.horizon)
     start, end = np.datetime64(scenario.horizon.start.date()), np.datetime64(scenario.horizon.end, "ms")
     reported = days.dates[(days.dates >= start) & (days.dates.astype("datetime64[ms]") < end)]
@@ -199,8 +222,9 @@ def plan_metrics(scenario: Scenario, network: NetworkPlan) -> MetricsPlan:
         midnights[port] = local.midnight_ms
     names = tuple(f"tonnes_cleared_{month}" for month in months)
     declarations = {name: _declares(scenario, columns[name]) for name in counted}
+    inspectors = {name: _inspectors(scenario, columns[name]) for name in counted}
     keys = tuple(_keys(groups, names, network.resources))
-    return MetricsPlan(scenario, network, counted, groups, names, edges, midnights, declarations, keys)
+    return MetricsPlan(scenario, network, counted, groups, names, edges, midnights, declarations, inspectors, keys)
 
 
 def _stations(flows: list[FlowPlan]) -> dict[str, tuple[str, ...]]:
@@ -220,6 +244,17 @@ def _declares(scenario: Scenario, flow: FlowPlan) -> Mask:
     return np.asarray(found, dtype=bool)
 
 
+def _inspectors(scenario: Scenario, flow: FlowPlan) -> Times:
+    """Officers who inspect one vehicle at each column of a flow, shape (columns,)."""
+    found = []
+    for column in flow.columns:
+        port, name = column.station.split(".")
+        station = scenario.ports[port].stations.get(name)
+        inspects = column.kind == "service" and station is not None and station.inspection
+        found.append(station.officers if inspects and station else 0)
+    return np.asarray(found, dtype=np.int64)
+
+
 COUNTS = (
     "vehicles_arrived",
     "vehicles_held_back",
@@ -231,7 +266,23 @@ COUNTS = (
     "tonnes_cleared",
     "value_cleared",
     "overnight_stays",
+    "vehicle_hours",
     "declaration_time_mean",
+)
+INSPECTION_COUNTS = (
+    "vehicles_selected",
+    "vehicles_opened",
+    "false_alarms",
+    "contraband_carried",
+    "contraband_selected",
+    "contraband_found",
+)
+INSPECTION_METRICS = (
+    *INSPECTION_COUNTS,
+    "contraband_missed",
+    "detection_rate",
+    "inspection_officer_hours",
+    "officer_hours_per_find",
 )
 SPAN_METRICS = ("time_mean", *(f"time_{name}" for name in QUANTILES), "time_buffer_index", "open_time_mean")
 SPAN_METRICS = (*SPAN_METRICS, "service_time_mean", *(f"{part}_mean" for part in PARTS))
@@ -242,6 +293,8 @@ def _keys(groups: tuple[Group, ...], months: tuple[str, ...], resources: tuple[s
     """Keys of all figures, in the order of `_group_values` and of the resources."""
     for group in groups:
         for metric in (*COUNTS, *months):
+            yield group.port, group.flow, ALL, metric
+        for metric in INSPECTION_METRICS if group.inspects else ():
             yield group.port, group.flow, ALL, metric
         for span in SPANS:
             for metric in SPAN_METRICS:
@@ -380,9 +433,13 @@ def _windows_where(edges: Times, runs: Mask) -> Windows:
 
 @dataclass
 class _Sums:
-    """Sums of one flow or group; they add. ``walls`` are the times in each span, sorted, for quantiles."""
+    """Sums of one flow or group; they add. ``walls`` are the times in each span, sorted, for quantiles.
+
+    ``inspected`` holds `INSPECTION_COUNTS` and the hours of officers who inspect.
+    """
 
     counts: Array
+    inspected: Array
     declared: Times
     months: Array
     totals: dict[str, Times]
@@ -410,12 +467,14 @@ def _sums_of(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowMan
         drawn.payload_t[cleared].sum(),
         drawn.value_cny[cleared].sum(),
         tally.nights,
+        _vehicle_ms(layout, drawn, timeline, counted) / MS_PER_HOUR,
     ]
     declares = plan.declarations[layout.name]
     month = np.searchsorted(plan.month_edges[layout.name.split(".")[0]], tally.passed[cleared], "right") - 1
     months = np.bincount(np.maximum(month, 0), drawn.payload_t[cleared], minlength=len(plan.months))
     return _Sums(
         counts=np.asarray(counts, dtype=np.float64),
+        inspected=_inspected(plan, layout, tally, drawn),
         declared=np.asarray([tally.served[declares].sum(), tally.served_ms[declares].sum()]),
         months=months.astype(np.float64),
         totals={
@@ -428,6 +487,26 @@ def _sums_of(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowMan
             "total": np.sort(tally.times[TOTAL, ON_WALL][exited]),
         },
     )
+
+
+def _vehicle_ms(layout: FlowLayout, drawn: FlowManifest, timeline: Timeline, counted: Mask) -> int:
+    """Time from arrival to exit, or to the end of the horizon, summed over counted vehicles."""
+    exits = timeline.exit_ms[layout.vehicle]
+    left = np.where(exits < 0, timeline.network.horizon_ms, exits)
+    return int((left - drawn.arrival_ms)[counted].sum())
+
+
+def _inspected(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowManifest) -> Array:
+    """`INSPECTION_COUNTS` over cleared vehicles, and the hours of officers who inspect; zeros without `inspection`."""
+    if plan.scenario.flows()[layout.name].inspection is None:
+        return np.zeros(len(INSPECTION_COUNTS) + 1)
+    cleared = tally.done[PASSAGE]
+    selected, opened, carries, found = (
+        drawn.marks[mark][cleared] for mark in ("selected", "opened", "contraband", "found")
+    )
+    worked_ms = int((tally.served_ms * plan.inspectors[layout.name]).sum())
+    groups = (selected, opened, opened & ~carries, carries, carries & selected, found)
+    return np.asarray([*(int(group.sum()) for group in groups), worked_ms / MS_PER_HOUR])
 
 
 def _parts_by_station(layout: FlowLayout, parts: Times) -> dict[str, Times]:
@@ -463,6 +542,7 @@ def _total(parts: list[_Sums]) -> _Sums:
                 here[station] = here[station] + row if station in here else row
     return _Sums(
         counts=np.sum([part.counts for part in parts], axis=0),
+        inspected=np.sum([part.inspected for part in parts], axis=0),
         declared=np.sum([part.declared for part in parts], axis=0),
         months=np.sum([part.months for part in parts], axis=0),
         totals={span: np.sum([part.totals[span] for part in parts], axis=0) for span in SPANS},
@@ -479,6 +559,10 @@ def _group_values(group: Group, sums: _Sums) -> list[float]:
     """Figures of one group, in the order of `_keys`."""
     declared, declared_ms = sums.declared.tolist()
     values = [*sums.counts.tolist(), _ratio(declared_ms, declared * MS_PER_MINUTE), *sums.months.tolist()]
+    if group.inspects:
+        *counts, hours = sums.inspected.tolist()
+        carried, found = counts[3], counts[5]
+        values += [*counts, carried - found, _ratio(found, carried), hours, _ratio(hours, found)]
     for span in SPANS:
         values += _span_values(span, group.stations[span], sums)
     return values

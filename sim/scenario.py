@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from sim import units
-from sim.distributions import LAW_NAMES, Law, law_text, parse_law
+from sim.distributions import LAW_NAMES, Constant, Law, law_text, parse_law
 from sim.trace import Trace
 
 NAME_PATTERN = r"^[a-z][a-z0-9_-]*$"
@@ -117,6 +117,18 @@ CountLaw = Annotated[
     PlainValidator(lambda value: parse_law(value, units.parse_count)),
     _shown(lambda law: law_text(law, lambda value: f"{value:.12g} vehicles")),
     _law_schema("25 cars"),
+]
+ItemLaw = Annotated[
+    Law,
+    PlainValidator(lambda value: parse_law(value, units.parse_items)),
+    _shown(lambda law: law_text(law, lambda value: f"{value:.12g} items")),
+    _law_schema("200 items"),
+]
+ShareLaw = Annotated[
+    Law,
+    PlainValidator(lambda value: parse_law(value, units.parse_share)),
+    _shown(lambda law: law_text(law, _percent)),
+    _law_schema("5 %"),
 ]
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=60)]
 Reference = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)?$", max_length=120)]
@@ -482,6 +494,116 @@ class HoldingBack(Model):
     sets_out: Share
 
 
+class Trader(Entry):
+    """A class of firms: its share of a flow's vehicles, and how often it is selected and carries contraband.
+
+    Attributes
+    ----------
+    share : float
+        Of the flow's vehicles; what the classes leave is the class of everybody else, of risk 100 %.
+    selection, contraband : float
+        Relative to everybody else: 500 % is five times as often. The flow's own rates are those of all its vehicles, so
+        what one class is selected more, the others are less.
+    """
+
+    share: Share
+    selection: Factor = 1.0
+    contraband: Factor = 1.0
+
+
+class Contraband(Entry):
+    """What inspection looks for: ``share`` of the vehicles carry it, among ``items`` in the load.
+
+    Attributes
+    ----------
+    items : Law
+        Items (boxes, bales) in a load, rounded, at least 1.
+    bad_items, bad_share : Law or None
+        How many of a carrier's items are bad; or the chance of each to be bad (a load in which none is, carries none).
+        All of them if neither is given.
+    """
+
+    share: Share
+    items: ItemLaw = Constant(1.0)
+    bad_items: ItemLaw | None = None
+    bad_share: ShareLaw | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Contraband:
+        if self.bad_items is not None and self.bad_share is not None:
+            raise ValueError("give bad_items or bad_share, not both")
+        return self
+
+
+class Scan(Entry):
+    """Reading the scanner's image: chance of an alarm with contraband on board, and without."""
+
+    sensitivity: Share
+    false_alarms: Share
+
+
+class Sample(Entry):
+    """How many items of an opened load are looked at.
+
+    ``items`` of them, or so many that a load of which the share ``level`` is bad is found out with ``confidence``.
+    """
+
+    items: Annotated[int, Field(ge=1, le=10_000_000, strict=True)] | None = None
+    level: Share | None = None
+    confidence: Share | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Sample:
+        if (self.items is None) == (self.level is None) or (self.level is None) != (self.confidence is None):
+            raise ValueError("give items, or level and confidence")
+        if self.level == 0 or self.confidence == 0:
+            raise ValueError("level and confidence are above 0 %")
+        return self
+
+
+class Inspection(Entry):
+    """Whom inspection selects and what it finds. How many are selected, the flow's mark ``selected`` says.
+
+    Gives the vehicles further marks: each trader's class, ``contraband``, ``opened`` and ``found``.
+
+    Attributes
+    ----------
+    contraband : Contraband
+    traders : dict of Trader
+        By name of the class.
+    targeting : float
+        Chance that a carrier's risk score is above another vehicle's: 50 % selects blindly, 100 % knows every carrier.
+    scan : Scan or None
+        Selected vehicles are opened if the image raises an alarm; without a scanner all of them are.
+    sample : Sample or None
+        Items looked at when a load is opened; all of them if left out.
+    """
+
+    contraband: Contraband
+    traders: dict[Name, Trader] = Field(default_factory=dict)
+    targeting: Share = 0.5
+    scan: Scan | None = None
+    sample: Sample | None = None
+
+    @model_validator(mode="after")
+    def _possible(self) -> Inspection:
+        if self.targeting < 0.5:
+            raise ValueError("targeting is at least 50 %, a blind draw")
+        if sum(trader.share for trader in self.traders.values()) > 1 + 1e-9:
+            raise ValueError("the shares of the traders add up to more than 100 %")
+        wrong = [name for name in self.traders if name in (*INSPECTION_MARKS, "selected")]
+        if wrong:
+            raise ValueError(f"a class of traders cannot be called '{wrong[0]}', which is a mark of its own")
+        return self
+
+    def marks(self) -> tuple[str, ...]:
+        """The marks it gives vehicles."""
+        return (*self.traders, *INSPECTION_MARKS)
+
+
+INSPECTION_MARKS = ("contraband", "opened", "found")
+
+
 class Flow(Entry):
     """One stream of similar vehicles (or persons) through one port.
 
@@ -501,6 +623,8 @@ class Flow(Entry):
         Loads by name.
     marks : dict
         Yes/no attributes drawn for each vehicle, with their shares.
+    inspection : str or None
+        Name in the scenario's ``inspections``: who of the ``selected`` carries what, and whether it is found.
     companion_of : str or None
         The flow whose vehicles this one accompanies, one for one, waiting for their signals.
     """
@@ -522,6 +646,7 @@ class Flow(Entry):
     payload: dict[Name, Payload] = Field(default_factory=dict)
     value: Value | None = None
     marks: dict[Name, Share] = Field(default_factory=dict)
+    inspection: Name | None = None
     patience: Patience | None = None
     holding_back: HoldingBack | None = None
     priority: Annotated[int, Field(ge=0, le=9, strict=True)] = 5
@@ -733,6 +858,7 @@ class Scenario(Model):
     question: str | None = None
     horizon: Horizon
     profiles: dict[Name, Months] = Field(default_factory=dict)
+    inspections: dict[Name, Inspection] = Field(default_factory=dict)
     ports: dict[Name, Port]
     policies: dict[Name, PolicyUse] = Field(default_factory=dict)
     groups: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
@@ -744,6 +870,11 @@ class Scenario(Model):
     def flows(self) -> dict[str, Flow]:
         """All flows by ``port.flow``, in the order of the file."""
         return {f"{p}.{f}": flow for p, port in self.ports.items() for f, flow in port.flows.items()}
+
+    def marks(self, flow: Flow) -> tuple[str, ...]:
+        """Marks that conditions may ask for: the flow's own and those of its inspection."""
+        inspection = self.inspections.get(flow.inspection or "")
+        return (*flow.marks, *(inspection.marks() if inspection else ()))
 
     def station(self, port: str, reference: str) -> tuple[str, Station]:
         """A station by the name a route of ``port`` uses for it, with its full name ``port.station``."""

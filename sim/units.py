@@ -27,6 +27,7 @@ MONEY_CNY = {"CNY": 1.0, "M CNY": 1e6, "bn CNY": 1e9}
 LENGTH_M = {"m": 1.0, "km": 1e3}
 SHARE = {"%": 100, "per mille": 1000}  # divided by, so that 70 % is 0.7
 # What may be counted in scenario files; the word is for the reader, the number is what counts.
+ITEMS = dict.fromkeys(("item", "items", "box", "boxes", "bale", "bales"), 1.0)
 COUNT = dict.fromkeys(
     ("vehicle", "vehicles", "truck", "trucks", "trailer", "trailers", "car", "cars", "trip", "trips")
     + ("person", "persons", "resident", "residents", "parcel", "parcels", "containers", "consignments"),
@@ -140,6 +141,11 @@ def parse_factor(text: object) -> float:
 def parse_count(text: object) -> float:
     """Read a number of things, ``"25 cars"`` → 25.0; >= 0. Raises ValueError like `parse_duration`."""
     return _quantity(text, COUNT, "number of things", "25 cars")
+
+
+def parse_items(text: object) -> float:
+    """Read a number of items in a load, ``"200 boxes"`` → 200.0; >= 0. Raises ValueError like `parse_duration`."""
+    return _quantity(text, ITEMS, "number of items", "200 boxes")
 
 
 def parse_rate(text: object) -> tuple[float, str]:

@@ -185,14 +185,27 @@ def _flow(scenario: Scenario, port_name: str, name: str) -> Found:
         yield from _known((*here, "hours", "calendar"), flow.hours.calendar, port.calendars, "calendar")
     for load, payload in flow.payload.items():
         path = (*here, "payload", load, "if")
-        yield from _known(path, payload.if_, flow.marks, f"mark of flow '{name}':")
+        yield from _known(path, payload.if_, scenario.marks(flow), f"mark of flow '{name}':")
     if flow.patience is not None and flow.route in port.routes:
         stations = [step.name for step in port.routes[flow.route].steps if step.kind == "visit"]
         for index, station in enumerate(flow.patience.at):
             if station not in stations:
                 message = f"route '{flow.route}' does not visit '{station}'{suggest(station, stations)}"
                 yield (*here, "patience", "at", index), message
+    yield from _inspects(here, scenario, flow)
     yield from _companion(here, port, name, flow)
+
+
+def _inspects(here: KeyPath, scenario: Scenario, flow: Flow) -> Found:
+    """A flow that is inspected says how many are selected, and has no marks that inspection gives."""
+    yield from _known((*here, "inspection"), flow.inspection, scenario.inspections, "inspection")
+    if flow.inspection not in scenario.inspections or flow.inspection is None:
+        return
+    if "selected" not in flow.marks:
+        yield (*here, "marks"), "inspection needs a mark 'selected': the share of the vehicles that are inspected"
+    for mark in scenario.inspections[flow.inspection].marks():
+        if mark in flow.marks:
+            yield (*here, "marks", mark), f"'{mark}' is given by inspection '{flow.inspection}'; choose another name"
 
 
 def _companion(here: KeyPath, port: Port, name: str, flow: Flow) -> Found:
@@ -231,14 +244,14 @@ def _marks(scenario: Scenario, port_name: str) -> Found:
     for path, mark, name in islice(_lacking(scenario, port_name), 10 * MOST_FOUND):
         lacking.setdefault((path, mark), []).append(name)
     for (path, mark), names in lacking.items():
-        marks = [known for name in names for known in port.flows[name].marks]
+        marks = [known for name in names for known in scenario.marks(port.flows[name])]
         yield path, f"{_flows(names)} no mark '{mark}'{suggest(mark, marks)}"
 
 
 def _lacking(scenario: Scenario, port: str) -> Iterator[tuple[KeyPath, str, str]]:
     for name, flow in scenario.ports[port].flows.items():
         for path, mark in _asked(scenario, port, flow.route):
-            if mark not in flow.marks:
+            if mark not in scenario.marks(flow):
                 yield path, mark, name
 
 

@@ -52,7 +52,7 @@ def _read(scenario: Scenario, port: str, name: str, file: Path) -> tuple[Trace |
             full, station = scenario.station(port, step.name)
             for task in station.tasks:
                 tasks[step.name if task == "service" else f"{step.name}.{task}"] = f"{full.split('.')[1]}.{task}"
-    marks = frozenset(flow.marks) | {f"{step.name}.visited" for step in steps if step.share is not None}
+    marks = frozenset(scenario.marks(flow)) | {f"{step.name}.visited" for step in steps if step.share is not None}
     zone = scenario.ports[port].zone or horizon.zone
     start, end = (moment.replace(tzinfo=ZoneInfo(horizon.zone)) for moment in (horizon.start, horizon.end))
     return read_trace(file, start=start, end=end, zone=zone, marks=marks, tasks=tasks)
