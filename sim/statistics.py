@@ -76,6 +76,40 @@ def t_intervals(values: Array, level: float = LEVEL) -> tuple[Array, Array, Arra
     return mean - half, mean, mean + half
 
 
+def ratio_interval(top: Array, bottom: Array, level: float = LEVEL) -> Interval:
+    """Ratio of two means over the same replications, with its interval (Fieller 1954).
+
+    Parameters
+    ----------
+    top, bottom : float arrays, shape (replications,)
+        Paired.
+
+    Returns
+    -------
+    Interval
+        NaN unless the mean of ``bottom`` surely differs from zero: the ratio could be anything.
+
+    Examples
+    --------
+    >>> twice = ratio_interval(np.array([2.0, 4.0, 6.0, 4.0]), np.array([1.0, 2.0, 3.0, 2.0]))
+    >>> twice.mean, round(twice.low, 6), round(twice.high, 6)
+    (2.0, 2.0, 2.0)
+    """
+    n = top.size
+    nothing = Interval(float("nan"), float("nan"), float("nan"))
+    if n < 2:
+        return nothing
+    t = float(stdtrit(n - 1, (1 + level) / 2))
+    cov = np.cov(top, bottom, ddof=1) * (t * t / n)
+    a, b = float(top.mean()), float(bottom.mean())
+    square = b * b - cov[1, 1]
+    if square <= 0:
+        return nothing
+    middle = a * b - cov[0, 1]
+    half = float(np.sqrt(max(middle * middle - square * (a * a - cov[0, 0]), 0.0)))
+    return Interval(a / b, float((middle - half) / square), float((middle + half) / square))
+
+
 def p_value(differences: Array) -> float:
     """Two-sided p-value of a paired t-test that the mean difference is zero; 1 if all differences are equal to zero."""
     values = differences[~np.isnan(differences)]

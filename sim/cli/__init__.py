@@ -22,6 +22,7 @@ COMMANDS = {
     "run": "sim.cli.simulate:run",
     "compare": "sim.cli.simulate:compare",
     "sweep": "sim.cli.explore:sweep",
+    "frontier": "sim.cli.frontier:frontier",
     "calibrate": "sim.cli.explore:calibrate",
     "check": "sim.cli.inspect:check",
     "show": "sim.cli.inspect:show",

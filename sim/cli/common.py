@@ -39,6 +39,29 @@ class Percentage(click.ParamType[float]):
         return share
 
 
+class Percentages(click.ParamType[tuple[float, ...]]):
+    """Shares such as ``0,5,10%`` on the command line, in ascending order."""
+
+    name = "percent,..."
+
+    def __init__(self, low: float) -> None:
+        self.low = low
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """Read ``5%,10%`` or ``5,10%`` as (0.05, 0.1)."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            shares = sorted({float(part.replace("%", "").strip()) / 100 for part in str(value).split(",")})
+        except ValueError:
+            shares = []
+        if not shares or "%" not in str(value) or not all(self.low <= share <= 1 for share in shares):
+            self.fail(
+                f"'{value}' is not a list of shares from {self.low:.0%} to 100%; write it like 60,80%", param, ctx
+            )
+        return tuple(shares)
+
+
 class Folder(click.Path):
     """A folder for results; an empty name, as of a shell variable that is not set, is refused."""
 
