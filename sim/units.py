@@ -29,7 +29,7 @@ SHARE = {"%": 100, "per mille": 1000}  # divided by, so that 70 % is 0.7
 # What may be counted in scenario files; the word is for the reader, the number is what counts.
 ITEMS = dict.fromkeys(("item", "items", "box", "boxes", "bale", "bales"), 1.0)
 COUNT = dict.fromkeys(
-    ("vehicle", "vehicles", "truck", "trucks", "trailer", "trailers", "car", "cars", "trip", "trips")
+    ("vehicle", "vehicles", "truck", "trucks", "trailer", "trailers", "van", "vans", "car", "cars", "trip", "trips")
     + ("person", "persons", "resident", "residents", "parcel", "parcels", "containers", "consignments"),
     1.0,
 )
