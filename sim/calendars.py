@@ -157,6 +157,11 @@ def subtract(windows: Windows, closed: Windows) -> Windows:
     return merge(np.stack([starts[keep], stops[keep]], axis=1))
 
 
+def intersect(windows: Windows, others: Windows) -> Windows:
+    """Where both are open; both sorted and disjoint."""
+    return subtract(windows, subtract(windows, others))
+
+
 def inside(windows: Windows, times: Times) -> NDArray[np.bool_]:
     """Whether each time lies in a window, shape as ``times``."""
     if windows.shape[0] == 0:
@@ -197,26 +202,32 @@ class OpenClock:
         return np.where(position < 0, 0, self.before[window] + passed)
 
 
-def capacity_changes(resource: Resource, windows: Windows | None, zone: str, horizon: Horizon) -> tuple[Times, Times]:
+def capacity_changes(
+    resource: Resource, windows: Windows | None, zone: str, horizon: Horizon, broken: Windows | None = None
+) -> tuple[Times, Times]:
     """When a pool's capacity changes and what it becomes; the first change is at time 0.
 
     Parameters
     ----------
     windows : int64 array, shape (windows, 2), or None
         When the pool is open, closures taken out; ``None`` means always.
+    broken : int64 array, shape (windows, 2), or None
+        The manifest's draw of breakdowns, for a pool that has them: some or all servers are out.
 
     Returns
     -------
     times, capacities : int64 arrays, shape (changes,)
         Times rise strictly; neighbours differ.
     """
-    if windows is not None and not resource.periods:
+    if windows is not None and not resource.periods and broken is None:
         return _switched(windows, resource.capacity or 0, horizon.length_ms())
     days = local_days(zone, horizon)
     periods = [(*days.window(p.first_day, p.last_day), p.capacity) for p in resource.periods]
     edges = [np.zeros(1, dtype=np.int64), np.asarray([edge for p in periods for edge in p[:2]], dtype=np.int64)]
     if windows is not None:
         edges.append(windows.ravel())
+    if broken is not None:
+        edges.append(broken.ravel())
     times = np.unique(np.concatenate(edges))
     times = times[(times >= 0) & (times < horizon.length_ms())]
     capacities = np.full(times.shape, resource.capacity or 0, dtype=np.int64)
@@ -224,6 +235,10 @@ def capacity_changes(resource: Resource, windows: Windows | None, zone: str, hor
         capacities[(times >= start) & (times < stop)] = capacity
     if windows is not None:
         capacities[~inside(windows, times)] = 0
+    if broken is not None and resource.breakdowns is not None:
+        out = inside(broken, times)
+        lost = resource.breakdowns.servers
+        capacities[out] = 0 if lost is None else np.maximum(capacities[out] - lost, 0)
     return _drop_repeats(times, capacities)
 
 

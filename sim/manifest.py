@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,28 @@ from sim.units import MS_PER_DAY, MS_PER_MINUTE
 
 Mask = NDArray[np.bool_]
 NO_TRACE = Trace(np.zeros(0, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Diverted:
+    """The vehicles that left a flow for another port; every array has shape (vehicles diverted,).
+
+    Attributes
+    ----------
+    index : int64
+        Number in the flow they left, ascending; they keep it.
+    arrival_ms : int64
+        When they would have come.
+    payload_t, value_cny : float64
+    consignment : int64
+        As in the flow they left.
+    """
+
+    index: Times
+    arrival_ms: Times
+    payload_t: Array
+    value_cny: Array
+    consignment: Times
 
 
 @dataclass(frozen=True)
@@ -52,6 +74,8 @@ class FlowManifest:
         Number of the consignment within the flow.
     held_back : int64 array, shape (vehicles held back,)
         When those would have come that did not set out because the port was shut.
+    diverted : Diverted or None
+        Those that went to another port; ``None`` for a flow without a diversion.
     """
 
     name: str
@@ -65,6 +89,7 @@ class FlowManifest:
     deadline_ms: Times
     consignment: Times
     held_back: Times
+    diverted: Diverted | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +105,8 @@ class Manifest:
         By ``port.calendar``: when closures keep it shut, fixed and random ones together.
     slow_days : dict of bool arrays
         By ``port.pace``: which local days are slow, for paces with a daily share.
+    broken : dict of int64 arrays, shape (windows, 2)
+        By ``port.resource``: when some or all of its servers have failed, for resources with breakdowns.
     """
 
     seed: int
@@ -87,6 +114,7 @@ class Manifest:
     flows: dict[str, FlowManifest]
     closed: dict[str, Windows]
     slow_days: dict[str, Mask]
+    broken: dict[str, Windows] = field(default_factory=dict)
 
     def digest(self) -> str:
         """SHA-256 over every array: two manifests with one digest hold the same bits."""
@@ -99,10 +127,12 @@ class Manifest:
         for name, flow in self.flows.items():
             for key in ("index", "arrival_ms", "payload_t", "value_cny", "deadline_ms", "consignment", "held_back"):
                 add(f"{name}.{key}", getattr(flow, key))
+            for key, values in vars(flow.diverted).items() if flow.diverted is not None else ():
+                add(f"{name}.diverted.{key}", values)
             for group in (flow.marks, flow.adopted, flow.work_ms):
                 for key, values in group.items():
                     add(f"{name}.{key}", values)
-        for owner in (self.closed, self.slow_days):
+        for owner in (self.closed, self.slow_days, self.broken):
             for key, values in owner.items():
                 add(key, values)
         return total.hexdigest()
@@ -182,13 +212,19 @@ class FlowPlan:
     visits: tuple[tuple[str, float], ...]
     amendments: tuple[Amendment, ...]
     leader: str | None
+    source: str | None
     trace: Trace
     inspection: InspectionPlan | None
+
+    @property
+    def rank(self) -> int:
+        """When it is drawn: flows of their own, then diverted vehicles, then companions."""
+        return 2 if self.leader is not None else int(self.source is not None)
 
 
 @dataclass(frozen=True)
 class ManifestPlan:
-    """A scenario made ready for drawing: one `FlowPlan` for each flow, leaders before their companions."""
+    """A scenario made ready for drawing: one `FlowPlan` for each flow, each after the one whose vehicles it takes."""
 
     scenario: Scenario
     flows: tuple[FlowPlan, ...]
@@ -204,7 +240,7 @@ class ManifestPlan:
 def plan_manifest(scenario: Scenario) -> ManifestPlan:
     """Work out once what every replication's manifest needs; the scenario has its policies applied."""
     flows = [_plan_flow(scenario, port, name) for port, p in scenario.ports.items() for name in p.flows]
-    flows.sort(key=lambda plan: plan.leader is not None)
+    flows.sort(key=lambda plan: plan.rank)
     fixed = {
         f"{port}.{name}": (closure, _fixed_window(scenario, port, closure))
         for port, p in scenario.ports.items()
@@ -223,6 +259,11 @@ def plan_manifest(scenario: Scenario) -> ManifestPlan:
 def port_zone(scenario: Scenario, port: str) -> str:
     """The zone of a port: its own, or the horizon's."""
     return scenario.ports[port].zone or scenario.horizon.zone
+
+
+def _full(port: str, reference: str) -> str:
+    """``port.name`` of what a port calls ``name`` or ``other_port.name``."""
+    return reference if "." in reference else f"{port}.{reference}"
 
 
 def _fixed_window(scenario: Scenario, port: str, closure: Closure) -> Windows:
@@ -247,6 +288,7 @@ def _plan_flow(scenario: Scenario, port: str, name: str) -> FlowPlan:
         visits=_own_shares(scenario, port, flow),
         amendments=amendments,
         leader=f"{port}.{flow.companion_of}" if flow.companion_of else None,
+        source=_full(port, flow.diverted_from) if flow.diverted_from else None,
         trace=scenario.traces.get(full, NO_TRACE),
         inspection=_plan_inspection(scenario.inspections[flow.inspection]) if flow.inspection else None,
     )
@@ -472,15 +514,16 @@ def draw_manifest(plan: ManifestPlan, seed: int, replication: int) -> Manifest:
     closures = _draw_closures(plan, streams)
     flows: dict[str, FlowManifest] = {}
     for flow_plan in plan.flows:
-        leader = flows[flow_plan.leader] if flow_plan.leader else None
-        flows[flow_plan.name] = _draw_flow(plan, flow_plan, closures, leader, streams)
+        origin = flow_plan.leader or flow_plan.source
+        flows[flow_plan.name] = _draw_flow(plan, flow_plan, closures, flows[origin] if origin else None, streams)
     ordered = {name: flows[name] for name in plan.scenario.flows()}
     closed = dict(plan.always_closed)
     for port, p in plan.scenario.ports.items():
         for name in p.calendars:
             if f"{port}.{name}" not in closed:
                 closed[f"{port}.{name}"] = _closed_windows(closures, p, port, name)
-    return Manifest(seed, replication, ordered, closed, _draw_slow_days(plan, streams))
+    slow_days, broken = _draw_slow_days(plan, streams), _draw_breakdowns(plan, streams)
+    return Manifest(seed, replication, ordered, closed, slow_days, broken)
 
 
 def _draw_closures(plan: ManifestPlan, streams: Streams) -> dict[str, tuple[Closure, Windows]]:
@@ -520,6 +563,9 @@ def _random_windows(plan: ManifestPlan, port: str, full: str, rule: RandomDays, 
         day = np.minimum(np.floor(free) + before, midnights.size - 1).astype(np.int64)
         begins = midnights[day] if midnights.size else np.empty(0, dtype=np.int64)
         lengths = lengths[: begins.size]
+        if rule.chance is not None:
+            happens = streams.uniforms(full, "happens", begins.size) < rule.chance
+            begins, lengths = begins[happens], lengths[happens]
     ends = begins + np.rint(lengths).astype(np.int64)
     return calendars.merge(np.stack([begins, ends], axis=1))
 
@@ -548,27 +594,48 @@ def _draw_slow_days(plan: ManifestPlan, streams: Streams) -> dict[str, Mask]:
     return drawn
 
 
+def _draw_breakdowns(plan: ManifestPlan, streams: Streams) -> dict[str, Windows]:
+    """When resources fail: starts of a Poisson process in wall time, each with its length; overlapping ones join."""
+    drawn = {}
+    for port, p in plan.scenario.ports.items():
+        for name, resource in p.resources.items():
+            rule = resource.breakdowns
+            if rule is None:
+                continue
+            generator = streams.generator(port, f"{name}.breakdown")
+            begins = _poisson_positions(generator, plan.horizon_ms / rule.every) * rule.every
+            lengths = rule.length.at(streams.lucks(port, f"{name}.breakdown.length", begins.size))
+            windows = np.stack([begins, begins + lengths], axis=1)
+            drawn[f"{port}.{name}"] = calendars.merge(np.rint(windows).astype(np.int64))
+    return drawn
+
+
 def _draw_flow(
     plan: ManifestPlan,
     flow_plan: FlowPlan,
     closures: dict[str, tuple[Closure, Windows]],
-    leader: FlowManifest | None,
+    origin: FlowManifest | None,
     streams: Streams,
 ) -> FlowManifest:
-    name, flow = flow_plan.name, flow_plan.flow
-    if leader is None:
-        index, arrivals = _draw_arrivals(plan, flow_plan, streams)
-        out = _sets_out(plan, flow_plan, closures, index, arrivals, streams)
-    else:
-        index, arrivals, out = leader.index, leader.arrival_ms, np.ones(leader.index.size, dtype=bool)
+    """Draw one flow; ``origin`` is the flow of its leaders, or the one that its diverted vehicles left."""
+    name, flow, trace = flow_plan.name, flow_plan.flow, flow_plan.trace
+    came = _coming_from(plan, origin) if origin is not None and flow_plan.leader is None else None
+    taken = came or origin
+    index, arrivals = (taken.index, taken.arrival_ms) if taken else _draw_arrivals(plan, flow_plan, streams)
+    away = _diverts(plan, flow_plan, closures, index, arrivals, streams)
+    out = ~away
+    if origin is None:
+        out &= _sets_out(plan, flow_plan, closures, index, arrivals, streams)
     total = int(index[-1]) + 1 if index.size else 0
+    diverted = None
+    if flow.diversion is not None:
+        diverted = _draw_diverted(plan, flow_plan, _Draws(streams, name, total, index[away]), arrivals[away])
     draws = _Draws(streams, name, total, index[out])
-    held_back, arrivals, index = arrivals[~out], arrivals[out], index[out]
-    trace = flow_plan.trace
-    consignment = index // flow.consignment if trace.consignment is None else trace.consignment[index]
+    held_back, arrivals, index = arrivals[~out & ~away], arrivals[out], index[out]
+    consignment = _consignments(flow_plan, index) if came is None else came.consignment
     adopted = _draw_adoptions(plan, flow_plan, draws, consignment)
     marks = _draw_marks(flow_plan, draws, adopted)
-    payload = _draw_payload(flow_plan, draws, marks, adopted)
+    payload = _draw_payload(plan, flow_plan, draws, arrivals, marks, adopted) if came is None else came.payload_t
     observed = {
         key: trace.work_ms[short]
         for key in (t.key for t in flow_plan.tasks)
@@ -579,13 +646,40 @@ def _draw_flow(
         index=index,
         arrival_ms=arrivals,
         payload_t=payload,
-        value_cny=_value(flow, payload) if trace.value_cny is None else trace.value_cny[index],
+        value_cny=_value(flow_plan, index, payload) if came is None else came.value_cny,
         marks=marks,
         adopted=adopted,
         work_ms={t.key: _draw_work(t, draws, marks, adopted, observed.get(t.key)) for t in flow_plan.tasks},
         deadline_ms=_draw_deadlines(flow, draws, arrivals),
         consignment=consignment,
         held_back=held_back,
+        diverted=diverted,
+    )
+
+
+def _consignments(flow_plan: FlowPlan, index: Times) -> Times:
+    """Number of each vehicle's consignment."""
+    observed = flow_plan.trace.consignment
+    return index // flow_plan.flow.consignment if observed is None else observed[index]
+
+
+def _draw_diverted(plan: ManifestPlan, flow_plan: FlowPlan, draws: _Draws, arrivals: Times) -> Diverted:
+    """What those who go to another port take along: loads, values and consignments as drawn in the flow they leave."""
+    consignment = _consignments(flow_plan, draws.index)
+    adopted = _draw_adoptions(plan, flow_plan, draws, consignment)
+    marks = _draw_marks(flow_plan, draws, adopted)
+    payload = _draw_payload(plan, flow_plan, draws, arrivals, marks, adopted)
+    return Diverted(draws.index, arrivals, payload, _value(flow_plan, draws.index, payload), consignment)
+
+
+def _coming_from(plan: ManifestPlan, origin: FlowManifest) -> Diverted:
+    """The vehicles that left another flow, as they come here: after their detour, those within the horizon."""
+    left, rule = origin.diverted, plan.scenario.flows()[origin.name].diversion
+    assert left is not None and rule is not None
+    arrivals = left.arrival_ms + rule.detour
+    here = arrivals < plan.horizon_ms
+    return Diverted(
+        left.index[here], arrivals[here], left.payload_t[here], left.value_cny[here], left.consignment[here]
     )
 
 
@@ -657,6 +751,31 @@ def _poisson_positions(generator: np.random.Generator, expected: float) -> Array
     return drawn[drawn < expected]
 
 
+def _diverts(
+    plan: ManifestPlan,
+    flow_plan: FlowPlan,
+    closures: dict[str, tuple[Closure, Windows]],
+    index: Times,
+    arrivals: Times,
+    streams: Streams,
+) -> Mask:
+    """Which vehicles go to another port: a share, by each one's own draw, of those in closures that have lasted."""
+    rule = flow_plan.flow.diversion
+    if rule is None or not arrivals.size:
+        return np.zeros(arrivals.size, dtype=bool)
+    ports, port = plan.scenario.ports, flow_plan.port
+    span = ports[port].routes[flow_plan.flow.route].passage
+    names = rule.while_ or (span.clock if span is not None and span.clock is not None else "",)
+    parts = []
+    for owner, _, calendar in (_full(port, name).partition(".") for name in names):
+        parts.append(_closed_windows(closures, ports[owner], owner, calendar))
+    shut = reduce(calendars.intersect, parts)
+    lasting = shut + np.asarray([rule.after, 0])
+    lasting = lasting[lasting[:, 0] < lasting[:, 1]]
+    draw = streams.uniforms(flow_plan.name, "diversion", int(index[-1]) + 1)[index]
+    return np.asarray(calendars.inside(lasting, arrivals) & (draw < rule.share))
+
+
 def _sets_out(
     plan: ManifestPlan,
     flow_plan: FlowPlan,
@@ -697,7 +816,7 @@ def _draw_adoptions(plan: ManifestPlan, flow_plan: FlowPlan, draws: _Draws, cons
 
 def _first_of_consignment(flow_plan: FlowPlan, index: Times, consignment: Times) -> Times:
     """Number of the first vehicle of each vehicle's consignment, whether or not that one set out."""
-    if flow_plan.trace.consignment is None:
+    if flow_plan.trace.consignment is None and flow_plan.source is None:
         return consignment * flow_plan.flow.consignment
     _, first, member = np.unique(consignment, return_index=True, return_inverse=True)
     return np.asarray(index[first][member])
@@ -793,23 +912,34 @@ def _draw_finds(flow_plan: FlowPlan, plan: InspectionPlan, draws: _Draws, marks:
     return {"opened": opened, "found": found}
 
 
-def _draw_payload(flow_plan: FlowPlan, draws: _Draws, marks: dict[str, Mask], adopted: dict[str, Mask]) -> Array:
-    if flow_plan.trace.payload_t is not None:
-        return flow_plan.trace.payload_t[draws.index]
-    total = np.zeros(draws.index.size)
-    for name, load in flow_plan.flow.payload.items():
+def _draw_payload(
+    plan: ManifestPlan,
+    flow_plan: FlowPlan,
+    draws: _Draws,
+    arrivals: Times,
+    marks: dict[str, Mask],
+    adopted: dict[str, Mask],
+) -> Array:
+    observed = flow_plan.trace.payload_t
+    total = np.zeros(draws.index.size) if observed is None else observed[draws.index]
+    for name, load in flow_plan.flow.payload.items() if observed is None else ():
         tonnes = load.law.at(draws.luck(f"payload.{name}"))
         total += tonnes if load.if_ is None else np.where(marks[load.if_], tonnes, 0.0)
     for amendment in flow_plan.amendments:
         if amendment.kind == "cap_payload" and amendment.number is not None:
-            total = np.where(adopted[amendment.policy], np.minimum(total, amendment.number), total)
+            days = calendars.local_days(port_zone(plan.scenario, flow_plan.port), plan.scenario.horizon)
+            start, stop = days.window(amendment.first_day, amendment.last_day)
+            capped = adopted[amendment.policy] & (arrivals >= start) & (arrivals < stop)
+            total = np.where(capped, np.minimum(total, amendment.number), total)
     return total
 
 
-def _value(flow: Flow, payload: Array) -> Array:
-    if flow.value is None:
+def _value(flow_plan: FlowPlan, index: Times, payload: Array) -> Array:
+    if flow_plan.trace.value_cny is not None:
+        return flow_plan.trace.value_cny[index]
+    if flow_plan.flow.value is None:
         return np.zeros(payload.size)
-    amount, per = flow.value
+    amount, per = flow_plan.flow.value
     return payload * amount if per == "t" else np.full(payload.size, amount)
 
 

@@ -57,6 +57,7 @@ def _definitions() -> Iterable[Metric]:
         "vehicles_arrived", "vehicles", "number with arrival in the reported period; set out and not held back"
     )
     yield Metric("vehicles_held_back", "vehicles", "number that did not set out because the port was shut for long")
+    yield Metric("vehicles_diverted", "vehicles", "number that went to another port in a long closure; not in arrived")
     yield Metric("vehicles_cleared", "vehicles", "arrived vehicles whose `passage` ended within the horizon")
     yield Metric("vehicles_abandoned", "vehicles", "arrived vehicles whose driver gave up before the end of `passage`")
     yield Metric(
@@ -258,6 +259,7 @@ def _inspectors(scenario: Scenario, flow: FlowPlan) -> Times:
 COUNTS = (
     "vehicles_arrived",
     "vehicles_held_back",
+    "vehicles_diverted",
     "vehicles_cleared",
     "vehicles_abandoned",
     "unfinished",
@@ -393,7 +395,7 @@ class _Clocks:
         for number, full in enumerate(network.resources):
             port, name = full.split(".")
             resource = plan.scenario.ports[port].resources[name]
-            if resource.periods or resource.capacity == 0:
+            if resource.periods or resource.capacity == 0 or resource.breakdowns is not None:
                 self.resource[number] = self._add(_open_windows(network, number))
             elif resource.calendar is not None:
                 self.resource[number] = self.calendar[f"{port}.{resource.calendar}"]
@@ -459,6 +461,7 @@ def _sums_of(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowMan
     counts = [
         arrived,
         int((drawn.held_back >= lead_in).sum()),
+        0 if drawn.diverted is None else int((drawn.diverted.arrival_ms >= lead_in).sum()),
         number,
         abandoned,
         arrived - number - abandoned,

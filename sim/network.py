@@ -166,6 +166,7 @@ class _Item:
     resource: int = -1
     slot: int = 0
     choice: int = -1
+    escapes: bool = False
 
 
 @dataclass(frozen=True)
@@ -194,8 +195,9 @@ class FlowPlan:
 
     @property
     def has_consignments(self) -> bool:
-        """Whether vehicles may declare together: by the flow's consignments, or those of a trace."""
-        together = self.flow.consignment > 1 or isinstance(self.flow.arrivals, dict)
+        """Whether vehicles may declare together: by the flow's consignments, or those of a trace or another flow."""
+        given = isinstance(self.flow.arrivals, dict) or self.flow.diverted_from is not None
+        together = self.flow.consignment > 1 or given
         return self.declares >= 0 and together
 
 
@@ -315,11 +317,12 @@ class _RouteBuilder:
             return
         full = self._full(step.name)
         resource = self.lookup.resource[full]
-        columns = ()
+        columns, escapes = (), False
         if step.kind == "enter":
             columns = (self._seize_column(full, resource),)
             self._released_by(full)
-        self.items.append(_Item(step.kind, full, columns, resource=resource, choice=choice))
+            escapes = self.flow.patience is not None and step.name in self.flow.patience.at
+        self.items.append(_Item(step.kind, full, columns, resource=resource, choice=choice, escapes=escapes))
 
     def span(self, first: str | None, last: str | None, default_first: int) -> tuple[int, int]:
         """Columns from the arrival at one station to the end of another."""
@@ -419,7 +422,7 @@ def compile_program(
         if item.kind == "visit":
             writer.visit(item, role if number == plan.declares else ALONE)
         elif item.kind == "enter":
-            writer.seize(item.resource, item.columns[0], escapes=False)
+            writer.seize(item.resource, item.columns[0], item.escapes)
             writer.release_pending(item.name)
         elif item.kind == "leave":
             writer.release(item.resource)
@@ -552,7 +555,7 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
         for i, flow in enumerate(plan.flows)
     )
     windows = {name: _open_now(plan, manifest, name) for name in plan.windows}
-    changes = _changes(plan, windows)
+    changes = _changes(plan, windows, manifest.broken)
     paces = _paces(plan, manifest)
     return Network(
         horizon_ms=plan.scenario.horizon.length_ms(),
@@ -708,7 +711,9 @@ class _Programs:
         return np.concatenate(self.parts) if self.parts else np.empty((0, 5), dtype=np.uint32)
 
 
-def _changes(plan: NetworkPlan, windows: dict[str, Windows]) -> tuple[Times, Times, Times, Times, Mask]:
+def _changes(
+    plan: NetworkPlan, windows: dict[str, Windows], broken: dict[str, Windows]
+) -> tuple[Times, Times, Times, Times, Mask]:
     """Capacities at time 0, then all changes sorted by time and resource."""
     initial = np.zeros(len(plan.resources), dtype=np.int64)
     times, owners, values, refills = [], [], [], []
@@ -719,7 +724,7 @@ def _changes(plan: NetworkPlan, windows: dict[str, Windows]) -> tuple[Times, Tim
             time, value, refill = calendars.quota_changes(resource.quota, zone, plan.scenario.horizon)
         else:
             open_ = windows[f"{port}.{resource.calendar}"] if resource.calendar else None
-            time, value = calendars.capacity_changes(resource, open_, zone, plan.scenario.horizon)
+            time, value = calendars.capacity_changes(resource, open_, zone, plan.scenario.horizon, broken.get(full))
             refill = np.zeros(time.shape, dtype=bool)
         if time.size and time[0] == 0:
             initial[number] = value[0]

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from sim.scenario import (
     VEHICLE_EFFECTS,
     Amendment,
+    CapacityPeriod,
     Closure,
     Effect,
     Flow,
@@ -127,6 +128,8 @@ def _amendments(scenario: Scenario, policy: str, use: PolicyUse, effect: Effect)
                 number=None if kind in ("service", "skip", "inland", "once_per") else float(getattr(effect, kind)),
                 text=effect.inland,
                 strength=use.strength,
+                first_day=effect.first_day,
+                last_day=effect.last_day,
             )
 
 
@@ -138,7 +141,7 @@ def _targets(scenario: Scenario, port: str, flow: Flow, effect: Effect) -> Itera
         yield from _stations(scenario, port, flow.route, effect.on)
     elif effect.kind in ("share", "scale_share"):
         yield from (mark for mark in flow.marks if effect.on.mark is not None and mark in effect.on.mark)
-    elif flow.companion_of is None:
+    elif flow.companion_of is None and not (effect.kind == "cap_payload" and flow.diverted_from):
         yield "vehicle"
 
 
@@ -176,9 +179,19 @@ def _add_servers(port: Port, policy: str, effect: Effect) -> tuple[Port, list[st
     ]
     resources = dict(port.resources)
     for name in chosen:
-        before = resources[name]
-        capacity = max(0, (before.capacity or 0) + (effect.add_servers or 0))
-        resources[name] = before.model_copy(update={"capacity": capacity})
+        before, added = resources[name], effect.add_servers or 0
+        if effect.first_day is None or effect.last_day is None:
+            resources[name] = before.model_copy(update={"capacity": max(0, (before.capacity or 0) + added)})
+            continue
+        days = [(effect.first_day, effect.last_day, before.capacity or 0)]
+        days += [(p.first_day, p.last_day, p.capacity) for p in before.periods]
+        periods = []
+        for first, last, servers in days:
+            first, last = max(first, effect.first_day), min(last, effect.last_day)
+            if first <= last:
+                given = {"first_day": str(first), "last_day": str(last), "capacity": max(0, servers + added)}
+                periods.append(CapacityPeriod.model_validate(given))
+        resources[name] = before.model_copy(update={"periods": (*before.periods, *periods)})
     return port.model_copy(update={"resources": resources}), chosen
 
 
@@ -211,7 +224,9 @@ def _close(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:
 
 
 def _group(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:
-    chosen = [n for n in port.flows if _chosen(effect.on.flow, n) and port.flows[n].companion_of is None]
+    chosen = [
+        n for n, f in port.flows.items() if _chosen(effect.on.flow, n) and not (f.companion_of or f.diverted_from)
+    ]
     flows = {
         n: f.model_copy(update={"consignment": effect.consignment}) if n in chosen else f for n, f in port.flows.items()
     }

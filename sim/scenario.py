@@ -248,6 +248,8 @@ class RandomDays(Model):
     ----------
     count : int
         This many closures, placed at random without overlap, each starting at local midnight.
+    chance : float
+        Each of the ``count`` closures happens with this probability; always if left out.
     every : int
         Mean time in ms between the starts of closures (a Poisson process).
     daily_share : float
@@ -259,6 +261,7 @@ class RandomDays(Model):
     """
 
     count: Annotated[int, Field(ge=0, le=1000, strict=True)] | None = None
+    chance: Share | None = None
     every: Duration | None = None
     daily_share: Share | None = None
     length: DurationLaw | None = None
@@ -272,6 +275,8 @@ class RandomDays(Model):
             raise ValueError("give exactly one of count, every and daily_share")
         if (self.length is None) != (given == ["daily_share"]):
             raise ValueError("count and every need a length; daily_share closes whole days and takes none")
+        if self.chance is not None and self.count is None:
+            raise ValueError("chance goes with count: how likely each of so many closures is")
         return self
 
 
@@ -311,6 +316,30 @@ class CapacityPeriod(Entry):
     capacity: Servers
 
 
+class Breakdowns(Entry):
+    """Failures at random: a Poisson process over the whole horizon, day and night.
+
+    Attributes
+    ----------
+    every : int
+        Mean time in ms between the starts of two breakdowns, at least 1 h.
+    length : Law
+        How long one lasts, in ms. Breakdowns that overlap count as one.
+    servers : int or None
+        How many servers are out meanwhile; ``None`` means all.
+    """
+
+    every: Duration
+    length: DurationLaw
+    servers: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = None
+
+    @model_validator(mode="after")
+    def _not_all_the_time(self) -> Breakdowns:
+        if self.every < units.MS_PER_HOUR:
+            raise ValueError("every must be at least 1 h; what fails more often is part of the service time")
+        return self
+
+
 class Quota(Model):
     """At most ``amount`` vehicles a day, refilled at local midnight, from first to last day, both included."""
 
@@ -330,6 +359,8 @@ class Resource(Entry):
         Name of a calendar of the port; ``None`` means always open.
     holding_area : float or None
         Metres of queue that fit before it reaches back onto the road.
+    breakdowns : Breakdowns or None
+        When servers fail; what has begun is finished all the same.
     """
 
     label: Label | None = None
@@ -338,13 +369,14 @@ class Resource(Entry):
     periods: tuple[CapacityPeriod, ...] = ()
     quota: Quota | None = None
     holding_area: Length | None = None
+    breakdowns: Breakdowns | None = None
 
     @model_validator(mode="after")
     def _pool_or_quota(self) -> Resource:
         if (self.capacity is None) == (self.quota is None):
             raise ValueError("needs a capacity or a quota, one of them")
-        if self.quota is not None and (self.calendar or self.periods):
-            raise ValueError("a quota has no calendar and no periods")
+        if self.quota is not None and (self.calendar or self.periods or self.breakdowns):
+            raise ValueError("a quota has no calendar, no periods and no breakdowns")
         return self
 
 
@@ -480,7 +512,10 @@ class Payload(Model):
 
 
 class Patience(Model):
-    """``share`` of the drivers leave if, ``after`` their arrival, they still queue at one of the stations ``at``."""
+    """``share`` of the drivers leave if, ``after`` their arrival, they still queue at one of ``at``.
+
+    These are stations that the route visits, and resources that it enters.
+    """
 
     after: Duration
     share: Share
@@ -604,14 +639,28 @@ class Inspection(Entry):
 INSPECTION_MARKS = ("contraband", "opened", "found")
 
 
+class Diversion(Model):
+    """Who goes to another port when this one is shut for long.
+
+    ``share`` of the vehicles that would come when all calendars ``while`` have been shut by closures for ``after`` go
+    to the flow ``to`` instead, where they come ``detour`` later. ``while`` is the clock of the passage if left out.
+    """
+
+    to: Reference
+    after: Duration
+    while_: Annotated[tuple[Reference, ...], Field(min_length=1)] | None = Field(default=None, alias="while")
+    share: Share
+    detour: Duration
+
+
 class Flow(Entry):
     """One stream of similar vehicles (or persons) through one port.
 
     Attributes
     ----------
     volume : tuple of float and str, or None
-        What would set out, closures included: things per ``year``, ``d`` or ``h``. ``None`` for companions and
-        traces.
+        What would set out, closures included: things per ``year``, ``d`` or ``h``. ``None`` for companions, diverted
+        vehicles and traces.
     arrivals : str or dict
         ``poisson`` (non-homogeneous, by inversion), ``fixed`` (the yearly count at the order statistics of the
         profile), or ``{trace: FILE.csv}``.
@@ -627,6 +676,8 @@ class Flow(Entry):
         Name in the scenario's ``inspections``: who of the ``selected`` carries what, and whether it is found.
     companion_of : str or None
         The flow whose vehicles this one accompanies, one for one, waiting for their signals.
+    diverted_from : str or None
+        The flow whose diverted vehicles come here, with their loads, values and consignments.
     """
 
     label: Label | None = None
@@ -653,6 +704,8 @@ class Flow(Entry):
     consignment: Annotated[int, Field(ge=1, le=1000, strict=True)] = 1
     vehicle_length: Length | None = None
     companion_of: Name | None = None
+    diversion: Diversion | None = None
+    diverted_from: Reference | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -665,10 +718,26 @@ class Flow(Entry):
 
     @model_validator(mode="after")
     def _source_of_vehicles(self) -> Flow:
-        trace = isinstance(self.arrivals, dict)
-        if (self.volume is None) != (trace or self.companion_of is not None):
-            raise ValueError("needs a volume, or a trace of arrivals, or companion_of: one of them")
+        others = (isinstance(self.arrivals, dict), self.companion_of is not None, self.diverted_from is not None)
+        if (self.volume is None) != any(others) or (self.diverted_from is not None and sum(others) > 1):
+            raise ValueError("needs a volume, or a trace of arrivals, or companion_of, or diverted_from: one of them")
+        if self.diversion is not None and self.companion_of is not None:
+            raise ValueError("a companion goes where its leader goes and has no diversion of its own")
         return self
+
+    @model_validator(mode="after")
+    def _taken_from_the_source(self) -> Flow:
+        given = [name for name in SET_BY_SOURCE if name in self.model_fields_set]
+        if self.diverted_from is not None and given:
+            raise ValueError(f"diverted vehicles keep what they had: leave out {', '.join(given)}")
+        return self
+
+
+# What a flow of diverted vehicles may not say, as the flow that they come from does.
+SET_BY_SOURCE = (
+    *("active_from", "active_until", "months", "weekdays", "hours", "convoy", "payload", "value", "consignment"),
+    *("holding_back", "diversion"),
+)
 
 
 class Port(Entry):
@@ -748,7 +817,8 @@ class Effect(Entry):
     Vehicle effects (they honour adoption): ``service`` and ``scale`` (a task's law), ``skip`` and ``inland`` (a
     station), ``once_per`` (a station), ``share`` and ``scale_share`` (a mark), ``priority`` (a flow),
     ``cap_payload`` (a flow). World effects (adoption must be 100 %): ``add_servers``, ``open``, ``pace``, ``close``,
-    ``consignment``.
+    ``consignment``. With ``first_day`` and ``last_day``, both included, ``cap_payload`` is for the vehicles that arrive
+    on these local days, ``add_servers`` for these days.
     """
 
     on: Selector
@@ -766,6 +836,8 @@ class Effect(Entry):
     pace: Factor | None = None
     close: Closing | None = None
     consignment: Annotated[int, Field(ge=1, le=1000, strict=True)] | None = None
+    first_day: Day | None = None
+    last_day: Day | None = None
 
     @property
     def kind(self) -> str:
@@ -777,10 +849,18 @@ class Effect(Entry):
         given = [name for name in EFFECT_KINDS if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError(f"give exactly one of {', '.join(EFFECT_KINDS)}")
+        if (self.first_day is None) != (self.last_day is None):
+            raise ValueError("give first_day and last_day, or neither")
+        if self.first_day is not None and self.kind not in EFFECTS_WITH_DAYS:
+            raise ValueError(f"{self.kind} cannot have days; {' and '.join(EFFECTS_WITH_DAYS)} can")
+        if self.first_day and self.last_day and self.last_day < self.first_day:
+            raise ValueError("last_day is before first_day")
         return self
 
 
-EFFECT_KINDS = tuple(name for name in Effect.model_fields if name not in ("on", "source", "assumed"))
+_BESIDE = ("on", "first_day", "last_day", "source", "assumed")
+EFFECT_KINDS = tuple(name for name in Effect.model_fields if name not in _BESIDE)
+EFFECTS_WITH_DAYS = ("cap_payload", "add_servers")
 VEHICLE_EFFECTS = ("service", "scale", "skip", "inland", "once_per", "share", "scale_share", "priority", "cap_payload")
 
 
@@ -833,6 +913,8 @@ class Amendment(Model):
     number: float | None = None
     text: str | None = None
     strength: float = 1.0
+    first_day: date | None = None
+    last_day: date | None = None
 
 
 class Reported(Entry):

@@ -5,16 +5,17 @@ from __future__ import annotations
 import tempfile
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from sim.engines import compiled, reference
 from sim.experiment import EngineName, Study, prepare, simulate
 from sim.loading import load_scenario
 from sim.manifest import Manifest
 from sim.metrics import Measures, measure
-from sim.network import ColumnKind, FlowLayout
+from sim.network import ColumnKind, FlowLayout, build_network
 from sim.scenario import Scenario
 from sim.timeline import Timeline
 from sim.trace import Trace
@@ -138,8 +139,20 @@ def _minutes(times: list[int]) -> list[float | None]:
     return [None if time < 0 else time / MS_PER_MINUTE for time in times]
 
 
-def run(scenario: Scenario, engine: EngineName = "compiled", seed: int = 1, replication: int = 0) -> Run:
-    """Simulate one replication."""
+def run(
+    scenario: Scenario,
+    engine: EngineName = "compiled",
+    seed: int = 1,
+    replication: int = 0,
+    *,
+    broken: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+) -> Run:
+    """Simulate one replication; ``broken`` puts breakdowns, in minutes, in the place of those drawn."""
     study = prepare(scenario)
     manifest, timeline = simulate(study, seed, replication, engine)
+    if broken is not None:
+        windows = {name: np.rint(np.asarray(times) * MS_PER_MINUTE).astype(np.int64) for name, times in broken.items()}
+        manifest = replace(manifest, broken=windows)
+        engines = {"compiled": compiled.run, "simpy": reference.run}
+        timeline = engines[engine](build_network(study.network, manifest))
     return Run(study, manifest, timeline, measure(study.metrics, manifest, timeline))

@@ -344,6 +344,41 @@ def test_many_mistakes_do_not_take_long(tmp_path: Path) -> None:
             "must be a number",
         ),
         ("volume: 100 cars per year, ", "", "cars:", "flows.cars", "needs a volume, or a trace of arrivals"),
+        (
+            "capacity: 5",
+            "capacity: 5, breakdowns: {every: 1 d}",
+            "breakdowns",
+            "resources.yard.breakdowns.length",
+            "is missing",
+        ),
+        (
+            "payload: 2 t",
+            "arrivals: fixed}\n    closures:\n      c: {stops: all, random: {every: 9 d, length: 1 d, chance: 1 %}",
+            "random",
+            "closures.c.random",
+            "chance goes with count",
+        ),
+        (
+            "capacity: 5",
+            "capacity: 5, breakdowns: {every: 1 min, length: 1 h}",
+            "breakdowns",
+            "resources.yard.breakdowns",
+            "every must be at least 1 h",
+        ),
+        (
+            "capacity: 5",
+            "capacity: 5, breakdowns: {every: 1 d, length: 1 h, servers: 0}",
+            "0}",
+            "resources.yard.breakdowns.servers",
+            "must be at least 1, got 0",
+        ),
+        (
+            "capacity: 5",
+            "quota: {amount: 5}, breakdowns: {every: 1 d, length: 1 h}",
+            "yard",
+            "resources.yard",
+            "a quota has no calendar, no periods and no breakdowns",
+        ),
     ],
 )
 def test_a_wrong_value_is_named_with_its_place(
@@ -502,7 +537,7 @@ ESCORT = ("      out:\n", "      escort: {steps: [dock, {wait: done}]}\n      ou
         (
             [("payload: 2 t", "patience: {after: 2 h, share: 5 %, at: [lane]}")],
             "flows.cars.patience.at.0",
-            "route 'out' does not visit 'lane'",
+            "route 'out' does not visit or enter 'lane'; there are gate, yard, dock",
         ),
         (
             [COMPANION, ESCORT],
@@ -532,6 +567,80 @@ ESCORT = ("      out:\n", "      escort: {steps: [dock, {wait: done}]}\n      ou
 def test_a_name_that_points_at_nothing(tmp_path: Path, changes: list[tuple[str, str]], path: str, says: str) -> None:
     found = {p.path: p.message for p in problems(tmp_path, edited(*changes))}
     assert says in found.get(f"ports.east.{path}", ""), found
+
+
+DIVERSION = "diversion: {to: west.cars, after: 2 d, while: [day], share: 15 %, detour: 36 h}"
+WEST = """\
+  west:
+    label: {en: West}
+    stations: {gate: {service: 2 min}}
+    routes: {out: {steps: [gate]}}
+    flows:
+      cars: {route: out, diverted_from: east.cars}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "says"),
+    [
+        (
+            "to: west.cars",
+            "to: west.car",
+            "east.flows.cars.diversion.to",
+            "unknown flow 'west.car'; did you mean 'west.cars'?",
+        ),
+        ("to: west.cars", "to: cars", "east.flows.cars.diversion.to", "'east.cars' does not expect these vehicles"),
+        ("while: [day]", "while: [dey]", "east.flows.cars.diversion.while.0", "no calendar 'dey'; did you mean 'day'?"),
+        ("while: [day]", "while: [west.day]", "east.flows.cars.diversion.while.0", "port 'west' has no calendar 'day'"),
+        (
+            "while: [day]",
+            "while: [wst.day]",
+            "east.flows.cars.diversion.while.0",
+            "unknown port 'wst'; did you mean 'west'?",
+        ),
+        ("while: [day]", "while: []", "east.flows.cars.diversion.while", "must not be empty"),
+        ("while: [day], ", "", "east.flows.cars.diversion", "the passage of route 'out' has no clock"),
+        ("share: 15 %", "share: 115 %", "east.flows.cars.diversion.share", "a share is at most 100 %"),
+        ("detour: 36 h", "detour: 36", "east.flows.cars.diversion.detour", "needs a unit"),
+        (", detour: 36 h", "", "east.flows.cars.diversion.detour", "is missing"),
+        (
+            "from: east.cars",
+            "from: east.car",
+            "west.flows.cars.diverted_from",
+            "unknown flow 'east.car'; did you mean 'east.cars'?",
+        ),
+        ("from: east.cars", "from: cars", "west.flows.cars.diverted_from", "'west.cars' diverts nobody to 'west.cars'"),
+        (
+            ", diverted_from: east.cars",
+            ", volume: 1 cars per d",
+            "east.flows.cars.diversion.to",
+            "write 'diverted_from: east.cars' there",
+        ),
+        (DIVERSION, "payload: 3 t", "west.flows.cars.diverted_from", "'east.cars' diverts nobody to 'west.cars'"),
+        ("from: east.cars", "from: east.cars, volume: 1 cars per d", "west.flows.cars", "needs a volume, or"),
+        ("from: east.cars", "from: east.cars, companion_of: cars", "west.flows.cars", "diverted_from: one of them"),
+        ("from: east.cars", "from: east.cars, payload: 2 t, months: x", "west.flows.cars", "leave out months, payload"),
+        (
+            "from: east.cars",
+            "from: east.cars, diversion: {to: east.cars, after: 1 d, share: 1 %, detour: 1 h}",
+            "west.flows.cars",
+            "leave out diversion",
+        ),
+        (
+            "from: east.cars}",
+            "from: east.cars}\n      men: {route: out, companion_of: cars, "
+            "diversion: {to: east.cars, after: 1 d, share: 1 %, detour: 1 h}}",
+            "west.flows.men",
+            "a companion goes where its leader goes",
+        ),
+    ],
+)
+def test_a_diversion_that_cannot_be(tmp_path: Path, old: str, new: str, path: str, says: str) -> None:
+    text = edited(("payload: 2 t", DIVERSION)) + WEST
+    load(tmp_path, text)
+    assert text.count(old) == 1
+    found = {p.path: p.message for p in problems(tmp_path, text.replace(old, new))}
+    assert says in found.get(f"ports.{path}", ""), found
 
 
 def test_a_companion_leaves_what_its_leader_entered(tmp_path: Path) -> None:

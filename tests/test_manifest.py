@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +239,17 @@ def test_policies_apply_in_their_order_on_top_of_one_another() -> None:
     assert np.abs(both - plain / 20).max() <= 1
 
 
+def test_a_payload_cap_may_hold_for_the_arrivals_of_some_days() -> None:
+    # the 2nd and 3rd of January in Kathmandu, 5 h 45 min ahead: from 18:15 on the 1st to 18:15 on the 3rd in UTC
+    policy = "effects: [{on: {}, cap_payload: 15 t, first_day: 2024-01-02, last_day: 2024-01-03}]"
+    keys, zone = "payload: 9 t, value: 2 CNY/kg", "zone: Asia/Kathmandu\n"
+    moments = [18 * 60 + 14, 18 * 60 + 15, 66 * 60 + 14, 66 * 60 + 15]
+    scenario = flow_with(keys, calendars=zone, policies={"cap": policy})
+    flow = cars(at_minutes(scenario, "cars", moments, payload_t=[20, 20, 12, 20]))
+    assert flow.payload_t.tolist() == [20, 15, 12, 20]
+    assert flow.value_cny.tolist() == [40_000, 30_000, 24_000, 40_000]
+
+
 def test_a_payload_cap_cuts_loads_and_nothing_else() -> None:
     policy = "effects: [{on: {flow: cars}, cap_payload: 8 t}]"
     before, after = cars(port(BASE, **YEAR)), cars(port(BASE, policies={"cap": policy}, **YEAR))
@@ -463,6 +475,77 @@ def test_closures_every_so_often_come_as_a_poisson_process() -> None:
     assert abs(np.var(number, ddof=1) / 36.6 - 1) < 4 * np.sqrt(2 / 199)
 
 
+def test_breakdowns_come_as_a_poisson_process_and_last_as_long_as_they_should() -> None:
+    # 366 d / 30 d = 12.2 a year. A share exp(-r) of them, r = 4 h / 30 d, finds none under way and counts: 12.13. They
+    # last (exp(r) - 1) x 30 d = 4.01 h; a lognormal law with cv 1 has kurtosis 41, so the spread's own error is
+    # sqrt(40 / 4 n) of it, n = 4,850: 4 x 4.5 %.
+    body = ONE.replace(
+        "stations:", "resources: {desk: {capacity: 2, breakdowns: {every: 30 d, length: LAW}}}\nstations:"
+    )
+    law = "{lognormal: {mean: 4 h, cv: 1}}"
+    plan = plan_manifest(port(body.replace("LAW", law), **YEAR))
+    windows = [draw_manifest(plan, SEED, r).broken["east.desk"] for r in range(400)]
+    number = [w.shape[0] for w in windows]
+    r = 4 / (30 * 24)
+    assert within(number, 12.2 * np.exp(-r), 4)
+    assert abs(np.var(number, ddof=1) / np.mean(number) - 1) < 4 * np.sqrt(2 / 399)
+    hours = np.concatenate([w[:, 1] - w[:, 0] for w in windows]) / (60 * MS_PER_MINUTE)
+    assert within(hours, (np.exp(r) - 1) * 30 * 24, 4)
+    assert abs(hours.std() / 4 - 1) < 0.18
+    starts = np.concatenate([w[:, 0] for w in windows])
+    assert within(starts / (366 * MS_PER_DAY), 0.5, 4)  # as often early in the year as late, by night as by day
+    assert within((starts % MS_PER_DAY) / MS_PER_DAY, 0.5, 4)
+
+
+def test_breakdowns_that_overlap_are_one() -> None:
+    body = ONE.replace(
+        "stations:", "resources: {desk: {capacity: 1, breakdowns: {every: 1 h, length: 1 d}}}\nstations:"
+    )
+    windows = draw(port(body, **YEAR)).broken["east.desk"]
+    assert (windows[1:, 0] > windows[:-1, 1]).all()
+
+
+def test_breakdowns_leave_every_draw_as_it_was_and_count_in_the_digest() -> None:
+    more = BASE.replace("calendar: day}", "calendar: day, breakdowns: {every: 9 d, length: 2 h}}")
+    before, after = draw(port(BASE, **YEAR)), draw(port(more, **YEAR))
+    assert differing(before.flows["east.cars"], after.flows["east.cars"]) == set()
+    assert before.digest() == replace(after, broken={}).digest() != after.digest()
+
+
+def test_closures_from_a_rate_have_its_number_and_their_law_of_lengths() -> None:
+    # As above with 6 h (cv 0.5, kurtosis 8): r = 6 h / 30 d, 12.2 exp(-r) = 12.1 a year of (exp(r) - 1) x 30 d = 6.03 h
+    # with a spread of 3 h, its error sqrt(7 / 4 n), n = 4,840: 4 x 1.9 %.
+    _, windows = closed_days("{every: 30 d, length: {lognormal: {mean: 6 h, cv: 0.5}}}", 400)
+    number, r = [w.shape[0] for w in windows], 6 / (30 * 24)
+    assert within(number, 12.2 * np.exp(-r), 4)
+    assert abs(np.var(number, ddof=1) / np.mean(number) - 1) < 4 * np.sqrt(2 / 399)
+    hours = np.concatenate([w[:, 1] - w[:, 0] for w in windows]) / (60 * MS_PER_MINUTE)
+    assert within(hours, (np.exp(r) - 1) * 30 * 24, 4)
+    assert abs(hours.std() / 3 - 1) < 4 * 0.019
+
+
+def test_a_closure_that_may_happen_happens_with_its_chance_and_is_the_same_one_if_it_does() -> None:
+    rule = "{count: 1, length: {lognormal: {mean: 60 d, cv: 0.5}}CHANCE, first_day: 2024-06-01, last_day: 2024-06-30}"
+    _, always = closed_days(rule.replace("CHANCE", ""), 400)
+    _, some = closed_days(rule.replace("CHANCE", ", chance: 35 %"), 400)
+    happened = [w.shape[0] for w in some]
+    assert within(happened, 0.35, 4)
+    assert all(np.array_equal(w, all_) for w, all_ in zip(some, always, strict=True) if w.shape[0])
+
+
+def test_calendars_stopped_by_one_closure_stop_together() -> None:
+    body = """
+    calendars: {day: {open: ["08:00-12:00"]}, bridge: {open: ["00:00-24:00"]}, office: {open: ["08:00-12:00"]}}
+    closures:
+      slide: {stops: [day, bridge], random: {every: 20 d, length: {exponential: {mean: 3 d}}}}
+      flood: {stops: [day, bridge], random: {count: 1, chance: 50 %, length: 30 d}}
+    """
+    for replication in range(20):
+        closed = draw(port(body.replace("\n    ", "\n") + ONE, **YEAR), replication).closed
+        assert np.array_equal(closed["east.day"], closed["east.bridge"])
+        assert closed["east.day"].size and not closed["east.office"].size
+
+
 def flood(last_day: str) -> str:
     """A calendar that is always open but for a closure from 1 March."""
     closure = f"{{stops: [day], first_day: 2024-03-01, last_day: {last_day}}}"
@@ -480,6 +563,66 @@ def test_in_long_closures_only_a_share_sets_out() -> None:
     assert np.array_equal(np.sort(after.held_back), before.arrival_ms[~kept])
     # those who set out keep their number and their draws
     assert np.array_equal(after.work_ms["east.desk.service"], before.work_ms["east.desk.service"][kept])
+
+
+FLOOD = flood("2024-05-31")  # 92 days, from day 60
+DETOUR = "diversion: {to: west.cars, after: 20 d, while: [day], share: SHARE, detour: 36 h}"
+DETOUR += ", payload: {lognormal: {mean: 9 t, cv: 0.3}}, value: 2 CNY/kg, consignment: 3"
+WEST = "west: {label: {en: W}, stations: {s: {service: {exponential: {mean: 9 min}}}}, routes: {r: {steps: [s]}}, "
+WEST += "flows: {cars: {route: r, diverted_from: east.cars, marks: {red: 50 %}}}}"
+
+
+def diverting(share: str, more: str = "") -> Manifest:
+    return draw(flow_with(DETOUR.replace("SHARE", share) + more, calendars=FLOOD, others=WEST))
+
+
+def test_a_diversion_takes_its_share_of_those_in_a_closure_that_has_lasted_and_nobody_else() -> None:
+    none, some = diverting("0 %"), diverting("15 %")
+    before, here, there = none.flows["east.cars"], some.flows["east.cars"], some.flows["west.cars"]
+    assert none.flows["west.cars"].index.size == 0
+    long = (before.arrival_ms >= 80 * MS_PER_DAY) & (before.arrival_ms < 152 * MS_PER_DAY)
+    gone = np.isin(before.index, there.index)
+    assert not gone[~long].any()
+    assert abs(gone[long].mean() - 0.15) < 4 * np.sqrt(0.15 * 0.85 / long.sum())
+    assert np.array_equal(here.index, before.index[~gone])
+    # the same vehicles with what they carry, 36 h later; those who stay keep every draw
+    assert np.array_equal(there.arrival_ms, before.arrival_ms[gone] + 36 * 60 * MS_PER_MINUTE)
+    for name in ("index", "payload_t", "value_cny", "consignment"):
+        assert np.array_equal(getattr(there, name), getattr(before, name)[gone])
+        assert np.array_equal(getattr(here, name), getattr(before, name)[~gone])
+    assert np.array_equal(here.work_ms["east.desk.service"], before.work_ms["east.desk.service"][~gone])
+    assert some.digest() != none.digest()
+
+
+def test_a_higher_share_keeps_those_already_diverted() -> None:
+    few, many = (set(diverting(share).flows["west.cars"].index.tolist()) for share in ("15 %", "40 %"))
+    assert few < many
+
+
+def test_who_diverts_is_settled_before_who_is_held_back() -> None:
+    plain, both = diverting("40 %"), diverting("40 %", ", holding_back: {closures_over: 7 d, sets_out: 0 %}")
+    assert np.array_equal(plain.flows["west.cars"].index, both.flows["west.cars"].index)
+    stayed = plain.flows["east.cars"].arrival_ms
+    shut = (stayed >= 60 * MS_PER_DAY) & (stayed < 152 * MS_PER_DAY)
+    assert np.array_equal(both.flows["east.cars"].held_back, stayed[shut])
+    assert np.array_equal(both.flows["east.cars"].arrival_ms, stayed[~shut])
+
+
+def test_diverted_vehicles_come_in_order_and_draw_the_rest_where_they_go() -> None:
+    flow = diverting("40 %").flows["west.cars"]
+    assert (np.diff(flow.arrival_ms) >= 0).all()
+    assert abs(flow.marks["red"].mean() - 0.5) < 4 * np.sqrt(0.25 / flow.index.size)
+    work = flow.work_ms["west.s.service"]
+    assert abs(work.mean() / (9 * MS_PER_MINUTE) - 1) < 4 / np.sqrt(work.size)
+
+
+def test_a_measure_on_declarations_is_adopted_by_whole_consignments_where_they_are_diverted_to() -> None:
+    policy = "adoption: 50 %\neffects: [{on: {station: s}, once_per: consignment}]"
+    keys = DETOUR.replace("SHARE", "60 %")
+    flow = draw(flow_with(keys, calendars=FLOOD, others=WEST, policies={"one": policy})).flows["west.cars"]
+    adopters = [set(flow.adopted["one"][flow.consignment == c].tolist()) for c in np.unique(flow.consignment)]
+    assert {len(answers) for answers in adopters} == {1}
+    assert {True} in adopters and {False} in adopters
 
 
 def test_short_closures_hold_nobody_back() -> None:

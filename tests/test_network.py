@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from sim.errors import ScenarioInvalid
@@ -287,6 +288,59 @@ def test_capacity_that_shrinks_takes_units_back_as_they_come_free(engine: Engine
     assert found.granted("cars", "bay") == [1080, 1090, 1100, 1820, 2540]
 
 
+# ----------------------------------------------------------------------------------------------- breakdowns
+
+FAILING = HOURS.replace(
+    "calendar: day}", "calendar: day, breakdowns: {every: 30 d, length: 2 h, assumed: for a test}}"
+).replace("service: 30 min", "service: 20 min")
+
+
+def test_a_desk_that_breaks_down_finishes_what_it_has_begun_and_waits_for_its_repair(engine: EngineName) -> None:
+    # Open 480-720. The desk is out 490-600. The car of 480 is served to 500 all the same; that of 485 waits 485-490
+    # while the desk works, 490-600 while it is out, and is served 600-620; the third waits 600-620 more.
+    # The desk is open 240 + 240 - 110 = 370 min and busy 60.
+    scenario = at_minutes(port(FAILING, end="2024-01-02"), "cars", [480, 485, 595])
+    found = run(scenario, engine, broken={"east.desk": [(490, 600)]})
+    assert found.granted("cars", "desk") == [480, 600, 620]
+    assert found.exits("cars") == [500, 620, 640]
+    assert found.value("passage_closed_mean") == (0 + 110 + 5) / 3
+    assert found.value("passage_waiting_mean") == (0 + 5 + 20) / 3
+    assert found.value("utilisation", station="desk") == 60 / 370
+
+
+def test_one_of_two_servers_may_break_down(engine: EngineName) -> None:
+    # One of two is out 10-40; cars of 30 min. The first two, begun before, are served 0-30. Of the two servers that
+    # come free at 30 one is out: the third is served 30-60, the fourth begins when the repair is done, 40-70.
+    body = FAILING.replace("capacity: 1", "capacity: 2").replace(", calendar: day", "").replace("20 min", "30 min")
+    body = body.replace("length: 2 h", "length: 2 h, servers: 1")
+    scenario = at_minutes(port(body, end="2024-01-02"), "cars", [0, 0, 5, 5])
+    found = run(scenario, engine, broken={"east.desk": [(10, 40)]})
+    assert found.granted("cars", "desk") == [0, 0, 30, 40]
+    assert found.value("passage_closed_mean") == 0  # one bay works all the time
+    assert found.value("utilisation", station="desk") == 120 / (2 * DAY - 30)
+
+
+def test_more_servers_than_there_are_cannot_break_down(engine: EngineName) -> None:
+    # on the 2nd there is one bay only; three that fail leave none, not less than none
+    body = FAILING.replace(", calendar: day", "").replace("length: 2 h", "length: 2 h, servers: 3")
+    body = body.replace(
+        "capacity: 1", "capacity: 2, periods: [{first_day: 2024-01-02, last_day: 2024-01-02, capacity: 1}]"
+    )
+    scenario = at_minutes(port(body, end="2024-01-03"), "cars", [DAY + 5, DAY + 6])
+    found = run(scenario, engine, broken={"east.desk": [(DAY - 10, DAY + 60)]})
+    assert found.granted("cars", "desk") == [DAY + 60, DAY + 80]
+    assert found.value("utilisation", station="desk") == 40 / (2 * (DAY - 10) + DAY - 60)
+
+
+def test_what_is_out_while_the_desk_is_shut_is_no_loss(engine: EngineName) -> None:
+    # out 700-800, shut 720-780: the car of 710 waits for 800
+    scenario = at_minutes(port(FAILING, end="2024-01-02"), "cars", [710])
+    found = run(scenario, engine, broken={"east.desk": [(700, 800)]})
+    assert found.granted("cars", "desk") == [800]
+    assert found.value("passage_closed_mean") == 90
+    assert found.value("utilisation", station="desk") == 20 / (220 + 220)
+
+
 # ----------------------------------------------------------------------------------------------------- pace
 
 
@@ -331,6 +385,50 @@ def test_work_at_a_slow_pace_is_rounded_up_to_whole_milliseconds(engine: EngineN
 def test_a_pace_without_a_first_day_holds_from_the_start_even_at_noon(engine: EngineName) -> None:
     scenario = port(paced("50 %", "last_day: 2024-01-09"), start='"2024-01-01 12:00"')
     assert run(at_minutes(scenario, "cars", [0]), engine).exits("cars") == [60]
+
+
+def test_a_rainy_night_slows_the_work_until_midnight_and_a_dry_one_until_it_rains(engine: EngineName) -> None:
+    # 60 min of work at 50 %. Begun at noon of a wet day: 120 min. At 23:00 of a wet day before a dry one: half of it is
+    # done by midnight, the other half takes 30 min: 90 min. At 23:30 of a dry day before a wet one: 30 and 60 min.
+    scenario = port(paced("50 %", "daily_share: 50 %", "60 min"), end="2024-03-01")
+    wet = run(scenario, engine).manifest.slow_days["east.rain"]
+    to_dry = int(np.flatnonzero(wet[1:50] & ~wet[2:51])[0]) + 1
+    to_wet = int(np.flatnonzero(~wet[to_dry:50] & wet[to_dry + 1 : 51])[0]) + to_dry
+    begins = [to_dry * DAY + 720, to_dry * DAY + 1380, to_wet * DAY + 1410]
+    found = run(at_minutes(scenario, "cars", begins), engine)
+    assert found.exits("cars") == [begins[0] + 120, begins[1] + 90, begins[2] + 90]
+
+
+# --------------------------------------------------------------------------------- a bridge with one lane
+
+BRIDGE = """
+calendars: {north: {open: ["00:00-00:50", "02:00-02:50"]}, south: {open: ["01:00-01:50", "03:00-03:50"]}}
+resources: {north_lane: {capacity: 2, calendar: north}, south_lane: {capacity: 2, calendar: south}}
+stations: {cross: {needs: [north_lane], service: 10 min}, cross_back: {needs: [south_lane], service: 10 min}}
+routes: {there: {steps: [cross]}, back: {steps: [cross_back]}}
+flows: {out: {route: there, volume: 30 cars per d}, home: {route: back, volume: 30 cars per d}}
+"""
+
+
+def test_a_bridge_with_one_lane_is_used_in_turns_and_who_has_begun_finishes(engine: EngineName) -> None:
+    # Each direction stops one crossing before the other begins. Northbound: at 49 one begins and is over at 59, the
+    # one of 51 waits for 120. Southbound: one of 20 and one of 59 begin at 60; the third has a place at 70.
+    scenario = at_minutes(at_minutes(port(BRIDGE), "out", [49, 51]), "home", [20, 59, 59])
+    found = run(scenario, engine)
+    assert found.exits("out") == [59, 130]
+    assert found.exits("home") == [70, 70, 80]
+
+
+def test_nobody_moves_on_the_bridge_against_the_others(engine: EngineName) -> None:
+    found = run(port(BRIDGE), engine)
+    crossings = {}
+    for flow, lane in (("out", "north_lane"), ("home", "south_lane")):
+        begun = [begin for begin in found.granted(flow, lane) if begin is not None]
+        crossings[flow] = [(begin % DAY, begin % DAY + 10) for begin in begun]
+    assert min(len(times) for times in crossings.values()) > 100
+    in_turn = {"out": [(0, 60), (120, 180)], "home": [(60, 120), (180, 240)]}
+    for flow, times in crossings.items():
+        assert all(any(start <= a and b <= stop for start, stop in in_turn[flow]) for a, b in times)
 
 
 # ----------------------------------------------------------------------------------- priorities and patience
@@ -396,6 +494,65 @@ def test_a_lane_held_for_the_next_station_is_released_by_who_gives_up(engine: En
     # granted the dock at 12, the moment at which the first leaves it.
     found = run(at_minutes(port(body), "cars", [0, 0, 0]), engine)
     assert found.exits("cars") == [12, 10, 22]
+
+
+# -------------------------------------------------------------------------------------------- fleets and tokens
+
+
+def test_tokens_let_so_many_on_the_way_at_once(engine: EngineName) -> None:
+    # Two tokens. 1st: gate 0-2, road 2-12, desk 12-17. 2nd: gate 2-4, road to 14, desk 17-22.
+    # 3rd: token at 17, gate to 19, road to 29, desk 29-34. 4th: token at 22, gate to 24, road to 34, desk 34-39.
+    # 5th: token at 34, gate to 36, road to 46, desk 46-51.
+    body = """
+    resources: {tokens: {capacity: 2}, lane: {capacity: 1}, desk: {capacity: 1}}
+    stations: {gate: {needs: [lane], service: 2 min}, road: {service: 10 min}, desk: {needs: [desk], service: 5 min}}
+    routes: {out: {steps: [{enter: tokens}, gate, road, desk, {leave: tokens}]}}
+    flows: {trucks: {route: out, volume: 1 trips per d}}
+    """
+    found = run(at_minutes(port(body), "trucks", [0, 0, 0, 0, 1]), engine)
+    assert found.granted("trucks", "tokens") == [0, 0, 17, 22, 34]
+    assert found.exits("trucks") == [17, 22, 34, 39, 51]
+    assert found.value("queue_max", station="tokens") == 3
+
+
+TOKENS = """
+resources: {fleet: {capacity: 4}, tokens: {capacity: 2}}
+stations: {trip: {service: 30 min}}
+routes: {out: {steps: [{enter: fleet}, {enter: tokens}, trip, {leave: tokens}, {leave: fleet}]}}
+flows: {trucks: {route: out, volume: 1 trips per d, patience: {after: 20 min, share: 100 %, at: [tokens]}}}
+"""
+
+
+def test_a_driver_who_gives_up_waiting_for_a_token_gives_back_the_truck(engine: EngineName) -> None:
+    # Five at 0: two have tokens and are back at 30, two have trucks and give up at 20; the fifth has a truck at 20, its
+    # deadline, and leaves without a token. Two at 21 have trucks at once and tokens at 30. Five at 100 as those at 0:
+    # there are four trucks still, neither more nor fewer.
+    found = run(at_minutes(port(TOKENS), "trucks", [0] * 5 + [21] * 2 + [100] * 5), engine)
+    assert found.granted("trucks", "fleet") == [0, 0, 0, 0, 20, 21, 21, 100, 100, 100, 100, 120]
+    assert found.exits("trucks") == [30, 30, 20, 20, 20, 60, 60, 130, 130, 120, 120, 120]
+    assert found.value("vehicles_abandoned") == 6
+    assert found.value("utilisation", station="tokens") == 6 * 30 / (2 * 10 * DAY)
+
+
+def test_a_driver_may_give_up_waiting_for_a_truck(engine: EngineName) -> None:
+    # one truck, 0-30; the second gives up at 20, the third (of 25) has it at 30
+    body = TOKENS.replace("capacity: 4", "capacity: 1").replace("at: [tokens]", "at: [fleet]")
+    found = run(at_minutes(port(body), "trucks", [0, 0, 25]), engine)
+    assert found.exits("trucks") == [30, 20, 60]
+    assert found.outcomes("trucks") == [EXITED, ABANDONED, EXITED]
+
+
+def test_a_lane_held_for_a_yard_is_released_by_who_gives_up(engine: EngineName) -> None:
+    # 1st: gate 0-2, yard 2-62. 2nd: gate 2-4, holds the lane until 10 and gives up. 3rd: gate 10-12, past its deadline.
+    body = """
+    resources: {lane: {capacity: 1}, yard: {capacity: 1}}
+    stations: {gate: {needs: [lane], service: 2 min}, load: {service: 60 min}}
+    routes: {out: {steps: [{gate: {holds_until: yard}}, {enter: yard}, load, {leave: yard}]}}
+    flows: {cars: {route: out, volume: 1 trips per d, patience: {after: 10 min, share: 100 %, at: [yard]}}}
+    """
+    found = run(at_minutes(port(body), "cars", [0, 0, 0]), engine)
+    assert found.granted("cars", "lane") == [0, 2, 10]
+    assert found.exits("cars") == [62, 10, 12]
 
 
 # ------------------------------------------------------------------------------------ companions, consignments
@@ -485,6 +642,88 @@ def test_a_consignment_goes_on_when_its_declarant_gives_up(engine: EngineName) -
     found = run(scenario, engine)
     assert found.exits("cars") == [6, 7]
     assert found.outcomes("cars") == [ABANDONED, EXITED]
+
+
+# ------------------------------------------------------------------------------------------------- diversion
+
+# East is shut from the 2nd to the 6th, west from the 3rd to the 8th: both of them from the 3rd to the 6th.
+SHUT = """
+calendars: {day: {open: ["00:00-24:00"]}}
+closures: {flood: {stops: [day], first_day: 2024-01-02, last_day: 2024-01-06}}
+resources: {lane: {capacity: 1, calendar: day}}
+stations: {gate: {needs: [lane], service: 10 min}, ride: {service: 1 min}}
+routes:
+  out: {steps: [gate, {signal: over}], passage: {from: gate, to: gate, clock: day}}
+  back: {steps: [{wait: over}, ride]}
+flows:
+  trucks:
+    route: out
+    volume: 1 trips per d
+    value: 2 CNY/kg
+    consignment: 2
+    diversion: {to: north.trucks, after: 1 d, while: [day, west.day], share: 100 %, detour: 36 h}
+  drivers: {route: back, companion_of: trucks}
+"""
+ELSEWHERE = """
+west:
+  label: {en: West}
+  calendars: {day: {open: ["00:00-24:00"]}}
+  closures: {flood: {stops: all, first_day: 2024-01-03, last_day: 2024-01-08}}
+north:
+  label: {en: North}
+  resources: {desk: {capacity: 1}}
+  stations: {desk: {needs: [desk], service: 30 min, once_per: consignment}, gate: {service: 5 min}}
+  routes: {out: {steps: [desk, gate]}, along: {steps: [gate]}}
+  flows:
+    guards: {route: along, companion_of: trucks}
+    trucks: {route: out, diverted_from: east.trucks}
+"""
+
+
+def test_vehicles_go_elsewhere_when_all_ports_have_been_shut_for_long(engine: EngineName) -> None:
+    # Day 0 is the 1st. Both are shut in [2 d, 6 d), so who comes in [3 d, 6 d) goes north and is there 1.5 d later:
+    # 3 d -> 4.5 d and 6 d less 1 min -> 7.5 d less 1 min. The others come here: 1 d, 2.9 d and 6 d wait until the
+    # gate opens at 6 d (the 7th). The two that go are one consignment: the first declares, the other need not.
+    moments = [DAY, 2.9 * DAY, 3 * DAY, 6 * DAY - 1, 6 * DAY]
+    scenario = at_minutes(port(SHUT, others=ELSEWHERE), "trucks", moments, payload_t=[1, 2, 3, 4, 5])
+    found = run(scenario, engine)
+    assert found.exits("trucks") == [6 * DAY + 10, 6 * DAY + 20, 6 * DAY + 30]
+    assert found.exits("north.trucks") == [4.5 * DAY + 30 + 5, 7.5 * DAY - 1 + 5]
+    here, there = found.manifest.flows["east.trucks"], found.manifest.flows["north.trucks"]
+    assert (here.index.tolist(), there.index.tolist()) == ([0, 1, 4], [2, 3])
+    assert (there.payload_t.tolist(), there.value_cny.tolist()) == ([3, 4], [6000, 8000])
+    assert there.consignment.tolist() == [1, 1]
+    assert found.value("vehicles_diverted") == 2
+    assert found.value("vehicles_arrived") == 3
+    assert found.value("tonnes_cleared") == 1 + 2 + 5
+    assert found.value("vehicles_arrived", port="north") == 2
+    assert found.value("tonnes_cleared", port="north") == 3 + 4
+    assert found.value("value_cleared", port="all") == 15 * 2000
+
+
+def test_the_companions_of_those_who_go_elsewhere_do_not_come(engine: EngineName) -> None:
+    moments = [DAY, 2.9 * DAY, 3 * DAY, 6 * DAY - 1, 6 * DAY]
+    found = run(at_minutes(port(SHUT, others=ELSEWHERE), "trucks", moments), engine)
+    assert found.exits("drivers") == [6 * DAY + 11, 6 * DAY + 21, 6 * DAY + 31]
+    # where they go, others may accompany them
+    assert found.exits("north.guards") == [4.5 * DAY + 5, 7.5 * DAY - 1 + 5]
+
+
+def test_who_would_come_after_the_end_is_diverted_all_the_same(engine: EngineName) -> None:
+    # 36 h after 4 d is 5.5 d, the end is at 5 d
+    scenario = at_minutes(port(SHUT, end="2024-01-06", others=ELSEWHERE), "trucks", [3 * DAY, 4 * DAY])
+    found = run(scenario, engine)
+    assert found.value("vehicles_diverted") == 2
+    assert found.value("vehicles_arrived") == 0
+    assert found.exits("north.trucks") == [4.5 * DAY + 35]
+
+
+def test_without_calendars_a_diversion_is_for_closures_of_the_passages_clock(engine: EngineName) -> None:
+    # shut in [1 d, 6 d): those from 2 d on go
+    body = SHUT.replace("while: [day, west.day], ", "")
+    found = run(at_minutes(port(body, others=ELSEWHERE), "trucks", [2 * DAY - 1, 2 * DAY]), engine)
+    assert found.manifest.flows["east.trucks"].index.tolist() == [0]
+    assert found.exits("north.trucks") == [3.5 * DAY + 35]
 
 
 # --------------------------------------------------------------------------------- conditional and inland steps

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
-from sim.calendars import open_windows
+from sim.calendars import capacity_changes, open_windows
 from sim.distributions import Constant
-from sim.experiment import prepare, replicate, scenario_hash
+from sim.experiment import EngineName, prepare, replicate, scenario_hash
 from sim.loading import load_policies, load_scenario
 from sim.policies import apply_policies
 from sim.scenario import EFFECT_KINDS, VEHICLE_EFFECTS, Amendment, Policy, PolicyUse, Scenario
-from sim.units import MS_PER_HOUR
+from sim.units import MS_PER_DAY, MS_PER_HOUR
 from tests.builders import at_minutes, port, run
 
 BODY = """
@@ -142,6 +143,31 @@ def test_servers_are_added_but_never_fewer_than_none() -> None:
     assert fewer.ports["east"].resources["desk"].capacity == 0
 
 
+def test_servers_may_be_added_for_some_days_on_top_of_what_there_is_on_each() -> None:
+    # 2, on the 2nd and 3rd 4; one more from the 3rd to the 5th, two fewer on the 5th: 2, 4, 5, 3, 1, 2
+    body = BODY.replace(
+        "bay: {capacity: 1}",
+        "bay: {capacity: 2, periods: [{first_day: 2024-01-02, last_day: 2024-01-03, capacity: 4}]}",
+    )
+    more = {"on": {"resource": "bay"}, "add_servers": 1, "first_day": "2024-01-03", "last_day": "2024-01-05"}
+    fewer = {"on": {"resource": "bay"}, "add_servers": -2, "first_day": "2024-01-05", "last_day": "2024-01-05"}
+    changed, problems = apply(policy(more, fewer), scenario=port(body, others=WEST))
+    assert not problems
+    times, servers = capacity_changes(changed.ports["east"].resources["bay"], None, "UTC", changed.horizon)
+    assert (times // MS_PER_DAY).tolist() == [0, 1, 2, 3, 4, 5]
+    assert servers.tolist() == [2, 4, 5, 3, 1, 2]
+
+
+def test_servers_added_for_a_day_work_on_that_day(engine: EngineName) -> None:
+    # one bay, 60 min each; two on the 2nd. Of three at 23:30 the first is served to 00:30, the second from 00:00
+    effect = {"on": {"resource": "bay"}, "add_servers": 1, "first_day": "2024-01-02", "last_day": "2024-01-02"}
+    body = BODY.replace("[desk, {check: {if: selected}}]", "[check]")
+    changed, problems = apply(policy(effect), scenario=port(body, others=WEST))
+    assert not problems
+    scenario = at_minutes(at_minutes(changed, "vans", [9000]), "cars", [1410, 1410, 1410], selected=[1, 1, 1])
+    assert run(scenario, engine).granted("cars", "bay") == [1410, 1440, 1470]
+
+
 def test_hours_are_replaced_for_the_calendar_selected() -> None:
     longer, _ = apply(policy({"on": {"calendar": "day"}, "open": ("08:00-18:00",)}))
     windows = {
@@ -184,6 +210,24 @@ def test_every_kind_of_effect_is_tested_here() -> None:
 
 # ------------------------------------------------------------------------------------------------ what is refused
 
+
+@pytest.mark.parametrize(
+    ("effect", "says"),
+    [
+        ({"scale": "50 %", "last_day": "2024-01-02"}, "give first_day and last_day, or neither"),
+        (
+            {"scale": "50 %", "first_day": "2024-01-02", "last_day": "2024-01-02"},
+            "scale cannot have days; cap_payload and",
+        ),
+        ({"cap_payload": "1 t", "first_day": "2024-01-02", "last_day": "2024-01-01"}, "last_day is before first_day"),
+        ({"cap_payload": "1 t", "first_day": "monday", "last_day": "2024-01-01"}, "'monday' is not a day"),
+    ],
+)
+def test_days_that_an_effect_cannot_have_are_refused(effect: dict[str, object], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        policy({"on": {}, **effect})
+
+
 NOTHING: list[dict[str, object]] = [
     {"on": {"station": "unused"}, "service": "1 min"},
     {"on": {"station": "desk", "task": "sing"}, "scale": "50 %"},
@@ -199,12 +243,19 @@ NOTHING: list[dict[str, object]] = [
     {"on": {"port": "west", "station": "desk"}, "pace": "50 %"},
     {"on": {"port": "west"}, "close": {"first_day": "2024-01-01", "last_day": "2024-01-02"}},
     {"on": {"flow": "guides"}, "consignment": 2},
+    {"on": {"flow": "others"}, "consignment": 2},
+    {"on": {"flow": "others"}, "cap_payload": "1 t"},
 ]
 
 
 @pytest.mark.parametrize("effect", NOTHING, ids=lambda e: next(key for key in e if key != "on"))
 def test_an_effect_that_selects_nothing_is_a_problem(effect: dict[str, object]) -> None:
-    _, problems = apply(policy(effect))
+    # `others` are diverted vehicles: they have the loads and consignments of the flow that they come from
+    diversion = "{to: others, after: 2 d, while: [day], share: 10 %, detour: 1 d}"
+    body = BODY.replace(
+        "  vans: {", f"  others: {{route: home, diverted_from: vans}}\n  vans: {{diversion: {diversion}, "
+    )
+    _, problems = apply(policy(effect), scenario=port(body, others=WEST))
     assert len(problems) == 1 and problems[0].startswith("policies.p: effect ") and "selects nothing" in problems[0]
 
 

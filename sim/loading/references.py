@@ -143,7 +143,7 @@ def _target(scenario: Scenario, port: str, path: KeyPath, reference: str, kind: 
     if owner not in scenario.ports:
         yield path, f"unknown port '{owner}'{suggest(owner, scenario.ports)}"
         return
-    known = scenario.ports[owner].stations if kind == "station" else scenario.ports[owner].resources
+    known: Collection[str] = getattr(scenario.ports[owner], f"{kind}s")
     if name not in known:
         yield path, f"port '{owner}' has no {kind} '{name}'{suggest(name, known)}"
 
@@ -187,13 +187,52 @@ def _flow(scenario: Scenario, port_name: str, name: str) -> Found:
         path = (*here, "payload", load, "if")
         yield from _known(path, payload.if_, scenario.marks(flow), f"mark of flow '{name}':")
     if flow.patience is not None and flow.route in port.routes:
-        stations = [step.name for step in port.routes[flow.route].steps if step.kind == "visit"]
-        for index, station in enumerate(flow.patience.at):
-            if station not in stations:
-                message = f"route '{flow.route}' does not visit '{station}'{suggest(station, stations)}"
+        queues = [step.name for step in port.routes[flow.route].steps if step.kind in ("visit", "enter")]
+        for index, place in enumerate(flow.patience.at):
+            if place not in queues:
+                message = f"route '{flow.route}' does not visit or enter '{place}'{suggest(place, queues)}"
                 yield (*here, "patience", "at", index), message
     yield from _inspects(here, scenario, flow)
     yield from _companion(here, port, name, flow)
+    yield from _diversion(scenario, here, port_name, flow)
+    yield from _diverted(scenario, here, port_name, flow)
+
+
+def _diversion(scenario: Scenario, here: KeyPath, port: str, flow: Flow) -> Found:
+    """Where diverted vehicles go expects them, and the calendars that must be shut exist."""
+    rule = flow.diversion
+    if rule is None:
+        return
+    path = (*here, "diversion")
+    own = _full(port, str(here[-1]))
+    flows = scenario.flows()
+    target = _full(port, rule.to)
+    if target not in flows:
+        expecting = [name for name, other in flows.items() if other.diverted_from is not None]
+        yield (*path, "to"), f"unknown flow '{target}'{suggest(target, expecting or list(flows))}"
+    elif _full(target.partition(".")[0], flows[target].diverted_from or "") != own:
+        yield (*path, "to"), f"'{target}' does not expect these vehicles; write 'diverted_from: {own}' there"
+    route = scenario.ports[port].routes.get(flow.route)
+    if rule.while_ is None and route is not None and (route.passage is None or route.passage.clock is None):
+        message = f"needs 'while: [calendar, ...]', as the passage of route '{flow.route}' has no clock"
+        yield path, message
+    for index, reference in enumerate(rule.while_ or ()):
+        yield from _target(scenario, port, (*path, "while", index), reference, "calendar")
+
+
+def _diverted(scenario: Scenario, here: KeyPath, port: str, flow: Flow) -> Found:
+    """The flow that vehicles are diverted from sends them here."""
+    if flow.diverted_from is None:
+        return
+    path, own, flows = (*here, "diverted_from"), _full(port, str(here[-1])), scenario.flows()
+    source = _full(port, flow.diverted_from)
+    if source not in flows:
+        sending = [name for name, other in flows.items() if other.diversion is not None]
+        yield path, f"unknown flow '{source}'{suggest(source, sending or list(flows))}"
+        return
+    rule = flows[source].diversion
+    if rule is None or _full(source.partition(".")[0], rule.to) != own:
+        yield path, f"'{source}' diverts nobody to '{own}'; write 'diversion: {{to: {own}, ...}}' there"
 
 
 def _inspects(here: KeyPath, scenario: Scenario, flow: Flow) -> Found:
