@@ -38,7 +38,7 @@ from sim.errors import SimError
 from sim.experiment import Sample
 from sim.loading.yaml import read_yaml
 from sim.metrics import METRICS
-from sim.scenario import EFFECT_KINDS, Policy, Scenario
+from sim.scenario import EFFECT_KINDS, Policy, Scenario, Step
 from tests.test_architecture import ORDER
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -338,7 +338,38 @@ def tonnes_table() -> str:
     return table(("", "tonnes cleared"), *rows, ("difference, paired", between(change, 0)))
 
 
+STEP_WORDS = {"visit": "", "enter": "enter ", "leave": "leave ", "signal": "signal ", "wait": "wait for "}
+
+
+def step_text(step: Step) -> str:
+    """``inspection if selected``, ``enter yard``."""
+    words = [f"{STEP_WORDS[step.kind]}{step.name}"]
+    words += [f"if {step.if_}"] if step.if_ else []
+    words += [f"unless {step.unless}"] if step.unless else []
+    words += [f"for {step.share * 100:g} %"] if step.share is not None else []
+    words += [f"held until {step.holds_until}"] if step.holds_until else []
+    return " ".join(words)
+
+
+def routes_table() -> str:
+    """Routes of the built-in study as its file has them; what lies between brackets is the passage, if one is named."""
+    from sim.loading import load_scenario
+
+    rows = [("port", "route", "steps")]
+    for port in load_scenario(MAIN_JOB[0]).scenario.ports.values():
+        for name, route in port.routes.items():
+            texts = [step_text(step) for step in route.steps]
+            places = [step.name for step in route.steps]
+            if route.passage is not None:
+                first, last = places.index(route.passage.from_), places.index(route.passage.to)
+                texts[first] = f"[{texts[first]}"
+                texts[last] = f"{texts[last]}]"
+            rows.append((port.label.en, route.label.en if route.label else name, " → ".join(texts)))
+    return table(*rows)
+
+
 GENERATED: dict[tuple[Path, str], Callable[[], str]] = {
+    (DOCS / "model.md", "routes"): routes_table,
     (DOCS / "metrics.md", "metrics"): metrics_table,
     (README, "validation"): validation_table,
     (README, "saving"): saving_table,
