@@ -153,19 +153,25 @@ def test_constant_service_by_crommelin_at_length(
     check_crommelin(servers, load, p_wait, wait, days)
 
 
-def test_the_metrics_agree_with_erlang_c() -> None:
-    """The figures that a user reads: M/M/2 at 0.8 has Lq 2.844444, utilisation 0.8, passage 1 + 1.777778 min."""
-    study = prepare(lasting(100, station(2, EXPONENTIAL, 1.6)))
+@pytest.mark.parametrize(
+    ("servers", "law", "queue", "wait", "days"),
+    [(2, EXPONENTIAL, 2.844444, 1.777778, 100), (5, "1 min", 1.156240, 0.289060, 45)],
+    ids=["Erlang C", "Crommelin"],
+)
+def test_the_metrics_agree_with_theory(servers: int, law: str, queue: float, wait: float, days: int) -> None:
+    """The figures that a user reads: queue, utilisation, times and their parts at a load of 0.8."""
+    study = prepare(lasting(days, station(servers, law, 0.8 * servers)))
     rows = [replicate(study, SEED, r, detail=False).values for r in range(REPLICATIONS)]
     wanted = {
-        ("desk", "queue_mean"): 2.844444,
+        ("desk", "queue_mean"): queue,
         ("desk", "utilisation"): 0.8,
-        ("all", "passage_time_mean"): 2.777778,
-        ("all", "passage_waiting_mean"): 1.777778,
-        ("all", "passage_service_time_mean"): 1.0,
+        ("all", "passage_time_mean"): 1 + wait,
+        ("all", "passage_waiting_mean"): wait,
     }
     for (place, metric), exact in wanted.items():
         assert_exact(t_interval([row["east", "all", place, metric] for row in rows], 0.99), exact)
+    service = [row["east", "all", "all", "passage_service_time_mean"] for row in rows]
+    assert np.mean(service) == pytest.approx(1, rel=0.002)
 
 
 # -------------------------------------------------------------------------------------------------------- M/G/1
@@ -308,6 +314,26 @@ def test_priority_without_preemption(
     found = intervals(lasting(days, classes(first, second)), look_at_classes)
     for interval, wait in zip(found, exact, strict=True):
         assert_exact(interval, wait)
+
+
+# ----------------------------------------------------------------------------------------------------- patience
+
+
+@pytest.mark.parametrize("minutes", [1, 10])
+def test_drivers_who_wait_no_longer_than_so_many_minutes(minutes: int) -> None:
+    """As many come as can be served, 1 a minute: 1 in 2 + t gives up after t minutes.
+
+    The wait that an arrival finds has density P(0) up to t and P(0) exp(t - w) beyond, so P(0) (1 + t + 1) = 1, and who
+    finds more than t gives up (Barrer, Queuing with impatient customers and ordered service, 1957).
+    """
+    patience = f", patience: {{after: {minutes} min, share: 100 %, at: [desk]}}"
+    study = prepare(lasting(130, station(1, EXPONENTIAL, 1.0, patience)))
+    shares = []
+    for replication in range(REPLICATIONS):
+        values = replicate(study, SEED, replication, detail=False).values
+        gone, came = (values["east", "all", "all", f"vehicles_{what}"] for what in ("abandoned", "arrived"))
+        shares.append(gone / came)
+    assert_exact(t_interval(shares, 0.99), 1 / (2 + minutes))
 
 
 # ----------------------------------------------------------------------------------------- blocking and batches
