@@ -198,7 +198,7 @@ class Empirical(Law):
 
     def at(self, luck: Array) -> Array:
         """See `Law.at`."""
-        ordered = np.sort(np.asarray(self.values))
+        ordered = np.sort(np.asarray(self.values, dtype=np.float64))
         rank = np.minimum((normal_cdf(luck) * ordered.size).astype(np.int64), ordered.size - 1)
         return ordered[rank]
 

@@ -29,9 +29,9 @@ HOME: dict[str, str | tuple[str, ...]] = {
     "sqlite3": "store.py",
     "yaml": "loading/",
 }
-# Names of the ports, places and peoples of the built-in study.
+# Names of the ports, places and peoples of the built-in scenarios.
 PLACES = re.compile(
-    r"gyirong|kyirong|zhangmu|purang|\blizi\b|nepal|xizang|tibet|lhasa|shigatse|larcha|timure|rasuwa|tatopani|kodari"
+    r"\bdover\b|gyirong|kyirong|zhangmu|purang|\blizi\b|nepal|xizang|tibet|lhasa|shigatse|larcha|timure|rasuwa|tatopani|kodari"
     r"|吉隆|樟木|普兰|里孜|西藏|尼泊尔|拉萨",
     re.IGNORECASE,
 )

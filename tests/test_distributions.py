@@ -56,6 +56,7 @@ def test_a_law_hits_its_mean_and_its_spread(given_law: object, mean: float, cv: 
 @pytest.mark.parametrize(("given_law", "mean", "cv"), LAWS, ids=IDS)
 def test_a_law_rises_with_the_luck_and_is_never_negative(given_law: object, mean: float, cv: float) -> None:
     values = parse_law(given_law, parse_duration).at(np.linspace(-8, 8, 2001))
+    assert values.dtype == np.float64  # also of whole milliseconds
     assert np.isfinite(values).all()
     assert (np.diff(values) >= 0).all()
     assert values.min() >= 0

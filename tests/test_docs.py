@@ -1,9 +1,11 @@
 """What the documentation shows is executed, and what it lists exists.
 
-``python -m tests.test_docs`` writes the shown outputs, the generated tables and ``results/reference`` anew; with
-``--tables``, all but the reference set. In a page, a block after ``<!-- file: NAME -->`` is a file, a ``console`` block
-holds commands and what they print, and what stands between ``<!-- begin: NAME -->`` and ``<!-- end: NAME -->`` is
-generated.
+``python -m tests.test_docs`` writes the shown outputs and figures, the generated tables and ``results/reference`` anew;
+with ``--tables``, only the outputs and the tables; with ``--figures``, only the figures; with the paths of pages, only
+the outputs and figures of these. In a page, a block after
+``<!-- file: NAME -->`` is a file, a ``console`` block holds commands and what they print, a picture after
+``<!-- figure: NAME -->`` is that file of theirs, and what stands between ``<!-- begin: NAME -->`` and
+``<!-- end: NAME -->`` is generated.
 """
 
 from __future__ import annotations
@@ -36,22 +38,25 @@ from sim.errors import SimError
 from sim.experiment import Sample
 from sim.loading.yaml import read_yaml
 from sim.metrics import METRICS
-from sim.scenario import EFFECT_KINDS, Policy, Scenario
+from sim.scenario import EFFECT_KINDS, Policy, Scenario, Step
 from tests.test_architecture import ORDER
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 PAGE_NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
-EXECUTED = ["tutorial.md"]  # what the README shows is run by test_readme.py
+SCENARIO_PAGES = sorted((DOCS / "scenarios").glob("*.md"))
+EXECUTED = [DOCS / "tutorial.md", *SCENARIO_PAGES]  # what the README shows is run by test_readme.py
 README = ROOT / "README.md"
 REFERENCE = ROOT / "results" / "reference"
 REPLICATIONS, SEED = 20, 1
 MAIN_JOB = ["2024-before", "2024"]
 # Results of one seed may differ in a last bit between processors; what follows from it stays within this.
 RELATIVE, ABSOLUTE = 0.02, 1.0
+MOST_BYTES_OF_A_FIGURE = 80_000
 
 FILE = re.compile(r"<!-- file: (\S+) -->\n+```\w*\n(.*?)```", re.DOTALL)
+FIGURE = re.compile(r"<!-- figure: (\S+) -->\n+!\[[^\]]+\]\((\S+)\)")
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 BLOCK = re.compile(r"```.*?```", re.DOTALL)
 NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
@@ -103,15 +108,28 @@ def assert_same(shown: str, found: str, what: str) -> None:
     assert found_numbers == pytest.approx(numbers, rel=RELATIVE, abs=ABSOLUTE), f"{what}\n{found}"
 
 
-@pytest.mark.parametrize("name", EXECUTED)
-def test_every_command_prints_what_is_shown(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = (DOCS / name).read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", EXECUTED, ids=lambda page: page.stem)
+def test_every_command_prints_what_is_shown(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = page.read_text(encoding="utf-8")
     write_files(text, tmp_path)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # a pool of workers costs more than the few replications of a page
     shown = [pair for block in CONSOLE.findall(text) for pair in commands(block)]
     assert shown
     for command, output in shown:
         assert_same(output, printed(command), command)
+    for drawn, _ in FIGURE.findall(text):
+        assert (tmp_path / drawn).stat().st_size > 0, f"no command of the page draws {drawn}"
+
+
+@pytest.mark.parametrize("page", SCENARIO_PAGES, ids=lambda page: page.stem)
+def test_a_page_on_a_scenario_has_its_parts(page: Path) -> None:
+    """Question, what changes, what comes out, and one small figure; CONTRIBUTING.md has the pattern."""
+    text = page.read_text(encoding="utf-8")
+    assert (ROOT / "scenarios" / f"{page.stem}.yaml").exists()
+    assert re.findall(r"^## (.+)$", text, flags=re.MULTILINE) == ["Question", "What changes", "What comes out"]
+    assert [kept for _, kept in FIGURE.findall(text)] == [f"figures/{page.stem}.png"]
+    assert (page.parent / "figures" / f"{page.stem}.png").stat().st_size < MOST_BYTES_OF_A_FIGURE
 
 
 @pytest.mark.parametrize("page", PAGES, ids=PAGE_NAMES)
@@ -320,7 +338,38 @@ def tonnes_table() -> str:
     return table(("", "tonnes cleared"), *rows, ("difference, paired", between(change, 0)))
 
 
+STEP_WORDS = {"visit": "", "enter": "enter ", "leave": "leave ", "signal": "signal ", "wait": "wait for "}
+
+
+def step_text(step: Step) -> str:
+    """``inspection if selected``, ``enter yard``."""
+    words = [f"{STEP_WORDS[step.kind]}{step.name}"]
+    words += [f"if {step.if_}"] if step.if_ else []
+    words += [f"unless {step.unless}"] if step.unless else []
+    words += [f"for {step.share * 100:g} %"] if step.share is not None else []
+    words += [f"held until {step.holds_until}"] if step.holds_until else []
+    return " ".join(words)
+
+
+def routes_table() -> str:
+    """Routes of the built-in study as its file has them; what lies between brackets is the passage, if one is named."""
+    from sim.loading import load_scenario
+
+    rows = [("port", "route", "steps")]
+    for port in load_scenario(MAIN_JOB[0]).scenario.ports.values():
+        for name, route in port.routes.items():
+            texts = [step_text(step) for step in route.steps]
+            places = [step.name for step in route.steps]
+            if route.passage is not None:
+                first, last = places.index(route.passage.from_), places.index(route.passage.to)
+                texts[first] = f"[{texts[first]}"
+                texts[last] = f"{texts[last]}]"
+            rows.append((port.label.en, route.label.en if route.label else name, " → ".join(texts)))
+    return table(*rows)
+
+
 GENERATED: dict[tuple[Path, str], Callable[[], str]] = {
+    (DOCS / "model.md", "routes"): routes_table,
     (DOCS / "metrics.md", "metrics"): metrics_table,
     (README, "validation"): validation_table,
     (README, "saving"): saving_table,
@@ -506,8 +555,17 @@ def one_by_one(scenario: Scenario) -> tuple[NDArray[np.float64], NDArray[np.floa
     return np.asarray(queue), np.asarray(medians)
 
 
-def refresh_output(page: Path) -> None:
-    """Run a page's commands and write what they print into it."""
+def keep_small(drawn: Path, kept: Path) -> None:
+    """Copy a figure with few colours: a repository keeps every version of it."""
+    from PIL import Image
+
+    kept.parent.mkdir(exist_ok=True)
+    with Image.open(drawn) as picture:
+        picture.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(kept, optimize=True)
+
+
+def refresh(page: Path, outputs: bool, figures: bool) -> None:
+    """Run a page's commands; write what they print into it, and what they draw beside it."""
     text = page.read_text(encoding="utf-8")
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
@@ -517,21 +575,26 @@ def refresh_output(page: Path) -> None:
             for block in CONSOLE.findall(text):
                 fresh = "".join(f"{command}\n{printed(command)}" for command, _ in commands(block))
                 text = text.replace(f"```console\n{block}```", f"```console\n{fresh}```")
+            for drawn, kept in FIGURE.findall(text) if figures else []:
+                keep_small(Path(drawn), page.parent / kept)
         finally:
             os.chdir(before)
-    page.write_text(text, encoding="utf-8")
+    if outputs:
+        page.write_text(text, encoding="utf-8")
 
 
 def main() -> None:
-    """Write the reference set, the generated tables and the shown outputs anew."""
-    if "--tables" not in sys.argv:
+    """Write the reference set, the generated tables, the shown outputs and the figures anew, or some of them."""
+    pages = [Path(name).resolve() for name in sys.argv[1:] if not name.startswith("--")]
+    tables, figures = "--figures" not in sys.argv, "--tables" not in sys.argv
+    if tables and figures and not pages:
         write_reference(REFERENCE)
-    for (page, name), made in GENERATED.items():
+    for (page, name), made in GENERATED.items() if tables and not pages else ():
         text = page.read_text(encoding="utf-8")
         begin, end = f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->"
         page.write_text(text.replace(begin + generated(page, name) + end, begin + made() + end), encoding="utf-8")
-    for name in EXECUTED:
-        refresh_output(DOCS / name)
+    for page in pages or EXECUTED:
+        refresh(page, outputs=tables, figures=figures)
 
 
 if __name__ == "__main__":

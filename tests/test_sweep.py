@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from sim.cli import simulate as cli_simulate
 from sim.errors import ScenarioInvalid, UsageError
@@ -220,6 +221,29 @@ def test_any_metric_can_be_shown(tiny: Path, what: tuple[str, ...]) -> None:
     assert [list(point["values"].values()) for point in document["points"]] == [[f"{n} min"] for n in (1, 3, 5, 7, 9)]
     assert all(set(point["response"]) == {"mean", "low", "high"} for point in document["points"])
     assert all(point["response"]["mean"] is not None for point in document["points"])
+
+
+@pytest.mark.parametrize(
+    ("spec", "values", "parameter"),
+    [
+        ("1 min,2 min,9 min", [1.0, 2.0, 9.0], f"{GATE} (min)"),
+        ("1 min,2 min,1 h", ["1 min", "2 min", "1 h"], GATE),
+        ("{exponential: {mean: 1 min}}", ["{exponential: {mean: 1 min}}"], GATE),
+    ],
+)
+def test_values_of_one_unit_are_drawn_to_scale(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, spec: str, values: list[float] | list[str], parameter: str
+) -> None:
+    drawn: list[tuple[Any, str]] = []
+
+    def curve(at: Any, *_: Any, parameter: str, **__: Any) -> Figure:
+        drawn.append((at, parameter))
+        return Figure()
+
+    monkeypatch.setattr("sim.figures.response.response_curve", curve)
+    done = borderport("sweep", "tiny.yaml", "--vary", f"{GATE}={spec}", "--reps", "1", "--jobs", "1", "--quiet")
+    assert done.code == 0, done.err
+    assert drawn == [(values, parameter)]
 
 
 def test_a_metric_without_a_value_is_refused_or_null_but_never_nan(tiny: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from sim.metrics import Key
     from sim.scenario import Scenario
     from sim.store import RunFolder
-    from sim.sweep import Sweep
+    from sim.sweep import Sweep, Variation
 
 
 @click.command(short_help="Run SCENARIO over a grid of values.")
@@ -137,12 +138,15 @@ def _write_sweep(folder: RunFolder, result: Sweep, key: Key) -> None:
         folder.place("figures/response.png", functools.partial(save, _figure(result, key)))
 
 
-def _numbers(values: tuple[str, ...]) -> list[float] | list[str]:
-    """Values as numbers if all are, else as the texts they are."""
-    try:
-        return [float(value) for value in values]
-    except ValueError:
-        return list(values)
+def _to_scale(variation: Variation) -> tuple[list[float] | list[str], str]:
+    """Values to be drawn to scale, and the path with their unit, if all are numbers of one unit; else the texts."""
+    found = [re.fullmatch(r"(-?\d+(?:\.\d+)?)\s*(\D*)", value) for value in variation.values]
+    parts = [match.groups() for match in found if match]
+    units = {unit for _, unit in parts}
+    if len(parts) < len(found) or len(units) > 1:
+        return list(variation.values), variation.path
+    (unit,) = units
+    return [float(number) for number, _ in parts], f"{variation.path} ({unit})" if unit else variation.path
 
 
 def _figure(result: Sweep, key: Key) -> Any:
@@ -158,19 +162,20 @@ def _figure(result: Sweep, key: Key) -> Any:
         "replications": int(result.values.shape[1]),
         "seed": result.seed,
     }
-    first = result.variations[0]
-    if len(result.variations) == 1:
-        return response_curve(_numbers(first.values), mean, low, high, parameter=first.path, **texts)
-    second = result.variations[1]
-    shape = (len(first.values), len(second.values))
+    scales = [_to_scale(variation) for variation in result.variations]
+    if len(scales) == 1:
+        ((values, parameter),) = scales
+        return response_curve(values, mean, low, high, parameter=parameter, **texts)
+    (x_values, x_parameter), (y_values, y_parameter) = scales
+    shape = (len(x_values), len(y_values))
     return heat_map(
-        _numbers(first.values),
-        _numbers(second.values),
+        x_values,
+        y_values,
         mean.reshape(shape).T,
         low=low.reshape(shape).T,
         high=high.reshape(shape).T,
-        x_parameter=first.path,
-        y_parameter=second.path,
+        x_parameter=x_parameter,
+        y_parameter=y_parameter,
         **texts,
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from sim.distributions import Array
 from sim.figures import style
@@ -72,6 +72,7 @@ def response_curve(
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_xlabel(shown(parameter))
         ax.set_ylabel(shown(metric))
+        ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
         return figure
 
 
