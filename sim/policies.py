@@ -1,8 +1,8 @@
 """Scenario + policies → Scenario, pure, in the order in which the scenario lists them.
 
-World effects (more servers, other hours, a pace, a closure) change the scenario itself. Vehicle effects become
-`Amendment`s, one for each flow they touch, which the manifest and the network apply to the vehicles that
-adopt the policy by their own draw.
+World effects (more servers, other hours, a pace, a closure, more traffic) change the scenario itself. Vehicle effects
+become `Amendment`s, one for each flow they touch, which the manifest and the network apply to the vehicles that adopt
+the policy by their own draw.
 """
 
 from __future__ import annotations
@@ -233,4 +233,21 @@ def _group(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:
     return port.model_copy(update={"flows": flows}), chosen
 
 
-_WORLD = {"add_servers": _add_servers, "open": _open, "pace": _set_pace, "close": _close, "consignment": _group}
+def _scale_volume(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:
+    flows, chosen = dict(port.flows), []
+    for name, flow in port.flows.items():
+        if flow.volume is not None and _chosen(effect.on.flow, name):
+            amount, period = flow.volume
+            flows[name] = flow.model_copy(update={"volume": (amount * (effect.scale_volume or 0.0), period)})
+            chosen.append(name)
+    return port.model_copy(update={"flows": flows}), chosen
+
+
+_WORLD = {
+    "add_servers": _add_servers,
+    "open": _open,
+    "pace": _set_pace,
+    "close": _close,
+    "consignment": _group,
+    "scale_volume": _scale_volume,
+}

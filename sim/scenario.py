@@ -817,8 +817,8 @@ class Effect(Entry):
     Vehicle effects (they honour adoption): ``service`` and ``scale`` (a task's law), ``skip`` and ``inland`` (a
     station), ``once_per`` (a station), ``share`` and ``scale_share`` (a mark), ``priority`` (a flow),
     ``cap_payload`` (a flow). World effects (adoption must be 100 %): ``add_servers``, ``open``, ``pace``, ``close``,
-    ``consignment``. With ``first_day`` and ``last_day``, both included, ``cap_payload`` is for the vehicles that arrive
-    on these local days, ``add_servers`` for these days.
+    ``consignment``, ``scale_volume`` (a flow). With ``first_day`` and ``last_day``, both included, ``cap_payload`` is
+    for the vehicles that arrive on these local days, ``add_servers`` for these days.
     """
 
     on: Selector
@@ -836,6 +836,7 @@ class Effect(Entry):
     pace: Factor | None = None
     close: Closing | None = None
     consignment: Annotated[int, Field(ge=1, le=1000, strict=True)] | None = None
+    scale_volume: Factor | None = None
     first_day: Day | None = None
     last_day: Day | None = None
 

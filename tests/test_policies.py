@@ -203,9 +203,9 @@ def test_consignments_get_their_size() -> None:
 
 def test_every_kind_of_effect_is_tested_here() -> None:
     tested = {"service", "scale", "skip", "inland", "once_per", "share", "scale_share", "priority", "cap_payload"}
-    tested |= {"add_servers", "open", "pace", "close", "consignment"}
-    assert set(EFFECT_KINDS) == tested
-    assert set(VEHICLE_EFFECTS) == tested - {"add_servers", "open", "pace", "close", "consignment"}
+    world = {"add_servers", "open", "pace", "close", "consignment", "scale_volume"}
+    assert set(EFFECT_KINDS) == tested | world
+    assert set(VEHICLE_EFFECTS) == tested
 
 
 # ------------------------------------------------------------------------------------------------ what is refused
@@ -333,3 +333,18 @@ def test_the_effects_of_a_policy_name_flows_of_the_scenario_only() -> None:
     scenario = load_scenario("2024").scenario
     assert {a.flow for a in scenario.amendments} <= set(scenario.flows())
     assert all(isinstance(a, Amendment) for a in scenario.amendments)
+
+
+def test_growth_brings_more_vehicles_and_the_first_ones_keep_their_draws(engine: EngineName) -> None:
+    """Ten days of 10 cars become 15; the i-th car has the same load and selection as before."""
+    grown, problems = apply(policy({"on": {"flow": "cars"}, "scale_volume": "150 %"}))
+    assert not problems
+    assert grown.ports["east"].flows["cars"].volume == (15.0, "d")
+    assert grown.ports["east"].flows["vans"].volume == (10.0, "d")
+    few, many = run(plain(), engine).manifest.flows["east.cars"], run(grown, engine).manifest.flows["east.cars"]
+    n = few.index.size
+    assert many.index.size > n
+    assert (many.marks["selected"][:n] == few.marks["selected"]).all()
+    assert (many.payload_t[:n] == few.payload_t).all()
+    _, problems = apply(policy({"on": {"flow": "guides"}, "scale_volume": "150 %"}))
+    assert problems == ["policies.p: effect 'scale_volume' on flow guides selects nothing in this scenario"]
