@@ -18,8 +18,9 @@ from sim.distributions import Array
 from sim.errors import CheckFailed
 from sim.manifest import FlowManifest, Manifest, Mask, port_zone
 from sim.network import ABANDONED, UNFINISHED, FlowLayout, FlowPlan, Network, NetworkPlan
-from sim.scenario import Costs, Scenario
+from sim.scenario import Costs, Scenario, Spoilage
 from sim.tally import (
+    BLOCKED,
     NO_CLOCK,
     ON_OPEN,
     ON_SERVICE,
@@ -27,6 +28,7 @@ from sim.tally import (
     PASSAGE,
     SERVICE,
     TOTAL,
+    WAITING,
     Clocks,
     QueueCounts,
     Tally,
@@ -105,7 +107,7 @@ def _definitions() -> Iterable[Metric]:
     yield Metric(
         "spoilage_cost",
         "CNY",
-        f"sum of value x min(1, rate x days laden beyond the free time), {_WHOLE_STAY}",
+        f"sum of value x min(1, rate x days inside beyond the free time), {_WHOLE_STAY}",
     )
     yield Metric("officer_cost", "CNY", "officer_hours x cost of an hour")
     yield Metric(
@@ -193,17 +195,18 @@ class Rates:
 
     Attributes
     ----------
-    officers : int64 array, shape (columns,)
-        Busy with one vehicle in service at a column.
+    officers : tuple of (int, int)
+        Columns of service at which officers are busy with one vehicle, and how many.
     idling_l : float64 array, shape (columns,)
         Litres burnt in one ms of waiting or being blocked at a column; higher ports burn more.
     hour_cny : float
         Cost of an hour of one vehicle.
     """
 
-    officers: Times
+    officers: tuple[tuple[int, int], ...]
     idling_l: Array
     hour_cny: float
+    spoilage: Spoilage | None
 
 
 @dataclass(frozen=True)
@@ -277,11 +280,13 @@ def _rates(scenario: Scenario, plan: FlowPlan) -> Rates:
     litres = costs.idling.rate if vehicles and costs.idling is not None else 0.0
     litres = (litres if flow.idling is None else flow.idling) * (1.0 if costs.idling is None else costs.idling.share)
     extra = 0.0 if costs.altitude is None else costs.altitude.extra_per_km
+    officers = [_officers(scenario, column.station) * (column.kind == "service") for column in plan.columns]
     heights = [scenario.ports[column.station.split(".")[0]].altitude or 0.0 for column in plan.columns]
     return Rates(
-        np.asarray([_officers(scenario, column.station) for column in plan.columns], dtype=np.int64),
+        tuple((number, count) for number, count in enumerate(officers) if count),
         np.asarray([litres / MS_PER_HOUR * (1 + extra * metres / LENGTH_M["km"]) for metres in heights]),
         hour if flow.time_cost is None else flow.time_cost,
+        flow.spoilage,
     )
 
 
@@ -511,6 +516,7 @@ def _sums_of(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowMan
         tally.nights,
     ]
     declares = plan.declarations[layout.name]
+    officer_ms, costed = _officer_ms(plan, layout, tally), plan.scenario.costs is not None
     month = np.searchsorted(plan.month_edges[layout.name.split(".")[0]], tally.passed[cleared], "right") - 1
     months = np.bincount(np.maximum(month, 0), drawn.payload_t[cleared], minlength=len(plan.months))
     return _Sums(
@@ -526,57 +532,51 @@ def _sums_of(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowMan
             "passage": np.sort(tally.times[PASSAGE, ON_WALL][cleared]),
             "total": np.sort(tally.times[TOTAL, ON_WALL][exited]),
         },
-        officer_ms=_officer_ms(plan, layout, tally),
-        costs=_costs_of(plan, layout, tally, drawn, timeline) if plan.scenario.costs is not None else np.zeros(0),
+        officer_ms=officer_ms,
+        costs=_costs_of(plan, layout, tally, drawn, timeline, officer_ms) if costed else np.zeros(0),
     )
 
 
 def _officer_ms(plan: MetricsPlan, layout: FlowLayout, tally: Tally) -> dict[str, int]:
     """Milliseconds of officers by manned station; while work is suspended they are free."""
-    officers = plan.rates[layout.name].officers
-    busy = tally.spent[:, SERVICE] * officers
     found: dict[str, int] = {}
-    for number in np.flatnonzero(officers):
+    for number, officers in plan.rates[layout.name].officers:
         station = layout.columns[number].station
-        found[station] = found.get(station, 0) + int(busy[number])
+        found[station] = found.get(station, 0) + officers * int(tally.spent[number, SERVICE])
     return found
 
 
-def _costs_of(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowManifest, timeline: Timeline) -> Array:
+def _costs_of(
+    plan: MetricsPlan,
+    layout: FlowLayout,
+    tally: Tally,
+    drawn: FlowManifest,
+    timeline: Timeline,
+    officer_ms: dict[str, int],
+) -> Array:
     """`COSTS` of one flow."""
     costs, rates = plan.scenario.costs or Costs(), plan.rates[layout.name]
-    waiting, service, blocked, closed = tally.spent.T
-    litres = float((waiting + blocked) @ rates.idling_l)
-    officers_h = int((service * rates.officers).sum()) / MS_PER_HOUR
+    waiting, service, blocked, closed = tally.spent.sum(axis=0).tolist()
+    litres = float((tally.spent[:, WAITING] + tally.spent[:, BLOCKED]) @ rates.idling_l)
     found = (
         litres,
         litres * (0.0 if costs.co2 is None else costs.co2.per_litre),
-        int((waiting + blocked + closed).sum()) / MS_PER_HOUR * rates.hour_cny,
-        int(service.sum()) / MS_PER_HOUR * rates.hour_cny,
+        (waiting + blocked + closed) / MS_PER_HOUR * rates.hour_cny,
+        service / MS_PER_HOUR * rates.hour_cny,
         litres * (0.0 if costs.fuel is None else costs.fuel.price),
-        _spoilage(plan, layout, drawn, timeline),
-        officers_h * (0.0 if costs.officers is None else costs.officers.rate),
+        0.0 if rates.spoilage is None else _spoilage(layout, drawn, timeline, rates.spoilage),
+        sum(officer_ms.values()) / MS_PER_HOUR * (0.0 if costs.officers is None else costs.officers.rate),
     )
     return np.asarray(found, dtype=np.float64)
 
 
-def _spoilage(plan: MetricsPlan, layout: FlowLayout, drawn: FlowManifest, timeline: Timeline) -> float:
+def _spoilage(layout: FlowLayout, drawn: FlowManifest, timeline: Timeline, spoilage: Spoilage) -> float:
     """Value lost by goods of one flow that were inside for long, in CNY."""
-    spoilage = plan.scenario.flows()[layout.name].spoilage
-    if spoilage is None:
-        return 0.0
-    network, exits = timeline.network, timeline.exit_ms[layout.vehicle]
-    ends = np.where(timeline.outcome[layout.vehicle] == UNFINISHED, network.horizon_ms, exits)
-    begins, loaded = drawn.arrival_ms, drawn.arrival_ms >= network.lead_in_ms
-    if spoilage.from_ is not None:
-        full = plan.scenario.station(layout.name.split(".")[0], spoilage.from_)[0]
-        first = next(i for i, column in enumerate(layout.columns) if column.station == full)
-        moments = timeline.of(layout)
-        begins = np.maximum(begins, moments[:, :first].max(axis=1, initial=0))
-        loaded &= (moments[:, first:] >= 0).any(axis=1) | (timeline.standing[layout.vehicle] >= first)
-    days = np.maximum(ends - begins - spoilage.after, 0) / MS_PER_DAY
+    network, outcome = timeline.network, timeline.outcome[layout.vehicle]
+    ends = np.where(outcome == UNFINISHED, network.horizon_ms, timeline.exit_ms[layout.vehicle])
+    days = np.maximum(ends - drawn.arrival_ms - spoilage.after, 0) / MS_PER_DAY
     lost = np.minimum(spoilage.rate * days, 1.0) * drawn.value_cny
-    return float(lost[loaded].sum())
+    return float(lost[drawn.arrival_ms >= network.lead_in_ms].sum())
 
 
 def _parts_by_station(layout: FlowLayout, parts: Times) -> dict[str, Times]:
@@ -643,7 +643,7 @@ def _cost_values(plan: MetricsPlan, group: Group, sums: _Sums) -> list[float]:
     """Officers' hours and costs of one group, in the order of `_keys`."""
     values: list[float] = []
     if group.manned:
-        busy = [sums.officer_ms[station] for station in group.manned]
+        busy = [sums.officer_ms.get(station, 0) for station in group.manned]
         values += [ms / MS_PER_HOUR for ms in (sum(busy), *busy)]
     if plan.scenario.costs is None:
         return values

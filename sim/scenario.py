@@ -525,15 +525,10 @@ class HoldingBack(Model):
 
 
 class Spoilage(Entry):
-    """Goods that lose the share ``rate`` of their value in each day inside, beyond the first ``after``.
-
-    The days are counted from the arrival of the vehicle, or from its arrival at the station ``from``, where the goods
-    are loaded.
-    """
+    """Goods that lose the share ``rate`` of their value in each day after the first ``after`` from the arrival on."""
 
     rate: Loss
     after: Duration = 0
-    from_: Reference | None = Field(default=None, alias="from")
 
 
 class Flow(Entry):

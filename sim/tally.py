@@ -121,9 +121,10 @@ def _reading(time: Any, window: Any, begin: Any, opens: Any, closes: Any, before
 def _shut(
     since: Any, until: Any, c: Any, clock: Any, hints: Any, clock_first: Any, opens: Any, closes: Any, before: Any
 ) -> Any:
-    """How much of the time from ``since`` to ``until`` the clock of column ``c`` stands still."""
-    if clock < 0:
-        return 0
+    """How much of the time from ``since`` to ``until`` the clock of column ``c`` stands still.
+
+    Called only where there is a clock: a check in here costs the walk a third more.
+    """
     begin, stop = clock_first[clock], clock_first[clock + 1]
     window = _window_at(since, max(hints[c], begin), begin, stop, opens)
     hints[c] = window
@@ -196,7 +197,9 @@ def _walk(
             moment = row[c]
             if moment > now:
                 took = moment - now
-                closed = _shut(now, moment, c, column_clock[c], hints, clock_first, opens, closes, before)
+                closed = 0
+                if column_clock[c] >= 0:
+                    closed = _shut(now, moment, c, column_clock[c], hints, clock_first, opens, closes, before)
                 if resource[c] >= 0:
                     _note_wait(resource[c], now, moment, lead_in, horizon, hourly, queues)
                 elif part[c] == SERVICE:
@@ -219,7 +222,9 @@ def _walk(
             _note_wait(resource[standing[i]], now, horizon, lead_in, horizon, hourly, queues)
         if standing[i] >= 0 and counted:
             c = standing[i]
-            closed = _shut(now, horizon, c, column_clock[c], hints, clock_first, opens, closes, before)
+            closed = 0
+            if column_clock[c] >= 0:
+                closed = _shut(now, horizon, c, column_clock[c], hints, clock_first, opens, closes, before)
             parts[TO_HORIZON, c, part[c]] += horizon - now - closed
             parts[TO_HORIZON, c, CLOSED] += closed
         gone = outcome[i] != 0

@@ -192,19 +192,7 @@ def _flow(scenario: Scenario, port_name: str, name: str) -> Found:
             if station not in stations:
                 message = f"route '{flow.route}' does not visit '{station}'{suggest(station, stations)}"
                 yield (*here, "patience", "at", index), message
-    yield from _spoilage(here, scenario, port_name, flow)
     yield from _companion(here, port, name, flow)
-
-
-def _spoilage(here: KeyPath, scenario: Scenario, port: str, flow: Flow) -> Found:
-    """Where goods are loaded: a station of the flow's route."""
-    routes = scenario.ports[port].routes
-    if flow.spoilage is None or flow.spoilage.from_ is None or flow.route not in routes:
-        return
-    stations = [step.name for step in routes[flow.route].steps if step.kind == "visit"]
-    if _full(port, flow.spoilage.from_) not in {_full(port, station) for station in stations}:
-        message = f"route '{flow.route}' does not visit '{flow.spoilage.from_}'"
-        yield (*here, "spoilage", "from"), message + suggest(flow.spoilage.from_, stations)
 
 
 def _companion(here: KeyPath, port: Port, name: str, flow: Flow) -> Found:
