@@ -109,6 +109,9 @@ def _definitions() -> Iterable[Metric]:
         "CNY",
         f"sum of value x min(1, rate x days inside beyond the free time), {_WHOLE_STAY}",
     )
+    yield Metric(
+        "giving_up_cost", "CNY", "sum of (value - spoilage) x share lost by giving up, over abandoned vehicles"
+    )
     yield Metric("officer_cost", "CNY", "officer_hours x cost of an hour")
     yield Metric(
         "infrastructure_cost", "CNY", "sum over policies in force of (once / life + per year) x years of the period"
@@ -201,12 +204,15 @@ class Rates:
         Litres burnt in one ms of waiting or being blocked at a column; higher ports burn more.
     hour_cny : float
         Cost of an hour of one vehicle.
+    given_up : float
+        Share of their value that goods lose by being given up.
     """
 
     officers: tuple[tuple[int, int], ...]
     idling_l: Array
     hour_cny: float
     spoilage: Spoilage | None
+    given_up: float
 
 
 @dataclass(frozen=True)
@@ -287,6 +293,7 @@ def _rates(scenario: Scenario, plan: FlowPlan) -> Rates:
         np.asarray([litres / MS_PER_HOUR * (1 + extra * metres / LENGTH_M["km"]) for metres in heights]),
         hour if flow.time_cost is None else flow.time_cost,
         flow.spoilage,
+        flow.patience.loses if flow.patience is not None else 0.0,
     )
 
 
@@ -323,7 +330,16 @@ COUNTS = (
 SPAN_METRICS = ("time_mean", *(f"time_{name}" for name in QUANTILES), "time_buffer_index", "open_time_mean")
 SPAN_METRICS = (*SPAN_METRICS, "service_time_mean", *(f"{part}_mean" for part in PARTS))
 # Sums over vehicles, in the order of `_costs_of`; those from the third on are in CNY.
-COSTS = ("idling_fuel", "idling_co2", "delay_cost", "service_cost", "fuel_cost", "spoilage_cost", "officer_cost")
+COSTS = (
+    "idling_fuel",
+    "idling_co2",
+    "delay_cost",
+    "service_cost",
+    "fuel_cost",
+    "spoilage_cost",
+    "giving_up_cost",
+    "officer_cost",
+)
 RESOURCE_METRICS = ("queue_mean", "queue_max", "tail_back_max", "utilisation")
 
 
@@ -564,19 +580,27 @@ def _costs_of(
         (waiting + blocked + closed) / MS_PER_HOUR * rates.hour_cny,
         service / MS_PER_HOUR * rates.hour_cny,
         litres * (0.0 if costs.fuel is None else costs.fuel.price),
-        0.0 if rates.spoilage is None else _spoilage(layout, drawn, timeline, rates.spoilage),
+        *_lost_value(layout, tally, drawn, timeline, rates),
         sum(officer_ms.values()) / MS_PER_HOUR * (0.0 if costs.officers is None else costs.officers.rate),
     )
     return np.asarray(found, dtype=np.float64)
 
 
-def _spoilage(layout: FlowLayout, drawn: FlowManifest, timeline: Timeline, spoilage: Spoilage) -> float:
-    """Value lost by goods of one flow that were inside for long, in CNY."""
+def _lost_value(
+    layout: FlowLayout, tally: Tally, drawn: FlowManifest, timeline: Timeline, rates: Rates
+) -> tuple[float, float]:
+    """What goods of one flow lost by being inside for long, and by being given up, in CNY."""
+    if rates.spoilage is None and not rates.given_up:
+        return 0.0, 0.0
     network, outcome = timeline.network, timeline.outcome[layout.vehicle]
-    ends = np.where(outcome == UNFINISHED, network.horizon_ms, timeline.exit_ms[layout.vehicle])
-    days = np.maximum(ends - drawn.arrival_ms - spoilage.after, 0) / MS_PER_DAY
-    lost = np.minimum(spoilage.rate * days, 1.0) * drawn.value_cny
-    return float(lost[drawn.arrival_ms >= network.lead_in_ms].sum())
+    spoiled = np.zeros(outcome.size)
+    if rates.spoilage is not None:
+        ends = np.where(outcome == UNFINISHED, network.horizon_ms, timeline.exit_ms[layout.vehicle])
+        days = np.maximum(ends - drawn.arrival_ms - rates.spoilage.after, 0) / MS_PER_DAY
+        spoiled = np.minimum(rates.spoilage.rate * days, 1.0) * drawn.value_cny
+    counted = drawn.arrival_ms >= network.lead_in_ms
+    gone = counted & (outcome == ABANDONED) & ~tally.done[PASSAGE]
+    return float(spoiled[counted].sum()), float((drawn.value_cny - spoiled)[gone].sum()) * rates.given_up
 
 
 def _parts_by_station(layout: FlowLayout, parts: Times) -> dict[str, Times]:

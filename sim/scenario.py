@@ -510,11 +510,15 @@ class Payload(Model):
 
 
 class Patience(Model):
-    """``share`` of the drivers leave if, ``after`` their arrival, they still queue at one of the stations ``at``."""
+    """``share`` of the drivers leave if, ``after`` their arrival, they still queue at one of the stations ``at``.
+
+    Their goods lose the share ``loses`` of what they are then worth.
+    """
 
     after: Duration
     share: Share
     at: tuple[Name, ...]
+    loses: Share = 0.0
 
 
 class HoldingBack(Model):

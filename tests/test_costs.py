@@ -63,6 +63,7 @@ def test_a_night_at_the_gate_on_paper(engine: EngineName) -> None:
             "service_cost": 2 * 20,
             "fuel_cost": 6.6,
             "spoilage_cost": 0,
+            "giving_up_cost": 0,
             "officer_cost": 4 * 60,
             "infrastructure_cost": 0,
             "total_cost": 290 + 40 + 6.6 + 240,
@@ -201,6 +202,36 @@ def test_goods_lose_value_for_each_day_inside(engine: EngineName, load: str, rat
     assert found.value("total_cost") == found.value("spoilage_cost")
 
 
+def test_goods_that_are_given_up_lose_a_share_of_what_they_are_still_worth(engine: EngineName) -> None:
+    # 10,000 CNY; gives up after 3 d, of which 2 d spoil a tenth each: 2,000 CNY, and half of the rest
+    body = """
+    resources: {desk: {capacity: 1}}
+    stations: {desk: {needs: [desk], service: 9 d}}
+    routes: {out: {steps: [desk]}}
+    flows:
+      fruit:
+        route: out
+        volume: 1 trips per d
+        payload: 5 t
+        value: 2 CNY/kg
+        spoilage: {rate: 10 %/d, after: 24 h}
+        patience: {after: 3 d, share: 100 %, at: [desk], loses: 50 %}
+      cloth:
+        route: out
+        volume: 1 trips per d
+        payload: 5 t
+        value: 2 CNY/kg
+        patience: {after: 3 d, share: 100 %, at: [desk], loses: 10 %}
+    """
+    scenario = port(body, top="costs: {}\n")
+    found = run(at_minutes(at_minutes(scenario, "fruit", [0, 1]), "cloth", [2]), engine)
+    assert found.value("vehicles_abandoned") == 2
+    assert found.value("spoilage_cost") == pytest.approx(8000 + 2000)  # the first is inside for 9 d
+    assert found.value("giving_up_cost", "fruit") == pytest.approx(4000)
+    assert found.value("giving_up_cost", "cloth") == pytest.approx(1000)
+    assert found.value("total_cost") == pytest.approx(15_000)
+
+
 # -------------------------------------------------------------------------------------------------------- policies
 
 MEASURE = {
@@ -251,7 +282,13 @@ stations:
   check: {needs: [bay], service: {lognormal: {mean: 30 min, cv: 0.6}}, officers: 2}
 routes: {out: {steps: [{gate: {holds_until: yard}}, {enter: yard}, {check: {if: selected}}, {leave: yard}]}}
 flows:
-  cars: {route: out, volume: 20 trips per d, marks: {selected: 30 %}, patience: {after: 6 h, share: 50 %, at: [gate]}}
+  cars:
+    route: out
+    volume: 20 trips per d
+    payload: 5 t
+    value: 1 CNY/kg
+    marks: {selected: 30 %}
+    patience: {after: 6 h, share: 50 %, at: [gate], loses: 10 %}
   fruit:
     route: out
     volume: 10 trips per d
@@ -271,7 +308,7 @@ def test_costs_of_flows_add_up_to_those_of_the_port_and_parts_to_totals(engine: 
     assert found.value("vehicles_abandoned") > 0 and found.value("unfinished") > 0
     for metric in ("officer_hours", *COSTS, "total_cost"):
         flows = [found.value(metric, flow) for flow in ("cars", "fruit")]
-        assert min(flows) > 0 or metric == "spoilage_cost"
+        assert min(flows) > 0 or metric in ("spoilage_cost", "giving_up_cost")
         assert found.value(metric) == pytest.approx(sum(flows), rel=1e-12)
         assert found.value(metric, port="all") == found.value(metric)
     stations = [found.value("officer_hours", station=f"east.{name}") for name in ("gate", "check")]
@@ -304,7 +341,7 @@ def test_a_scenario_against_itself_saves_nothing() -> None:
     comparison = compare_scenarios([scenario, scenario], replications=3, seed=1, jobs=1)
     keys = comparison.samples[0].keys
     costs = [i for i, key in enumerate(keys) if key[3] in (*COSTS, "infrastructure_cost", "total_cost")]
-    assert len(costs) == 4 * 8 + 1
+    assert len(costs) == 4 * 9 + 1
     (difference,) = comparison.differences
     assert not difference.mean[costs].any() and not difference.low[costs].any() and not difference.high[costs].any()
 
@@ -317,7 +354,7 @@ def test_a_policy_is_weighed_against_what_it_saves() -> None:
     change = {key[3]: difference.mean[i] for i, key in enumerate(keys) if key[:3] == ("all", "all", "all")}
     assert change["infrastructure_cost"] == pytest.approx(200_000 * 9 / 366)
     assert change["delay_cost"] < 0 and change["service_cost"] < 0
-    parts = ("delay_cost", "service_cost", "fuel_cost", "spoilage_cost", "officer_cost", "infrastructure_cost")
+    parts = [metric for metric in (*COSTS, "infrastructure_cost") if METRICS[metric].unit == "CNY"]
     assert change["total_cost"] == pytest.approx(sum(change[part] for part in parts))
 
 
@@ -360,8 +397,8 @@ def test_a_wrong_rate_is_named(old: str, new: str, path: str, says: str) -> None
         ("rate: 5 %/d", "rate: 5 %", "spoilage.rate", "must be a loss such as '2 %/d'"),
         ("rate: 5 %/d", "after: 1 d", "spoilage.rate", "is missing"),
         ("    value: 2 CNY/kg\n", "", "", "spoilage needs a value"),
-        ("payload: 5 t", "payload: 5 t\n    time_cost: 5 l/h", "time_cost", "unknown cost of an hour unit 'l'"),
-        ("payload: 5 t", "payload: 5 t\n    idling: 2 l", "idling", "must be a consumption such as '2.4 l/h'"),
+        ("value: 2 CNY/kg", "value: 2 CNY/kg\n    time_cost: 5 l/h", "time_cost", "unknown cost of an hour unit 'l'"),
+        ("value: 2 CNY/kg", "value: 2 CNY/kg\n    idling: 2 l", "idling", "must be a consumption such as '2.4 l/h'"),
     ],
 )
 def test_a_wrong_rate_of_a_flow_is_named(old: str, new: str, path: str, says: str) -> None:

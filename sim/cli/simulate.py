@@ -46,6 +46,7 @@ COSTS = (
     ("vehicles in service", "service_cost", 1e6, 2),
     ("fuel of idling", "fuel_cost", 1e6, 2),
     ("spoilage", "spoilage_cost", 1e6, 2),
+    ("goods given up", "giving_up_cost", 1e6, 2),
     ("officers", "officer_cost", 1e6, 2),
     ("policies", "infrastructure_cost", 1e6, 2),
     ("total", "total_cost", 1e6, 2),

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from sim.distributions import Array
 from sim.experiment import Sample
 from sim.figures import bars, style
-from sim.figures.labels import listed, number, scenario_names, values_of
+from sim.figures.labels import listed, number, scenario_names, values_of, whiskers
 from sim.statistics import Interval, t_interval
 
 WORDS = {
@@ -20,10 +20,11 @@ WORDS = {
     "service_cost": "vehicles in service",
     "fuel_cost": "fuel of idling",
     "spoilage_cost": "spoilage",
+    "giving_up_cost": "goods given up",
     "officer_cost": "officers",
     "infrastructure_cost": "policies",
 }
-COLOURS = ("#E69F00", "#56B4E9", "#555555", "#009E73", "#CC79A7", "#0072B2")
+COLOURS = ("#E69F00", "#56B4E9", "#555555", "#009E73", "#F0E442", "#CC79A7", "#0072B2")
 ROW_MM = 9.0
 UNITS = ((1e9, "bn CNY"), (1e6, "M CNY"), (1e3, "thousand CNY"), (1.0, "CNY"))
 
@@ -76,7 +77,7 @@ def _stack(ax: Axes, samples: Sequence[Sample], names: Sequence[str]) -> None:
         width = np.asarray([t_interval(values_of(sample, "all", part)).mean for sample in samples]) / scale
         ax.barh(centres, width, 0.6, left, color=colour, linewidth=0)
         left += width
-    bars.finish(ax, centres, totals, scale, number)
+    bars.finish(ax, centres, totals, scale, lambda mean: number(mean / scale))
     bars.name_rows(ax, names)
     ax.set_xlim(0, longest / scale * 1.2 or 1.0)
     ax.set_xlabel(unit)
@@ -92,15 +93,22 @@ def _changes(ax: Axes, samples: Sequence[Sample], names: Sequence[str]) -> None:
     for i, line in enumerate(changes):
         centres, thickness = bars.slots(len(parts), i, len(changes))
         means = np.asarray([interval.mean for interval in line]) / scale
-        ax.barh(centres, means, 0.92 * thickness, color=style.colour_of(i + 1), linewidth=0, label=names[i + 1])
-        bars.finish(ax, centres, line, scale, lambda mean: number(mean / scale))
+        ax.barh(centres, means, 0.92 * thickness, color=style.colour_of(i + 1), linewidth=0)
+        ax.errorbar(means, centres, xerr=whiskers(line, scale), fmt="none", ecolor="black", elinewidth=0.6, capsize=1)
+        for centre, interval in zip(centres, line, strict=True):
+            place = (max(bars.end_of(interval), 0.0) / scale, centre)  # to the right of the axis: bars point both ways
+            text = number(interval.mean / scale)
+            ax.annotate(text, place, (2.5, 0), textcoords="offset points", va="center", fontsize=bars.VALUE_SIZE)
     bars.name_rows(ax, list(parts.values()))
     ax.axvline(0, color="black", linewidth=0.6)
     reach = largest / scale * 1.3 or 1.0
     ax.set_xlim(-reach, reach)
     ax.set_xlabel(unit)
-    ax.set_title(f"change against {names[0]}")
-    ax.legend(loc="lower right")
+    if len(changes) == 1:
+        ax.set_title(f"{names[1]} against {names[0]}")
+    else:
+        keys: list[style.Key] = [(Patch(color=style.colour_of(i)), names[i]) for i in range(1, len(names))]
+        style.head(ax, f"change against {names[0]}", keys)
 
 
 def _change(base: Sample, other: Sample, part: str) -> Interval:
