@@ -88,6 +88,7 @@ def scenario_hash(scenario: Scenario) -> str:
     """SHA-256 of a resolved scenario, policies in force included; its name and texts do not count."""
     plain = scenario.model_dump(mode="json", exclude={"name", "title", "question", "reported"})
     plain["adoptions"] = scenario.adoptions
+    plain["policy_costs"] = scenario.policy_costs
     plain["amendments"] = [amendment.model_dump(mode="json") for amendment in scenario.amendments]
     plain["traces"] = {name: trace.digest() for name, trace in scenario.traces.items()}
     text = json.dumps(_without_texts(plain), sort_keys=True, separators=(",", ":"), ensure_ascii=False)

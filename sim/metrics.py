@@ -18,21 +18,24 @@ from sim.distributions import Array
 from sim.errors import CheckFailed
 from sim.manifest import FlowManifest, Manifest, Mask, port_zone
 from sim.network import ABANDONED, UNFINISHED, FlowLayout, FlowPlan, Network, NetworkPlan
-from sim.scenario import Scenario
+from sim.scenario import Costs, Scenario, Spoilage
 from sim.tally import (
+    BLOCKED,
     NO_CLOCK,
     ON_OPEN,
     ON_SERVICE,
     ON_WALL,
     PASSAGE,
+    SERVICE,
     TOTAL,
+    WAITING,
     Clocks,
     QueueCounts,
     Tally,
     tally_flow,
 )
 from sim.timeline import Timeline
-from sim.units import MS_PER_HOUR, MS_PER_MINUTE
+from sim.units import LENGTH_M, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE
 
 ALL = "all"
 PARTS = ("waiting", "service", "blocked", "closed")
@@ -109,6 +112,29 @@ def _definitions() -> Iterable[Metric]:
     yield Metric(
         "overnight_stays", "nights", "local midnights between arrival and exit (or the end of the horizon), summed"
     )
+    yield Metric("officer_hours", "h", f"sum of the time in service x `officers` of the station, {_WHOLE_STAY}")
+    yield Metric(
+        "idling_fuel",
+        "l",
+        f"sum of (waiting + blocked) x share of idling x litres an hour x (1 + extra per km x altitude), {_WHOLE_STAY}",
+    )
+    yield Metric("idling_co2", "t", "idling_fuel x CO2 per litre")
+    yield Metric("delay_cost", "CNY", f"sum of (waiting + blocked + closed) x cost of an hour, {_WHOLE_STAY}")
+    yield Metric("service_cost", "CNY", f"sum of the time in service x cost of an hour, {_WHOLE_STAY}")
+    yield Metric("fuel_cost", "CNY", "idling_fuel x price of a litre")
+    yield Metric(
+        "spoilage_cost",
+        "CNY",
+        f"sum of value x min(1, rate x days inside beyond the free time), {_WHOLE_STAY}",
+    )
+    yield Metric(
+        "giving_up_cost", "CNY", "sum of (value - spoilage) x share lost by giving up, over abandoned vehicles"
+    )
+    yield Metric("officer_cost", "CNY", "officer_hours x cost of an hour")
+    yield Metric(
+        "infrastructure_cost", "CNY", "sum over policies in force of (once / life + per year) x years of the period"
+    )
+    yield Metric("total_cost", "CNY", "sum of all costs in CNY; infrastructure under port and flow `all` only")
     yield Metric("queue_mean", "vehicles", "sum of waits for the resource within the reported period / its length")
     yield Metric("queue_max", "vehicles", "greatest number waiting for the resource at once")
     yield Metric("tail_back_max", "m", "queue_max x mean vehicle length - holding area, at least 0")
@@ -117,6 +143,7 @@ def _definitions() -> Iterable[Metric]:
     )
 
 
+_WHOLE_STAY = "over arrived vehicles, to the exit, giving up or the end of the horizon"
 _PART_WORDS = {
     "waiting": "in queues while the station is open, or for a signal",
     "service": "in service",
@@ -171,13 +198,40 @@ class Measures:
 
 @dataclass(frozen=True)
 class Group:
-    """A flow, a port's vehicles, a named group or the total: its members, and the stations its parts are given for."""
+    """A flow, a port's vehicles, a named group or the total: its members, and the stations its parts are given for.
+
+    ``manned`` are those at which officers are busy with a vehicle in service.
+    """
 
     port: str
     flow: str
     members: tuple[str, ...]
     stations: dict[str, tuple[str, ...]]
+    manned: tuple[str, ...]
     inspects: bool
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What one flow's time costs.
+
+    Attributes
+    ----------
+    officers : tuple of (int, int)
+        Columns of service at which officers are busy with one vehicle, and how many.
+    idling_l : float64 array, shape (columns,)
+        Litres burnt in one ms of waiting or being blocked at a column; higher ports burn more.
+    hour_cny : float
+        Cost of an hour of one vehicle.
+    given_up : float
+        Share of their value that goods lose by being given up.
+    """
+
+    officers: tuple[tuple[int, int], ...]
+    idling_l: Array
+    hour_cny: float
+    spoilage: Spoilage | None
+    given_up: float
 
 
 @dataclass(frozen=True)
@@ -186,6 +240,8 @@ class MetricsPlan:
 
     Attributes
     ----------
+    infrastructure : float
+        What the policies in force cost in the reported period, in CNY.
     keys : tuple of (port, flow, station, metric)
         Of every figure, in the order in which `measure` works them out.
     """
@@ -198,7 +254,9 @@ class MetricsPlan:
     month_edges: dict[str, Times]
     midnights: dict[str, Times]
     declarations: dict[str, Mask]
-    inspectors: dict[str, Times]
+    inspecting: frozenset[str]
+    rates: dict[str, Rates]
+    infrastructure: float
     keys: tuple[Key, ...]
 
 
@@ -206,11 +264,7 @@ def plan_metrics(scenario: Scenario, network: NetworkPlan) -> MetricsPlan:
     """List which flows are counted, how they are grouped, where months and days begin, and every figure's key."""
     counted = tuple(name for name, flow in scenario.flows().items() if flow.companion_of is None)
     columns = {flow.name: flow for flow in network.flows}
-    flows = scenario.flows()
-    groups = tuple(
-        Group(*of, _stations([columns[name] for name in of[2]]), any(flows[name].inspection for name in of[2]))
-        for of in groups_of(scenario)
-    )
+    groups = tuple(_group(scenario, of, [columns[name] for name in of[2]]) for of in groups_of(scenario))
     days = calendars.local_days(scenario.horizon.zone, scenario.horizon)
     start, end = np.datetime64(scenario.horizon.start.date()), np.datetime64(scenario.horizon.end, "ms")
     reported = days.dates[(days.dates >= start) & (days.dates.astype("datetime64[ms]") < end)]
@@ -223,9 +277,62 @@ def plan_metrics(scenario: Scenario, network: NetworkPlan) -> MetricsPlan:
         midnights[port] = local.midnight_ms
     names = tuple(f"tonnes_cleared_{month}" for month in months)
     declarations = {name: _declares(scenario, columns[name]) for name in counted}
-    inspectors = {name: _inspectors(scenario, columns[name]) for name in counted}
-    keys = tuple(_keys(groups, names, network.resources))
-    return MetricsPlan(scenario, network, counted, groups, names, edges, midnights, declarations, inspectors, keys)
+    inspecting = frozenset(
+        f"{p}.{name}"
+        for p, port in scenario.ports.items()
+        for name, station in port.stations.items()
+        if station.inspection
+    )
+    rates = {name: _rates(scenario, columns[name]) for name in counted}
+    infrastructure = sum(scenario.policy_costs.values()) * scenario.horizon.years()
+    keys = tuple(_keys(groups, names, network.resources, scenario.costs is not None))
+    return MetricsPlan(
+        scenario,
+        network,
+        counted,
+        groups,
+        names,
+        edges,
+        midnights,
+        declarations,
+        inspecting,
+        rates,
+        infrastructure,
+        keys,
+    )
+
+
+def _group(scenario: Scenario, of: tuple[str, str, tuple[str, ...]], flows: list[FlowPlan]) -> Group:
+    stations = _stations(flows)
+    manned = tuple(name for name in stations["total"] if _officers(scenario, name))
+    scheduled = scenario.flows()
+    return Group(*of, stations, manned, any(scheduled[name].inspection for name in of[2]))
+
+
+def _officers(scenario: Scenario, full: str) -> int:
+    """Officers of a station; 0 for a yard that is entered."""
+    port, name = full.split(".")
+    station = scenario.ports[port].stations.get(name)
+    return 0 if station is None else station.officers
+
+
+def _rates(scenario: Scenario, plan: FlowPlan) -> Rates:
+    """Rates of one flow: its own before the scenario's, which do not hold for persons."""
+    costs, flow = scenario.costs or Costs(), plan.flow
+    vehicles = flow.counts == "vehicles"
+    hour = costs.time.rate if vehicles and costs.time is not None else 0.0
+    litres = costs.idling.rate if vehicles and costs.idling is not None else 0.0
+    litres = (litres if flow.idling is None else flow.idling) * (1.0 if costs.idling is None else costs.idling.share)
+    extra = 0.0 if costs.altitude is None else costs.altitude.extra_per_km
+    officers = [_officers(scenario, column.station) * (column.kind == "service") for column in plan.columns]
+    heights = [scenario.ports[column.station.split(".")[0]].altitude or 0.0 for column in plan.columns]
+    return Rates(
+        tuple((number, count) for number, count in enumerate(officers) if count),
+        np.asarray([litres / MS_PER_HOUR * (1 + extra * metres / LENGTH_M["km"]) for metres in heights]),
+        hour if flow.time_cost is None else flow.time_cost,
+        flow.spoilage,
+        flow.patience.loses if flow.patience is not None else 0.0,
+    )
 
 
 def _stations(flows: list[FlowPlan]) -> dict[str, tuple[str, ...]]:
@@ -243,17 +350,6 @@ def _declares(scenario: Scenario, flow: FlowPlan) -> Mask:
         station = scenario.ports[port].stations.get(name)
         found.append(column.kind == "service" and station is not None and station.declaration)
     return np.asarray(found, dtype=bool)
-
-
-def _inspectors(scenario: Scenario, flow: FlowPlan) -> Times:
-    """Officers who inspect one vehicle at each column of a flow, shape (columns,)."""
-    found = []
-    for column in flow.columns:
-        port, name = column.station.split(".")
-        station = scenario.ports[port].stations.get(name)
-        inspects = column.kind == "service" and station is not None and station.inspection
-        found.append(station.officers if inspects and station else 0)
-    return np.asarray(found, dtype=np.int64)
 
 
 COUNTS = (
@@ -288,11 +384,24 @@ INSPECTION_METRICS = (
 )
 SPAN_METRICS = ("time_mean", *(f"time_{name}" for name in QUANTILES), "time_buffer_index", "open_time_mean")
 SPAN_METRICS = (*SPAN_METRICS, "service_time_mean", *(f"{part}_mean" for part in PARTS))
+# Sums over vehicles, in the order of `_costs_of`; those from the third on are in CNY.
+COSTS = (
+    "idling_fuel",
+    "idling_co2",
+    "delay_cost",
+    "service_cost",
+    "fuel_cost",
+    "spoilage_cost",
+    "giving_up_cost",
+    "officer_cost",
+)
 RESOURCE_METRICS = ("queue_mean", "queue_max", "tail_back_max", "utilisation")
 
 
-def _keys(groups: tuple[Group, ...], months: tuple[str, ...], resources: tuple[str, ...]) -> Iterator[Key]:
-    """Keys of all figures, in the order of `_group_values` and of the resources."""
+def _keys(
+    groups: tuple[Group, ...], months: tuple[str, ...], resources: tuple[str, ...], costed: bool
+) -> Iterator[Key]:
+    """Keys of all figures, in the order of `_group_values`, `_cost_values` and of the resources."""
     for group in groups:
         for metric in (*COUNTS, *months):
             yield group.port, group.flow, ALL, metric
@@ -304,6 +413,14 @@ def _keys(groups: tuple[Group, ...], months: tuple[str, ...], resources: tuple[s
             for station in group.stations[span]:
                 for part in PARTS:
                     yield group.port, group.flow, station, f"{span}_{part}_mean"
+        for station in (ALL, *group.manned) if group.manned else ():
+            yield group.port, group.flow, station, "officer_hours"
+        for metric in COSTS if costed else ():
+            yield group.port, group.flow, ALL, metric
+        if costed and (group.port, group.flow) == (ALL, ALL):
+            yield ALL, ALL, ALL, "infrastructure_cost"
+        if costed:
+            yield group.port, group.flow, ALL, "total_cost"
     for full in resources:
         port, name = full.split(".")
         for metric in RESOURCE_METRICS:
@@ -373,7 +490,7 @@ def measure(plan: MetricsPlan, manifest: Manifest, timeline: Timeline, detail: b
     grids: dict[str, Array] = {}
     for group in plan.groups:
         total = _total([sums[name] for name in group.members])
-        numbers += _group_values(group, total)
+        numbers += _group_values(plan, group, total) + _cost_values(plan, group, total)
         if detail and group.flow == ALL:
             grids[group.port] = _quantiles(total.walls["passage"], GRID)
     hourly = _check_queues(timeline, queues)
@@ -437,7 +554,7 @@ def _windows_where(edges: Times, runs: Mask) -> Windows:
 class _Sums:
     """Sums of one flow or group; they add. ``walls`` are the times in each span, sorted, for quantiles.
 
-    ``inspected`` holds `INSPECTION_COUNTS` and the hours of officers who inspect.
+    ``officer_ms`` is by manned station, ``costs`` by `COSTS`, ``inspected`` by `INSPECTION_COUNTS`.
     """
 
     counts: Array
@@ -447,6 +564,8 @@ class _Sums:
     totals: dict[str, Times]
     parts: dict[str, dict[str, Times]]
     walls: dict[str, Times]
+    officer_ms: dict[str, int]
+    costs: Array
 
 
 def _sums_of(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowManifest, timeline: Timeline) -> _Sums:
@@ -473,6 +592,7 @@ def _sums_of(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowMan
         _vehicle_ms(layout, drawn, timeline, counted) / MS_PER_HOUR,
     ]
     declares = plan.declarations[layout.name]
+    officer_ms, costed = _officer_ms(plan, layout, tally), plan.scenario.costs is not None
     month = np.searchsorted(plan.month_edges[layout.name.split(".")[0]], tally.passed[cleared], "right") - 1
     months = np.bincount(np.maximum(month, 0), drawn.payload_t[cleared], minlength=len(plan.months))
     return _Sums(
@@ -489,6 +609,8 @@ def _sums_of(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowMan
             "passage": np.sort(tally.times[PASSAGE, ON_WALL][cleared]),
             "total": np.sort(tally.times[TOTAL, ON_WALL][exited]),
         },
+        officer_ms=officer_ms,
+        costs=_costs_of(plan, layout, tally, drawn, timeline, officer_ms) if costed else np.zeros(0),
     )
 
 
@@ -500,16 +622,65 @@ def _vehicle_ms(layout: FlowLayout, drawn: FlowManifest, timeline: Timeline, cou
 
 
 def _inspected(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowManifest) -> Array:
-    """`INSPECTION_COUNTS` over cleared vehicles, and the hours of officers who inspect; zeros without `inspection`."""
+    """`INSPECTION_COUNTS` over cleared vehicles; zeros without `inspection`."""
     if plan.scenario.flows()[layout.name].inspection is None:
-        return np.zeros(len(INSPECTION_COUNTS) + 1)
+        return np.zeros(len(INSPECTION_COUNTS))
     cleared = tally.done[PASSAGE]
     selected, opened, carries, found = (
         drawn.marks[mark][cleared] for mark in ("selected", "opened", "contraband", "found")
     )
-    worked_ms = int((tally.served_ms * plan.inspectors[layout.name]).sum())
     groups = (selected, opened, opened & ~carries, carries, carries & selected, found)
-    return np.asarray([*(int(group.sum()) for group in groups), worked_ms / MS_PER_HOUR])
+    return np.asarray([int(group.sum()) for group in groups], dtype=np.float64)
+
+
+def _officer_ms(plan: MetricsPlan, layout: FlowLayout, tally: Tally) -> dict[str, int]:
+    """Milliseconds of officers by manned station; while work is suspended they are free."""
+    found: dict[str, int] = {}
+    for number, officers in plan.rates[layout.name].officers:
+        station = layout.columns[number].station
+        found[station] = found.get(station, 0) + officers * int(tally.spent[number, SERVICE])
+    return found
+
+
+def _costs_of(
+    plan: MetricsPlan,
+    layout: FlowLayout,
+    tally: Tally,
+    drawn: FlowManifest,
+    timeline: Timeline,
+    officer_ms: dict[str, int],
+) -> Array:
+    """`COSTS` of one flow."""
+    costs, rates = plan.scenario.costs or Costs(), plan.rates[layout.name]
+    waiting, service, blocked, closed = tally.spent.sum(axis=0).tolist()
+    litres = float((tally.spent[:, WAITING] + tally.spent[:, BLOCKED]) @ rates.idling_l)
+    found = (
+        litres,
+        litres * (0.0 if costs.co2 is None else costs.co2.per_litre),
+        (waiting + blocked + closed) / MS_PER_HOUR * rates.hour_cny,
+        service / MS_PER_HOUR * rates.hour_cny,
+        litres * (0.0 if costs.fuel is None else costs.fuel.price),
+        *_lost_value(layout, tally, drawn, timeline, rates),
+        sum(officer_ms.values()) / MS_PER_HOUR * (0.0 if costs.officers is None else costs.officers.rate),
+    )
+    return np.asarray(found, dtype=np.float64)
+
+
+def _lost_value(
+    layout: FlowLayout, tally: Tally, drawn: FlowManifest, timeline: Timeline, rates: Rates
+) -> tuple[float, float]:
+    """What goods of one flow lost by being inside for long, and by being given up, in CNY."""
+    if rates.spoilage is None and not rates.given_up:
+        return 0.0, 0.0
+    network, outcome = timeline.network, timeline.outcome[layout.vehicle]
+    spoiled = np.zeros(outcome.size)
+    if rates.spoilage is not None:
+        ends = np.where(outcome == UNFINISHED, network.horizon_ms, timeline.exit_ms[layout.vehicle])
+        days = np.maximum(ends - drawn.arrival_ms - rates.spoilage.after, 0) / MS_PER_DAY
+        spoiled = np.minimum(rates.spoilage.rate * days, 1.0) * drawn.value_cny
+    counted = drawn.arrival_ms >= network.lead_in_ms
+    gone = counted & (outcome == ABANDONED) & ~tally.done[PASSAGE]
+    return float(spoiled[counted].sum()), float((drawn.value_cny - spoiled)[gone].sum()) * rates.given_up
 
 
 def _parts_by_station(layout: FlowLayout, parts: Times) -> dict[str, Times]:
@@ -543,6 +714,10 @@ def _total(parts: list[_Sums]) -> _Sums:
             here = stations[span]
             for station, row in part.parts[span].items():
                 here[station] = here[station] + row if station in here else row
+    officer_ms: dict[str, int] = {}
+    for part in parts:
+        for station, busy in part.officer_ms.items():
+            officer_ms[station] = officer_ms.get(station, 0) + busy
     return _Sums(
         counts=np.sum([part.counts for part in parts], axis=0),
         inspected=np.sum([part.inspected for part in parts], axis=0),
@@ -551,6 +726,8 @@ def _total(parts: list[_Sums]) -> _Sums:
         totals={span: np.sum([part.totals[span] for part in parts], axis=0) for span in SPANS},
         parts=stations,
         walls={span: np.sort(np.concatenate([part.walls[span] for part in parts]), kind="stable") for span in SPANS},
+        officer_ms=officer_ms,
+        costs=np.sum([part.costs for part in parts], axis=0),
     )
 
 
@@ -558,17 +735,32 @@ def _ratio(top: float, bottom: float) -> float:
     return top / bottom if bottom else float("nan")
 
 
-def _group_values(group: Group, sums: _Sums) -> list[float]:
+def _group_values(plan: MetricsPlan, group: Group, sums: _Sums) -> list[float]:
     """Figures of one group, in the order of `_keys`."""
     declared, declared_ms = sums.declared.tolist()
     values = [*sums.counts.tolist(), _ratio(declared_ms, declared * MS_PER_MINUTE), *sums.months.tolist()]
     if group.inspects:
-        *counts, hours = sums.inspected.tolist()
+        counts = sums.inspected.tolist()
         carried, found = counts[3], counts[5]
+        hours = sum(busy for station, busy in sums.officer_ms.items() if station in plan.inspecting) / MS_PER_HOUR
         values += [*counts, carried - found, _ratio(found, carried), hours, _ratio(hours, found)]
     for span in SPANS:
         values += _span_values(span, group.stations[span], sums)
     return values
+
+
+def _cost_values(plan: MetricsPlan, group: Group, sums: _Sums) -> list[float]:
+    """Officers' hours and costs of one group, in the order of `_keys`."""
+    values: list[float] = []
+    if group.manned:
+        busy = [sums.officer_ms.get(station, 0) for station in group.manned]
+        values += [ms / MS_PER_HOUR for ms in (sum(busy), *busy)]
+    if plan.scenario.costs is None:
+        return values
+    costs = sums.costs.tolist()
+    if (group.port, group.flow) == (ALL, ALL):
+        costs.append(plan.infrastructure)
+    return [*values, *costs, sum(costs[COSTS.index("delay_cost") :])]
 
 
 def _span_values(span: str, stations: tuple[str, ...], sums: _Sums) -> list[float]:

@@ -33,14 +33,14 @@ def apply_policies(scenario: Scenario, catalogue: Mapping[str, Policy]) -> tuple
     Parameters
     ----------
     scenario : Scenario
-        As loaded; ``adoptions`` and ``amendments`` empty.
+        As loaded; ``adoptions``, ``amendments`` and ``policy_costs`` empty.
     catalogue : mapping of str to Policy
         Every policy the scenario names must be in it.
 
     Returns
     -------
     Scenario
-        With world effects made, ``adoptions`` and ``amendments`` filled in.
+        With world effects made, ``adoptions``, ``amendments`` and ``policy_costs`` filled in.
     list of (path, message)
         What is wrong: a policy that selects nothing, two that set the same thing without ``after``, a world effect
         with partial adoption. The scenario must not be used unless it is empty.
@@ -51,6 +51,9 @@ def apply_policies(scenario: Scenario, catalogue: Mapping[str, Policy]) -> tuple
         policy = catalogue[name]
         adoption = policy.adoption if use.adoption is None else use.adoption
         scenario = scenario.model_copy(update={"adoptions": {**scenario.adoptions, name: adoption}})
+        cost = use.cost or policy.cost
+        if cost is not None:
+            scenario = scenario.model_copy(update={"policy_costs": {**scenario.policy_costs, name: cost.yearly}})
         for effect in _effects(policy, use):
             scenario, touched = _apply(scenario, policy, use, effect, adoption, problems)
             _claim(policy, touched, owners, problems)

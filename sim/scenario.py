@@ -100,6 +100,48 @@ Value = Annotated[
     _shown(lambda value: f"{value[0]:.12g} CNY/{value[1]}"),
     _text(_NUMBER + ".*/(kg|t|kt|vehicle|person)$", "25 CNY/kg"),
 ]
+Money = Annotated[
+    float,
+    BeforeValidator(units.parse_money),
+    _shown(lambda value: f"{value:.12g} CNY"),
+    _text(_NUMBER + "(CNY|M CNY|bn CNY)$", "3 M CNY"),
+]
+Hourly = Annotated[
+    float,
+    BeforeValidator(units.parse_hourly),
+    _shown(lambda value: f"{value:.12g} CNY/h"),
+    _text(_NUMBER + "(CNY|M CNY|bn CNY)/h$", "25 CNY/h"),
+]
+Price = Annotated[
+    float,
+    BeforeValidator(units.parse_price),
+    _shown(lambda value: f"{value:.12g} CNY/l"),
+    _text(_NUMBER + "(CNY|M CNY|bn CNY)/l$", "8 CNY/l"),
+]
+Consumption = Annotated[
+    float,
+    BeforeValidator(units.parse_consumption),
+    _shown(lambda value: f"{value:.12g} l/h"),
+    _text(_NUMBER + "l/h$", "2.4 l/h"),
+]
+Emission = Annotated[
+    float,
+    BeforeValidator(units.parse_emission),
+    _shown(lambda value: f"{value * 1000:.12g} kg/l"),
+    _text(_NUMBER + "(kg|t|kt)/l$", "2.7 kg/l"),
+]
+Loss = Annotated[
+    float,
+    BeforeValidator(units.parse_loss),
+    _shown(lambda value: f"{value * 100:.12g} %/d"),
+    _text(_NUMBER + "(%|per mille)/d$", "2 %/d"),
+]
+Years = Annotated[
+    float,
+    BeforeValidator(units.parse_years),
+    _shown(lambda value: f"{value:.12g} years"),
+    _text(_NUMBER + "years?$", "10 years"),
+]
 DurationLaw = Annotated[
     Law,
     PlainValidator(lambda value: parse_law(value, units.parse_duration)),
@@ -514,12 +556,14 @@ class Payload(Model):
 class Patience(Model):
     """``share`` of the drivers leave if, ``after`` their arrival, they still queue at one of ``at``.
 
-    These are stations that the route visits, and resources that it enters.
+    These are stations that the route visits, and resources that it enters. Their goods lose the share ``loses`` of what
+    they are then worth.
     """
 
     after: Duration
     share: Share
     at: tuple[Name, ...]
+    loses: Share = 0.0
 
 
 class HoldingBack(Model):
@@ -653,6 +697,13 @@ class Diversion(Model):
     detour: Duration
 
 
+class Spoilage(Entry):
+    """Goods that lose the share ``rate`` of their value in each day after the first ``after`` from the arrival on."""
+
+    rate: Loss
+    after: Duration = 0
+
+
 class Flow(Entry):
     """One stream of similar vehicles (or persons) through one port.
 
@@ -678,6 +729,11 @@ class Flow(Entry):
         The flow whose vehicles this one accompanies, one for one, waiting for their signals.
     diverted_from : str or None
         The flow whose diverted vehicles come here, with their loads, values and consignments.
+
+
+    time_cost, idling : float or None
+        What an hour of one vehicle costs in CNY, and what its engine burns in litres an hour, if not as in the
+        scenario's ``costs``.
     """
 
     label: Label | None = None
@@ -707,6 +763,10 @@ class Flow(Entry):
     diversion: Diversion | None = None
     diverted_from: Reference | None = None
 
+    time_cost: Hourly | None = None
+    idling: Consumption | None = None
+    spoilage: Spoilage | None = None
+
     @model_validator(mode="before")
     @classmethod
     def _short_payload(cls, value: Any) -> Any:
@@ -723,6 +783,12 @@ class Flow(Entry):
             raise ValueError("needs a volume, or a trace of arrivals, or companion_of, or diverted_from: one of them")
         if self.diversion is not None and self.companion_of is not None:
             raise ValueError("a companion goes where its leader goes and has no diversion of its own")
+
+        trace = isinstance(self.arrivals, dict)
+        if (self.volume is None) != (trace or self.companion_of is not None):
+            raise ValueError("needs a volume, or a trace of arrivals, or companion_of: one of them")
+        if self.spoilage is not None and self.value is None and not trace:
+            raise ValueError("spoilage needs a value, of which goods lose a share")
         return self
 
     @model_validator(mode="after")
@@ -778,6 +844,14 @@ class Horizon(Model):
     def origin(self) -> datetime:
         """The moment of time 0, with its zone: the start less the lead-in."""
         return self.start.replace(tzinfo=ZoneInfo(self.zone)) - timedelta(milliseconds=self.lead_in)
+
+    def years(self) -> float:
+        """Length of the reported period in calendar years: half of 2024 is 183 of its 366 days."""
+        ends = []
+        for moment in (self.start, self.end):
+            first, following = datetime(moment.year, 1, 1), datetime(moment.year + 1, 1, 1)
+            ends.append(moment.year + (moment - first) / (following - first))
+        return ends[1] - ends[0]
 
     def length_ms(self) -> int:
         """From time 0 to the end, in ms, lead-in included."""
@@ -865,11 +939,31 @@ EFFECTS_WITH_DAYS = ("cap_payload", "add_servers")
 VEHICLE_EFFECTS = ("service", "scale", "skip", "inland", "once_per", "share", "scale_share", "priority", "cap_payload")
 
 
+class PolicyCost(Entry):
+    """What a policy costs, however widely it is used: ``once``, spread evenly over its ``life``, and ``per_year``."""
+
+    once: Money = 0.0
+    life: Years | None = None
+    per_year: Money = 0.0
+
+    @model_validator(mode="after")
+    def _spread(self) -> PolicyCost:
+        if bool(self.once) != (self.life is not None):
+            raise ValueError("once and life go together: what is bought once is spread over the years of its life")
+        return self
+
+    @property
+    def yearly(self) -> float:
+        """CNY a year."""
+        return self.per_year + (self.once / self.life if self.life is not None else 0.0)
+
+
 class Policy(Entry):
     """A named measure: what it is, where it is taken from, how widely it is used, and what it changes.
 
     ``variants`` hold readings of the same measure that exclude one another; ``variant`` is the one in force
-    where a scenario does not say. ``after`` names policies whose settings this one may change again.
+    where a scenario does not say. ``after`` names policies whose settings this one may change again. ``cost`` is that
+    of having it at all, at any adoption.
     """
 
     name: Name
@@ -880,6 +974,7 @@ class Policy(Entry):
     variants: dict[str, tuple[Effect, ...]] = Field(default_factory=dict)
     variant: str | None = None
     after: tuple[Name, ...] = ()
+    cost: PolicyCost | None = None
 
     @model_validator(mode="after")
     def _known_variant(self) -> Policy:
@@ -901,6 +996,7 @@ class PolicyUse(Entry):
     adoption: Share | None = None
     strength: Factor = 1.0
     variant: str | None = None
+    cost: PolicyCost | None = None
 
 
 class Amendment(Model):
@@ -929,11 +1025,67 @@ class Reported(Entry):
     last_day: Day
 
 
+class TimeCost(Entry):
+    """What an hour of one vehicle with its driver costs, day or night."""
+
+    rate: Hourly
+
+
+class Idling(Entry):
+    """What an engine burns while it idles, and for which share of the time in queues and blocked it does."""
+
+    rate: Consumption
+    share: Share = 1.0
+
+
+class Altitude(Entry):
+    """How much more an engine burns for each km above the sea."""
+
+    extra_per_km: Factor
+
+
+class Fuel(Entry):
+    """What a litre of fuel costs."""
+
+    price: Price
+
+
+class Emissions(Entry):
+    """What a litre of fuel gives off, burnt."""
+
+    per_litre: Emission
+
+
+class OfficerCost(Entry):
+    """What an hour of one officer costs."""
+
+    rate: Hourly
+
+
+class Costs(Model):
+    """What things cost, each rate with its own source; what is left out costs nothing."""
+
+    time: TimeCost | None = None
+    idling: Idling | None = None
+    altitude: Altitude | None = None
+    fuel: Fuel | None = None
+    co2: Emissions | None = None
+    officers: OfficerCost | None = None
+
+    @model_validator(mode="after")
+    def _engines(self) -> Costs:
+        given = [name for name in ("altitude", "fuel", "co2") if getattr(self, name) is not None]
+        if given and self.idling is None:
+            raise ValueError(f"{given[0]} needs idling: what an engine burns, and for which share of the time")
+        return self
+
+
 class Scenario(Model):
     """Everything a replication needs but its random numbers.
 
     ``policies`` are those asked for, in order. ``traces`` holds the vehicles of flows read from CSV files, by
-    ``port.flow``. ``adoptions`` and ``amendments`` are empty until `sim.policies.apply_policies` fills them in.
+    ``port.flow``. ``adoptions``, ``amendments`` and ``policy_costs`` (CNY a year) are empty until
+    `sim.policies.apply_policies` fills them in.
     """
 
     name: str
@@ -946,9 +1098,11 @@ class Scenario(Model):
     policies: dict[Name, PolicyUse] = Field(default_factory=dict)
     groups: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
     reported: dict[Name, Reported] = Field(default_factory=dict)
+    costs: Costs | None = None
     traces: dict[str, Annotated[Trace, WithJsonSchema({})]] = Field(default_factory=dict, exclude=True)
     adoptions: dict[str, float] = Field(default_factory=dict, exclude=True)
     amendments: tuple[Amendment, ...] = Field(default=(), exclude=True)
+    policy_costs: dict[str, float] = Field(default_factory=dict, exclude=True)
 
     def flows(self) -> dict[str, Flow]:
         """All flows by ``port.flow``, in the order of the file."""

@@ -24,7 +24,9 @@ PASSAGE, TOTAL = range(2)
 ON_SERVICE, ON_OPEN, ON_WALL = range(3)
 PART_OF_KIND = {"wait": WAITING, "signal": WAITING, "service": SERVICE, "blocked": BLOCKED}
 NO_CLOCK = -1
-NO_TABLE, WHOLE, PASSAGE_ONLY = -1, 0, 1
+# One table of times for vehicles that completed the route, one for those that completed the passage only, one for the
+# rest, and one for what all of them spend between their last moment and the horizon.
+NO_TABLE, WHOLE, PASSAGE_ONLY, NEITHER, TO_HORIZON = -1, 0, 1, 2, 3
 _OPTIONS: dict[str, Any] = {"nogil": True, "_nrt": False}
 
 
@@ -74,18 +76,22 @@ class Tally:
         When the passage ended; meaningful where it is done.
     parts : int64 array, shape (2, columns, 4)
         Sums by span, column and part, over the vehicles that completed the span.
+    spent : int64 array, shape (columns, 4)
+        Sums by column and part over all counted vehicles, from arrival to exit, giving up or the horizon.
     served, served_ms : int64 arrays, shape (columns,)
         How many counted vehicles were served at a column, and for how long together.
     nights : int
         Local midnights between arrival and exit, or the end of the horizon, over counted vehicles.
     faults : int
-        Moments out of order and exits that are not the last moment: 0 unless there is a bug.
+        Moments out of order, exits that are not the last moment, times that do not add up to those inside: 0 unless
+        there is a bug.
     """
 
     times: Times
     done: NDArray[np.bool_]
     passed: Times
     parts: Times
+    spent: Times
     served: Times
     served_ms: Times
     nights: int
@@ -109,6 +115,22 @@ def _reading(time: Any, window: Any, begin: Any, opens: Any, closes: Any, before
     if window < begin:
         return 0
     return before[window] + min(time, closes[window]) - opens[window]
+
+
+@_compiled
+def _shut(
+    since: Any, until: Any, c: Any, clock: Any, hints: Any, clock_first: Any, opens: Any, closes: Any, before: Any
+) -> Any:
+    """How much of the time from ``since`` to ``until`` the clock of column ``c`` stands still.
+
+    Called only where there is a clock: a check in here costs the walk a third more.
+    """
+    begin, stop = clock_first[clock], clock_first[clock + 1]
+    window = _window_at(since, max(hints[c], begin), begin, stop, opens)
+    hints[c] = window
+    opened = _reading(since, window, begin, opens, closes, before)
+    window = _window_at(until, max(window, begin), begin, stop, opens)
+    return until - since - (_reading(until, window, begin, opens, closes, before) - opened)
 
 
 @_compiled
@@ -152,12 +174,9 @@ def _walk(
     queues: Any,
     hints: Any,
 ) -> Any:
-    """Walk over one flow, row by row; returns nights and faults.
-
-    ``parts`` has a table for vehicles that completed the whole route and one for those that completed the passage only.
-    """
+    """Walk over one flow, row by row; returns nights, milliseconds inside and faults."""
     columns = part.size
-    nights = faults = 0
+    nights = inside = faults = 0
     for i in range(arrival.size):
         row = moments[i]
         now = arrival[i]
@@ -168,8 +187,8 @@ def _walk(
             for c in range(stop_column, columns):
                 cleared |= row[c] >= 0
         table = NO_TABLE
-        if counted and cleared:
-            table = WHOLE if exited else PASSAGE_ONLY
+        if counted:
+            table = WHOLE if exited else PASSAGE_ONLY if cleared else NEITHER
         begin_passage = now
         service_passage = service_total = 0
         for c in range(columns):
@@ -179,14 +198,8 @@ def _walk(
             if moment > now:
                 took = moment - now
                 closed = 0
-                clock = column_clock[c]
-                if clock >= 0:
-                    begin, stop = clock_first[clock], clock_first[clock + 1]
-                    window = _window_at(now, max(hints[c], begin), begin, stop, opens)
-                    hints[c] = window
-                    opened = _reading(now, window, begin, opens, closes, before)
-                    window = _window_at(moment, max(window, begin), begin, stop, opens)
-                    closed = took - (_reading(moment, window, begin, opens, closes, before) - opened)
+                if column_clock[c] >= 0:
+                    closed = _shut(now, moment, c, column_clock[c], hints, clock_first, opens, closes, before)
                 if resource[c] >= 0:
                     _note_wait(resource[c], now, moment, lead_in, horizon, hourly, queues)
                 elif part[c] == SERVICE:
@@ -207,6 +220,13 @@ def _walk(
                 passed[i] = now
         if standing[i] >= 0 and resource[standing[i]] >= 0:
             _note_wait(resource[standing[i]], now, horizon, lead_in, horizon, hourly, queues)
+        if standing[i] >= 0 and counted:
+            c = standing[i]
+            closed = 0
+            if column_clock[c] >= 0:
+                closed = _shut(now, horizon, c, column_clock[c], hints, clock_first, opens, closes, before)
+            parts[TO_HORIZON, c, part[c]] += horizon - now - closed
+            parts[TO_HORIZON, c, CLOSED] += closed
         gone = outcome[i] != 0
         if gone and exits[i] != now:
             faults += 1
@@ -231,8 +251,9 @@ def _walk(
             times[TOTAL, ON_OPEN, i] = _reading(now, window, begin, opens, closes, before) - at_arrival
         if counted:
             end = now if gone else horizon
+            inside += end - arrival[i]
             nights += _midnights_before(end, midnights) - _midnights_before(arrival[i], midnights)
-    return nights, faults
+    return nights, inside, faults
 
 
 @_compiled
@@ -325,9 +346,9 @@ def tally_flow(
     part = np.asarray([PART_OF_KIND[column.kind] for column in layout.columns], dtype=np.int64)
     resource = np.asarray([column.resource for column in layout.columns], dtype=np.int64)
     times, done = np.empty((2, 3, n), dtype=np.int64), np.empty((2, n), dtype=np.bool_)
-    passed, tables = np.empty(n, dtype=np.int64), np.zeros((2, columns, 4), dtype=np.int64)
+    passed, tables = np.empty(n, dtype=np.int64), np.zeros((4, columns, 4), dtype=np.int64)
     served = np.zeros((columns, 2), dtype=np.int64)
-    nights, faults = _walk(
+    nights, inside, faults = _walk(
         timeline.of(layout),
         network.arrival_ms[vehicle],
         timeline.exit_ms[vehicle],
@@ -358,4 +379,6 @@ def tally_flow(
     parts = np.zeros((2, columns, 4), dtype=np.int64)
     parts[TOTAL] = tables[WHOLE]
     parts[PASSAGE, first:stop] = tables[WHOLE, first:stop] + tables[PASSAGE_ONLY, first:stop]
-    return Tally(times, done, passed, parts, served[:, 0], served[:, 1], int(nights), int(faults))
+    spent = tables.sum(axis=0)
+    faults += int(spent.sum()) != inside
+    return Tally(times, done, passed, parts, spent, served[:, 0], served[:, 1], int(nights), int(faults))

@@ -25,6 +25,8 @@ DURATION_MS = {
 MASS_T = {"kg": 1e-3, "t": 1.0, "kt": 1e3}
 MONEY_CNY = {"CNY": 1.0, "M CNY": 1e6, "bn CNY": 1e9}
 LENGTH_M = {"m": 1.0, "km": 1e3}
+VOLUME_L = {"l": 1.0}
+YEARS = {"year": 1.0, "years": 1.0}
 SHARE = {"%": 100, "per mille": 1000}  # divided by, so that 70 % is 0.7
 # What may be counted in scenario files; the word is for the reader, the number is what counts.
 ITEMS = dict.fromkeys(("item", "items", "box", "boxes", "bale", "bales"), 1.0)
@@ -204,6 +206,50 @@ def parse_value(text: object) -> tuple[float, str]:
     if per in ("vehicle", "person"):
         return amount, "vehicle"
     raise ValueError(f"unknown denominator '{per}': use kg, t, vehicle or person")
+
+
+def parse_hourly(text: object) -> float:
+    """Read what an hour costs, ``"25 CNY/h"`` → 25.0 CNY per hour; >= 0. Raises ValueError like `parse_duration`."""
+    return _quotient(text, MONEY_CNY, "h", "cost of an hour", "25 CNY/h")
+
+
+def parse_price(text: object) -> float:
+    """Read a price of fuel, ``"8 CNY/l"`` → 8.0 CNY per litre; >= 0. Raises ValueError like `parse_duration`."""
+    return _quotient(text, MONEY_CNY, "l", "price of fuel", "8 CNY/l")
+
+
+def parse_consumption(text: object) -> float:
+    """Read what an engine burns, ``"2.4 l/h"`` → 2.4 litres per hour; >= 0. Raises ValueError like `parse_duration`."""
+    return _quotient(text, VOLUME_L, "h", "consumption", "2.4 l/h")
+
+
+def parse_emission(text: object) -> float:
+    """Read what fuel gives off, ``"2.7 kg/l"`` → 0.0027 t per litre; >= 0. Raises ValueError like `parse_duration`."""
+    return _quotient(text, MASS_T, "l", "emission", "2.7 kg/l")
+
+
+def parse_loss(text: object) -> float:
+    """Read a share lost each day, ``"2 %/d"`` → 0.02 per day; >= 0. Raises ValueError like `parse_duration`."""
+    shares = {unit: 1 / part for unit, part in SHARE.items()}
+    return _quotient(text, shares, "d", "loss", "2 %/d")
+
+
+def parse_years(text: object) -> float:
+    """Read a lifetime, ``"10 years"`` → 10.0; > 0. Raises ValueError like `parse_duration`."""
+    value = _quantity(text, YEARS, "lifetime", "10 years")
+    if value == 0:
+        raise ValueError(f"must be above 0, got '{text}'")
+    return value
+
+
+def _quotient(text: object, units: dict[str, float], per: str, kind: str, example: str) -> float:
+    """A quantity per one thing: the number in the table's unit, per ``per``."""
+    if not isinstance(text, str) or "/" not in text:
+        raise ValueError(f"must be a {kind} such as '{example}', got '{text}'")
+    amount, under = (part.strip() for part in text.rsplit("/", 1))
+    if under != per:
+        raise ValueError(f"a {kind} is per {per}, such as '{example}', got '{text}'")
+    return _quantity(amount, units, kind, example)
 
 
 def format_duration(value_ms: int) -> str:

@@ -192,7 +192,7 @@ def metrics_table() -> str:
 
 
 # What the program fills in itself, and what only files have.
-FILLED_IN = {"Scenario": {"name", "traces", "adoptions", "amendments"}}
+FILLED_IN = {"Scenario": {"name", "traces", "adoptions", "amendments", "policy_costs"}}
 ONLY_IN_FILES = {
     "Scenario": {"extends", "overlays"},
     "Station": {"service"},

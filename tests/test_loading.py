@@ -408,7 +408,7 @@ def test_stops_is_all_or_a_list(tmp_path: Path) -> None:
     assert problem(tmp_path, text).message == "must be 'all' or a list of calendars"
 
 
-@pytest.mark.parametrize("key", ["name", "adoptions", "amendments"])
+@pytest.mark.parametrize("key", ["name", "adoptions", "amendments", "policy_costs"])
 def test_what_the_program_fills_in_may_not_be_given(tmp_path: Path, key: str) -> None:
     found = problem(tmp_path, f"{key}: x\n{TINY}")
     assert (found.where, found.path) == ("tiny.yaml:1:1", key)

@@ -41,6 +41,19 @@ SUMMARY = (
 )
 
 
+COSTS = (
+    ("vehicles delayed", "delay_cost", 1e6, 2),
+    ("vehicles in service", "service_cost", 1e6, 2),
+    ("fuel of idling", "fuel_cost", 1e6, 2),
+    ("spoilage", "spoilage_cost", 1e6, 2),
+    ("goods given up", "giving_up_cost", 1e6, 2),
+    ("officers", "officer_cost", 1e6, 2),
+    ("policies", "infrastructure_cost", 1e6, 2),
+    ("total", "total_cost", 1e6, 2),
+    ("CO2 of idling", "idling_co2", 1.0, 0),
+)
+
+
 @click.command(short_help="Run replications; write tables and figures.")
 @click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
 @scenario_options
@@ -66,6 +79,7 @@ def run(scenarios: tuple[str, ...], timeline: bool, **options: Any) -> None:
         click.echo(json_text(documents[0] if len(documents) == 1 else {"scenarios": documents}), nl=False)
     elif not options["quiet"]:
         print_summary(samples)
+        print_costs(samples)
         click.echo(_where(folder, drawn))
 
 
@@ -98,6 +112,7 @@ def compare(base: str, others: tuple[str, ...], **options: Any) -> None:
         print_summary(comparison.samples)
         for sample, effects in zip(comparison.samples[1:], comparison.effects, strict=True):
             print_effects(comparison.samples[0], sample, effects)
+        print_costs(comparison.samples, paired=True)
         click.echo(_where(folder, drawn))
 
 
@@ -188,6 +203,34 @@ def print_effects(base: Sample, other: Sample, effects: Sequence[VehicleEffect])
     )
 
 
+def print_costs(samples: Sequence[Sample], paired: bool = False) -> None:
+    """Print what the period cost in total and, if ``paired``, how that differs from the first scenario; if costed."""
+    from sim.statistics import Interval, t_interval
+
+    if any(sample.scenario.costs is None for sample in samples):
+        return
+    base, *others = samples
+    header = ["cost", "unit", *(sample.scenario.name for sample in samples)]
+    header += [f"change: {sample.scenario.name}" for sample in others if paired]
+    rows = []
+    for title, metric, scale, digits in COSTS:
+        values = [sample.of("all", "all", metric) / scale for sample in samples]
+        cells = [plus_minus(t_interval(value), digits) for value in values]
+        cells += [bracketed(t_interval(value - values[0]), digits) for value in values[1:] if paired]
+        rows.append([title, "M CNY" if scale > 1 else "t", *cells])
+    years = base.scenario.horizon.years()
+    notes = [f"all vehicles, persons left out; {years:.3g} year{'' if years == 1 else 's'}"]
+    for sample in others if paired else ():
+        paid = sample.of("all", "all", "infrastructure_cost") - base.of("all", "all", "infrastructure_cost")
+        change = sample.of("all", "all", "total_cost") - base.of("all", "all", "total_cost")
+        if (paid > 0).all():
+            saved: Interval = t_interval((paid - change) / paid)
+            notes.append(
+                f"{sample.scenario.name} saves {bracketed(saved, 2)} CNY for each CNY more that its policies cost"
+            )
+    print_table("What the period cost", header, rows, "\n".join(notes))
+
+
 def _write_samples(folder: RunFolder, samples: Sequence[Sample]) -> None:
     from sim.cli.documents import sample_document
     from sim.experiment import scenario_hash
@@ -264,6 +307,7 @@ def _draw(folder: RunFolder, samples: list[Sample], comparison: Comparison | Non
     """Draw every figure into the folder; none of a single replication, which has no intervals to show."""
     if samples[0].replications == 1:
         return False
+    from sim.figures.costs import costs, has_costs
     from sim.figures.ecdf import passage_ecdf
     from sim.figures.months import tonnes_by_month
     from sim.figures.parts import time_by_station
@@ -279,6 +323,8 @@ def _draw(folder: RunFolder, samples: list[Sample], comparison: Comparison | Non
         "queue-by-hour": lambda: queue_by_hour(samples),
         "utilisation": lambda: utilisation(samples),
     }
+    if has_costs(samples):
+        figures["costs"] = lambda: costs(samples)
     if comparison is not None:
         figures["saving-per-vehicle"] = lambda: paired_saving(comparison)
     for name, draw in figures.items():

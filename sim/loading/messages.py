@@ -17,7 +17,7 @@ from sim.scenario import NAME_PATTERN, Scenario
 # Keys that a file of the model has beside its fields, and fields that no file may give.
 EXTRA_KEYS: dict[str, tuple[str, ...]] = {"Scenario": ("extends", "overlays"), "Station": ("service",)}
 INTERNAL_KEYS: dict[str, tuple[str, ...]] = {
-    "Scenario": ("name", "traces", "adoptions", "amendments"),
+    "Scenario": ("name", "traces", "adoptions", "amendments", "policy_costs"),
     "Step": ("kind", "name"),
 }
 
