@@ -763,13 +763,15 @@ def _diverts(
     rule = flow_plan.flow.diversion
     if rule is None or not arrivals.size:
         return np.zeros(arrivals.size, dtype=bool)
-    ports, port = plan.scenario.ports, flow_plan.port
-    span = ports[port].routes[flow_plan.flow.route].passage
-    names = rule.while_ or (span.clock if span is not None and span.clock is not None else "",)
-    parts = []
-    for owner, _, calendar in (_full(port, name).partition(".") for name in names):
-        parts.append(_closed_windows(closures, ports[owner], owner, calendar))
-    shut = reduce(calendars.intersect, parts)
+    ports, names = plan.scenario.ports, rule.while_
+    if names is None:
+        span = ports[flow_plan.port].routes[flow_plan.flow.route].passage
+        assert span is not None and span.clock is not None
+        names = (span.clock,)
+    watched = [_full(flow_plan.port, name).split(".") for name in names]
+    shut = reduce(
+        calendars.intersect, [_closed_windows(closures, ports[owner], owner, name) for owner, name in watched]
+    )
     lasting = shut + np.asarray([rule.after, 0])
     lasting = lasting[lasting[:, 0] < lasting[:, 1]]
     draw = streams.uniforms(flow_plan.name, "diversion", int(index[-1]) + 1)[index]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sim.calendars import NEVER
+from sim.calendars import NEVER, intersect
 from sim.distributions import Constant
 from sim.errors import ScenarioInvalid
 from sim.manifest import FlowManifest, Manifest, draw_manifest, plan_manifest
@@ -592,6 +592,28 @@ def test_a_diversion_takes_its_share_of_those_in_a_closure_that_has_lasted_and_n
         assert np.array_equal(getattr(here, name), getattr(before, name)[~gone])
     assert np.array_equal(here.work_ms["east.desk.service"], before.work_ms["east.desk.service"][~gone])
     assert some.digest() != none.digest()
+
+
+def test_where_nobody_comes_nobody_diverts() -> None:
+    keys = DETOUR.replace("SHARE", "100 %")
+    flows = draw(flow_with(keys, calendars=FLOOD, others=WEST, volume="0 cars per year")).flows
+    assert [flow.index.size for flow in flows.values()] == [0, 0]
+
+
+@pytest.mark.parametrize("share", ["0 %", "15 %", "100 %"])
+def test_every_vehicle_stays_is_held_back_or_diverts(share: str) -> None:
+    flows = diverting(share, ", holding_back: {closures_over: 7 d, sets_out: 50 %}").flows
+    here, there = flows["east.cars"], flows["west.cars"]
+    assert here.diverted is not None
+    # the closure ends long before the year does, so all who divert come within the horizon
+    assert here.diverted.index.size == there.index.size
+    assert here.index.size + here.held_back.size + there.index.size == cars(flow_with("")).index.size
+
+
+def test_closed_ports_are_shut_together_where_both_are() -> None:
+    first, other = np.asarray([[0, 10], [20, 30], [40, 50]]), np.asarray([[5, 25], [45, 60]])
+    assert intersect(first, other).tolist() == [[5, 10], [20, 25], [45, 50]]
+    assert intersect(first, other[:0]).size == intersect(other[:0], first).size == 0
 
 
 def test_a_higher_share_keeps_those_already_diverted() -> None:
