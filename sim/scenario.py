@@ -783,11 +783,7 @@ class Flow(Entry):
             raise ValueError("needs a volume, or a trace of arrivals, or companion_of, or diverted_from: one of them")
         if self.diversion is not None and self.companion_of is not None:
             raise ValueError("a companion goes where its leader goes and has no diversion of its own")
-
-        trace = isinstance(self.arrivals, dict)
-        if (self.volume is None) != (trace or self.companion_of is not None):
-            raise ValueError("needs a volume, or a trace of arrivals, or companion_of: one of them")
-        if self.spoilage is not None and self.value is None and not trace:
+        if self.spoilage is not None and self.value is None and self.diverted_from is None and not others[0]:
             raise ValueError("spoilage needs a value, of which goods lose a share")
         return self
 
