@@ -448,6 +448,13 @@ def test_a_wrong_rate_of_a_flow_is_named(old: str, new: str, path: str, says: st
     assert (full, says) in wrong(body=BUSY.replace(old, new), says=says)
 
 
+@pytest.mark.parametrize("given", ["time_cost: 5 CNY/h", "idling: 2 l/h", "spoilage: {rate: 1 %/d}, value: 2 CNY/kg"])
+def test_a_companion_costs_nothing(given: str) -> None:
+    body = BUSY + f"  escort: {{route: out, companion_of: cars, marks: {{selected: 10 %}}, {given}}}\n"
+    says = "a companion is not counted, so it costs nothing"
+    assert (f"ports.east.flows.escort.{given.partition(':')[0]}", says) in wrong(body=body, says=says)
+
+
 @pytest.mark.parametrize(
     ("cost", "path", "says"),
     [
