@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from sim.cli import cli
+from sim.cli.simulate import print_costs
 from sim.compare import compare_scenarios
 from sim.errors import ScenarioInvalid
 from sim.experiment import EngineName, prepare, run_scenarios, scenario_hash
 from sim.figures.costs import costs as costs_figure
 from sim.figures.style import save
 from sim.metrics import COSTS, METRICS
-from sim.scenario import Scenario
+from sim.scenario import Costs, PolicyCost, Scenario
 from tests.builders import DAY, Run, at_minutes, port, run
 
 TOP = """
@@ -367,6 +371,43 @@ def test_nothing_is_costed_unless_asked_for() -> None:
     assert not any(key[3] == "officer_hours" for key in bare)
 
 
+def test_costs_are_printed_with_their_change_only_where_they_are_given(capsys: pytest.CaptureFixture[str]) -> None:
+    before = busy()
+    after = busy(policies={"measure": MEASURE["measure"].replace("desk", "gate")})
+    samples = run_scenarios([before, after.model_copy(update={"name": "after"})], replications=3, seed=1, jobs=1)
+    print_costs(samples, paired=True)
+    printed = capsys.readouterr().out
+    assert "What the period cost" in printed and "change: after" in printed
+    assert "CNY for each CNY more that its policies cost" in printed
+    print_costs(samples[:1])
+    alone = capsys.readouterr().out
+    assert "policies" in alone and "change" not in alone
+    print_costs(run_scenarios([port(DESK)], replications=1, seed=1, jobs=1))
+    assert capsys.readouterr().out == ""
+
+
+def test_what_is_assumed_is_listed_with_its_place() -> None:
+    done = CliRunner().invoke(cli, ["show", "2024", "--assumptions"])
+    for path in (
+        "costs.time",
+        "costs.idling",
+        "ports.gyirong.flows.perishable.spoilage",
+        "policies/smart-channel.yaml.cost",
+    ):
+        assert re.search(rf"^{re.escape(path)}: \S", done.output, flags=re.MULTILINE), path
+
+
+def test_a_scenario_with_costs_is_printed_as_its_file_would_say_it() -> None:
+    top = TOP + "policies: {measure: {cost: {once: 3 M CNY, life: 10 years}}}\n"
+    scenario = port(BUSY, top=top, policies={"measure": MEASURE["measure"].replace("desk", "gate")})
+    plain = scenario.model_dump(mode="json", by_alias=True)
+    assert plain["costs"]["co2"]["per_litre"] == "2.5 kg/l" and plain["costs"]["time"]["rate"] == "20 CNY/h"
+    assert plain["policies"]["measure"]["cost"]["once"] == "3000000 CNY"
+    assert plain["ports"]["east"]["flows"]["fruit"]["spoilage"]["rate"] == "5 %/d"
+    assert Costs.model_validate(plain["costs"]) == scenario.costs
+    assert PolicyCost.model_validate(plain["policies"]["measure"]["cost"]) == scenario.policies["measure"].cost
+
+
 # ----------------------------------------------------------------------------------------------------- what is refused
 
 
@@ -405,6 +446,13 @@ def test_a_wrong_rate_of_a_flow_is_named(old: str, new: str, path: str, says: st
     assert old in BUSY
     full = "ports.east.flows.fruit" + (f".{path}" if path else "")
     assert (full, says) in wrong(body=BUSY.replace(old, new), says=says)
+
+
+@pytest.mark.parametrize("given", ["time_cost: 5 CNY/h", "idling: 2 l/h", "spoilage: {rate: 1 %/d}, value: 2 CNY/kg"])
+def test_a_companion_costs_nothing(given: str) -> None:
+    body = BUSY + f"  escort: {{route: out, companion_of: cars, marks: {{selected: 10 %}}, {given}}}\n"
+    says = "a companion is not counted, so it costs nothing"
+    assert (f"ports.east.flows.escort.{given.partition(':')[0]}", says) in wrong(body=body, says=says)
 
 
 @pytest.mark.parametrize(

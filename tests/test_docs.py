@@ -231,7 +231,7 @@ def documented_keys() -> dict[str, set[str]]:
     text = (DOCS / "scenarios.md").read_text(encoding="utf-8")
     tables = re.findall(r"<!-- keys: (\w+) -->\n+\|.*\n\| ---.*\n((?:\|.*\n)+)", text)
     return {
-        name: {key for row in rows.splitlines() for key in re.findall(r"`([a-z_]+)`", row.split("|")[1])}
+        name: {key for row in rows.splitlines() for key in re.findall(r"`([a-z0-9_]+)`", row.split("|")[1])}
         for name, rows in tables
     }
 

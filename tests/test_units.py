@@ -50,6 +50,14 @@ def test_durations(text: str, value_ms: int) -> None:
         (units.parse_value, "25 CNY/kg", (25_000.0, "t")),
         (units.parse_value, "130,800 CNY/vehicle", (130_800.0, "vehicle")),
         (units.parse_value, "8,000 CNY/person", (8000.0, "vehicle")),
+        (units.parse_hourly, "25 CNY/h", 25.0),
+        (units.parse_price, "8 CNY / l", 8.0),
+        (units.parse_consumption, "2.4 l/h", 2.4),
+        (units.parse_emission, "2.7 kg/l", 0.0027),
+        (units.parse_loss, "2 %/d", 0.02),
+        (units.parse_loss, "5 per mille/d", 0.005),
+        (units.parse_years, "10 years", 10.0),
+        (units.parse_years, "1 year", 1.0),
     ],
 )
 def test_quantities(parse: Callable[[object], object], text: str, value: object) -> None:
@@ -76,6 +84,14 @@ def test_quantities(parse: Callable[[object], object], text: str, value: object)
         (units.parse_rate, "-5 cars per d", "negative"),
         (units.parse_value, "5 CNY", "must be a value"),
         (units.parse_value, "5 CNY/lb", "unknown denominator"),
+        (units.parse_hourly, "25 CNY", "must be a cost of an hour such as '25 CNY/h'"),
+        (units.parse_hourly, "25 CNY/d", "a cost of an hour is per h"),
+        (units.parse_hourly, "25 EUR/h", "unknown cost of an hour unit 'EUR'"),
+        (units.parse_price, "8/l", "needs a unit"),
+        (units.parse_consumption, "-1 l/h", "negative"),
+        (units.parse_loss, "2 %/h", "a loss is per d"),
+        (units.parse_years, "0 years", "above 0"),
+        (units.parse_years, "10 d", "unknown lifetime unit"),
     ],
 )
 def test_what_is_wrong_is_said(parse: Callable[[object], object], text: object, part: str) -> None:

@@ -258,6 +258,9 @@ def _companion(here: KeyPath, port: Port, name: str, flow: Flow) -> Found:
         yield path, f"'{flow.companion_of}' is a companion itself; name the flow that it accompanies"
     if flow.consignment != 1:
         yield (*here, "consignment"), "a companion has no consignments of its own"
+    for key in ("time_cost", "idling", "spoilage"):
+        if getattr(flow, key) is not None:
+            yield (*here, key), "a companion is not counted, so it costs nothing"
 
 
 def _parties(port: Port) -> dict[str, list[Counter[tuple[str, str]]]]:
