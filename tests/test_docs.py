@@ -36,6 +36,7 @@ from sim.cli import cli
 from sim.distributions import LAW_NAMES
 from sim.errors import SimError
 from sim.experiment import Sample
+from sim.loading import builtin_names
 from sim.loading.yaml import read_yaml
 from sim.metrics import METRICS
 from sim.scenario import EFFECT_KINDS, Policy, Scenario, Step
@@ -47,6 +48,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 PAGE_NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 SCENARIO_PAGES = sorted((DOCS / "scenarios").glob("*.md"))
 EXECUTED = [DOCS / "tutorial.md", *SCENARIO_PAGES]  # what the README shows is run by test_readme.py
+QUICK = ("tutorial", "ferry-port", "tutorial-crossing")  # the others run whole years
 README = ROOT / "README.md"
 REFERENCE = ROOT / "results" / "reference"
 REPLICATIONS, SEED = 20, 1
@@ -108,7 +110,10 @@ def assert_same(shown: str, found: str, what: str) -> None:
     assert found_numbers == pytest.approx(numbers, rel=RELATIVE, abs=ABSOLUTE), f"{what}\n{found}"
 
 
-@pytest.mark.parametrize("page", EXECUTED, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, id=page.stem, marks=() if page.stem in QUICK else pytest.mark.slow) for page in EXECUTED],
+)
 def test_every_command_prints_what_is_shown(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = page.read_text(encoding="utf-8")
     write_files(text, tmp_path)
@@ -126,10 +131,22 @@ def test_every_command_prints_what_is_shown(page: Path, tmp_path: Path, monkeypa
 def test_a_page_on_a_scenario_has_its_parts(page: Path) -> None:
     """Question, what changes, what comes out, and one small figure; CONTRIBUTING.md has the pattern."""
     text = page.read_text(encoding="utf-8")
-    assert (ROOT / "scenarios" / f"{page.stem}.yaml").exists()
+    assert page.stem in {page_of(name) for name in builtin_names()}
     assert re.findall(r"^## (.+)$", text, flags=re.MULTILINE) == ["Question", "What changes", "What comes out"]
     assert [kept for _, kept in FIGURE.findall(text)] == [f"figures/{page.stem}.png"]
     assert (page.parent / "figures" / f"{page.stem}.png").stat().st_size < MOST_BYTES_OF_A_FIGURE
+
+
+def page_of(scenario: str) -> str:
+    """The page that is about a built-in scenario: a policy alone and 2024 without it share one."""
+    found = re.fullmatch(r"(?:only|without)-(.+)", scenario)
+    return f"policy-{found[1]}" if found else scenario.replace("ferry-port-20-minutes", "ferry-port")
+
+
+@pytest.mark.parametrize("name", builtin_names())
+def test_every_scenario_has_a_page_that_names_it(name: str) -> None:
+    page = DOCS / "scenarios" / f"{page_of(name)}.md"
+    assert f"`{name}`" in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=PAGE_NAMES)
