@@ -223,6 +223,8 @@ class Rates:
         Litres burnt in one ms of waiting or being blocked at a column; higher ports burn more.
     hour_cny : float
         Cost of an hour of one vehicle.
+    spoilage : Spoilage or None
+        How goods lose value with time.
     given_up : float
         Share of their value that goods lose by being given up.
     """
@@ -240,6 +242,8 @@ class MetricsPlan:
 
     Attributes
     ----------
+    rates : dict of Rates
+        By counted flow.
     infrastructure : float
         What the policies in force cost in the reported period, in CNY.
     keys : tuple of (port, flow, station, metric)

@@ -122,6 +122,8 @@ class Flow(Entry):
     time_cost, idling : float or None
         What an hour of one vehicle costs in CNY, and what its engine burns in litres an hour, if not as in the
         scenario's ``costs``.
+    spoilage : Spoilage or None
+        How the goods lose value with time; needs a value.
     """
 
     label: Label | None = None
