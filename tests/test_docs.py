@@ -36,7 +36,7 @@ from sim.cli import cli
 from sim.distributions import LAW_NAMES
 from sim.errors import SimError
 from sim.experiment import Sample
-from sim.loading import builtin_names
+from sim.loading import builtin_names, load_scenario
 from sim.loading.yaml import read_yaml
 from sim.metrics import METRICS
 from sim.scenario import EFFECT_KINDS, Policy, Scenario, Step
@@ -46,7 +46,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 PAGE_NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
-SCENARIO_PAGES = sorted((DOCS / "scenarios").glob("*.md"))
+SCENARIO_PAGES = sorted(page for page in (DOCS / "scenarios").glob("*.md") if page.stem != "README")
 EXECUTED = [DOCS / "tutorial.md", *SCENARIO_PAGES]  # what the README shows is run by test_readme.py
 QUICK = ("tutorial", "ferry-port", "tutorial-crossing")  # the others run whole years
 README = ROOT / "README.md"
@@ -302,6 +302,13 @@ def table(*rows: Sequence[str]) -> str:
     return "\n".join([lines[0], "| --- " * len(rows[0]) + "|", *lines[1:]]) + "\n"
 
 
+def scenario_index() -> str:
+    """Every built-in scenario, the question it asks and its page."""
+    asked = {name: load_scenario(name).scenario.question or "" for name in builtin_names()}
+    rows = ((f"[`{name}`]({page_of(name)}.md)", question) for name, question in asked.items())
+    return table(("scenario", "question"), *rows)
+
+
 def validation_table() -> str:
     """Targets beside what is simulated."""
     rows = [
@@ -370,7 +377,6 @@ def step_text(step: Step) -> str:
 
 def routes_table() -> str:
     """Routes of the built-in study as its file has them; what lies between brackets is the passage, if one is named."""
-    from sim.loading import load_scenario
 
     rows = [("port", "route", "steps")]
     for port in load_scenario(MAIN_JOB[0]).scenario.ports.values():
@@ -389,6 +395,7 @@ GENERATED: dict[tuple[Path, str], Callable[[], str]] = {
     (DOCS / "model.md", "routes"): routes_table,
     (DOCS / "metrics.md", "metrics"): metrics_table,
     (README, "validation"): validation_table,
+    (DOCS / "scenarios" / "README.md", "index"): scenario_index,
     (README, "saving"): saving_table,
     (README, "backlog"): backlog_table,
     (README, "tonnes"): tonnes_table,
@@ -495,7 +502,6 @@ def validation_rows() -> list[dict[str, object]]:
     """Each reported figure with what is simulated: runs `2024-before`, `2024`, `2023` and `flood-2025`."""
     from sim.compare import compare_scenarios
     from sim.experiment import run_scenarios
-    from sim.loading import load_scenario
 
     before, after, *others = (load_scenario(name).scenario for name in (*MAIN_JOB, "2023", "flood-2025"))
     comparison = compare_scenarios([before, after], replications=REPLICATIONS, seed=SEED)
