@@ -289,7 +289,8 @@ def pace_changes(pace: Pace, slow_days: NDArray[np.bool_] | None, zone: str, hor
     if slow_days is not None:
         slow &= slow_days
     times = np.maximum(days.midnight_ms[:-1], 0)
-    values = np.where(slow, round(pace.factor * NORMAL_PACE), NORMAL_PACE).astype(np.int64)
+    factors = np.where(slow, pace.factor, pace.otherwise)
+    values = np.rint(factors * NORMAL_PACE).astype(np.int64)
     return _drop_repeats(times, values)
 
 

@@ -103,9 +103,10 @@ class Closure(Entry):
 
 
 class Pace(Entry):
-    """How fast people work at times: ``factor`` of normal on the days named; 0 % suspends begun work."""
+    """How fast people work: ``factor`` of normal on the days named, ``otherwise`` on the others; 0 % suspends work."""
 
     factor: Factor
+    otherwise: Factor = 1.0
     first_day: Day | None = None
     last_day: Day | None = None
     season: Season | None = None
