@@ -161,9 +161,11 @@ class Triangular(Law):
         if width == 0:
             return np.full(luck.shape, self.low, dtype=np.float64)
         u = normal_cdf(luck)
-        rises = u * width < self.mode - self.low
-        root = np.sqrt(width * np.where(rises, u * (self.mode - self.low), (1 - u) * (self.high - self.mode)))
-        return np.where(rises, self.low + root, self.high - root)
+        falls = u * width >= self.mode - self.low
+        square = np.where(falls, (1 - u) * (self.high - self.mode), u * (self.mode - self.low))
+        square *= width
+        root = np.sqrt(square, out=square)
+        return np.where(falls, self.high - root, self.low + root)
 
     def mean(self) -> float:
         """See `Law.mean`."""
@@ -203,7 +205,10 @@ class Mixture(Law):
         for position, (share, law) in enumerate(self.parts):
             last = position == len(self.parts) - 1
             inside = (u >= start) & ((u < start + share) | last)
-            out[inside] = law.at(ndtri(np.clip((u[inside] - start) / share, 1e-16, 1 - 1e-16)))
+            if isinstance(law, Constant):
+                out[inside] = law.value
+            else:
+                out[inside] = law.at(ndtri(np.clip((u[inside] - start) / share, 1e-16, 1 - 1e-16)))
             start += share
         return out
 

@@ -411,16 +411,16 @@ def draw_manifest(plan: ManifestPlan, seed: int, replication: int) -> Manifest:
     """
     streams = Streams(seed, replication)
     closures = _draw_closures(plan, streams)
-    flows: dict[str, FlowManifest] = {}
-    for flow_plan in plan.flows:
-        leader = flows[flow_plan.leader] if flow_plan.leader else None
-        flows[flow_plan.name] = _draw_flow(plan, flow_plan, closures, leader, streams)
-    ordered = {name: flows[name] for name in plan.scenario.flows()}
     closed = dict(plan.always_closed)
     for port, p in plan.scenario.ports.items():
         for name in p.calendars:
             if f"{port}.{name}" not in closed:
                 closed[f"{port}.{name}"] = _closed_windows(closures, p, port, name)
+    flows: dict[str, FlowManifest] = {}
+    for flow_plan in plan.flows:
+        leader = flows[flow_plan.leader] if flow_plan.leader else None
+        flows[flow_plan.name] = _draw_flow(plan, flow_plan, closed, leader, streams)
+    ordered = {name: flows[name] for name in plan.scenario.flows()}
     return Manifest(seed, replication, ordered, closed, _draw_slow_days(plan, streams))
 
 
@@ -492,14 +492,14 @@ def _draw_slow_days(plan: ManifestPlan, streams: Streams) -> dict[str, Mask]:
 def _draw_flow(
     plan: ManifestPlan,
     flow_plan: FlowPlan,
-    closures: dict[str, tuple[Closure, Windows]],
+    closed: dict[str, Windows],
     leader: FlowManifest | None,
     streams: Streams,
 ) -> FlowManifest:
     name, flow = flow_plan.name, flow_plan.flow
     if leader is None:
         index, arrivals = _draw_arrivals(plan, flow_plan, streams)
-        out = _sets_out(plan, flow_plan, closures, index, arrivals, streams)
+        out = _sets_out(plan, flow_plan, closed, index, arrivals, streams)
     else:
         index, arrivals, out = leader.index, leader.arrival_ms, np.ones(leader.index.size, dtype=bool)
     total = int(index[-1]) + 1 if index.size else 0
@@ -515,6 +515,9 @@ def _draw_flow(
         for key in (t.key for t in flow_plan.tasks)
         if (short := key.partition(".")[2]) in trace.work_ms
     }
+    vehicles = {
+        names: _Vehicles.with_marks(names, draws, marks, adopted) for names in {task.marks for task in flow_plan.tasks}
+    }
     return FlowManifest(
         name=name,
         index=index,
@@ -523,7 +526,7 @@ def _draw_flow(
         value_cny=_value(flow, payload) if trace.value_cny is None else trace.value_cny[index],
         marks=marks,
         adopted=adopted,
-        work_ms={t.key: _draw_work(t, draws, marks, adopted, observed.get(t.key)) for t in flow_plan.tasks},
+        work_ms={t.key: _draw_work(t, draws, vehicles[t.marks], observed.get(t.key)) for t in flow_plan.tasks},
         deadline_ms=_draw_deadlines(flow, draws, arrivals),
         consignment=consignment,
         held_back=held_back,
@@ -546,16 +549,56 @@ class _Draws:
 
     def uniform(self, purpose: str) -> Array:
         drawn = self.streams.uniforms(self.owner, purpose, self.total)
-        return drawn if self.whole else drawn[self.index]
+        return drawn if self.whole else drawn.take(self.index)
 
-    def luck(self, purpose: str) -> Array:
+    def luck(self, purpose: str, vehicles: _Vehicles | None = None) -> Array:
+        """Of some vehicles, or of all."""
         if purpose not in self.lucks:
-            self.lucks[purpose] = self._luck(purpose)
-        return self.lucks[purpose]
+            self.lucks[purpose] = self.streams.lucks(self.owner, purpose, self.total)
+        drawn, index = self.lucks[purpose], self.index if vehicles is None else vehicles.index
+        return drawn if index.size == self.total else drawn.take(index)
 
-    def _luck(self, purpose: str) -> Array:
-        drawn = self.streams.lucks(self.owner, purpose, self.total)
-        return drawn if self.whole else drawn[self.index]
+
+@dataclass(frozen=True)
+class _Vehicles:
+    """Those of a flow that have all of some marks.
+
+    Attributes
+    ----------
+    rows : int64 array or None
+        Their places among all that set out; None if they are all of them.
+    index : int64 array
+        Their numbers in the flow.
+    adopted : dict of bool arrays
+        Of all that set out, by policy.
+    takers : dict of (int64 array or slice)
+        Places among these vehicles of those that adopt a policy; worked out when first asked for.
+    """
+
+    rows: Times | None
+    index: Times
+    adopted: dict[str, Mask]
+    takers: dict[str, Times | slice] = field(default_factory=dict)
+
+    @classmethod
+    def with_marks(
+        cls, names: tuple[str, ...], draws: _Draws, marks: dict[str, Mask], adopted: dict[str, Mask]
+    ) -> _Vehicles:
+        """Choose vehicles by their marks."""
+        if not names:
+            return cls(None, draws.index, adopted)
+        has = marks[names[0]]
+        for name in names[1:]:
+            has = has & marks[name]
+        rows = has.nonzero()[0]
+        return cls(rows, draws.index.take(rows), adopted)
+
+    def who_adopt(self, policy: str) -> Times | slice:
+        """Places of those that adopt a policy."""
+        if policy not in self.takers:
+            takes = self.adopted[policy] if self.rows is None else self.adopted[policy].take(self.rows)
+            self.takers[policy] = slice(None) if takes.all() else takes.nonzero()[0]
+        return self.takers[policy]
 
 
 def _draw_arrivals(plan: ManifestPlan, flow_plan: FlowPlan, streams: Streams) -> tuple[Times, Times]:
@@ -601,7 +644,7 @@ def _poisson_positions(generator: np.random.Generator, expected: float) -> Array
 def _sets_out(
     plan: ManifestPlan,
     flow_plan: FlowPlan,
-    closures: dict[str, tuple[Closure, Windows]],
+    closed: dict[str, Windows],
     index: Times,
     arrivals: Times,
     streams: Streams,
@@ -613,11 +656,14 @@ def _sets_out(
     port = plan.scenario.ports[flow_plan.port]
     hours = flow_plan.flow.hours
     names = [hours.calendar] if isinstance(hours, HourProfile) else list(port.calendars)
-    shut = np.concatenate([_closed_windows(closures, port, flow_plan.port, name) for name in names])
-    shut = calendars.merge(shut)
+    shut = calendars.merge(np.concatenate([closed[f"{flow_plan.port}.{name}"] for name in names]))
     long = shut[shut[:, 1] - shut[:, 0] > rule.closures_over]
-    draw = streams.uniforms(flow_plan.name, "sets_out", int(index[-1]) + 1)[index]
-    return np.asarray(~(calendars.inside(long, arrivals) & (draw >= rule.sets_out)))
+    out = np.ones(arrivals.size, dtype=bool)
+    caught = np.flatnonzero(calendars.inside(long, arrivals))
+    if caught.size:
+        draw = streams.uniforms(flow_plan.name, "sets_out", int(index[-1]) + 1)
+        out[caught] = draw[index[caught]] < rule.sets_out
+    return out
 
 
 def _draw_adoptions(plan: ManifestPlan, flow_plan: FlowPlan, draws: _Draws, consignment: Times) -> dict[str, Mask]:
@@ -664,8 +710,11 @@ def _draw_payload(flow_plan: FlowPlan, draws: _Draws, marks: dict[str, Mask], ad
         return flow_plan.trace.payload_t[draws.index]
     total = np.zeros(draws.index.size)
     for name, load in flow_plan.flow.payload.items():
-        tonnes = load.law.at(draws.luck(f"payload.{name}"))
-        total += tonnes if load.if_ is None else np.where(marks[load.if_], tonnes, 0.0)
+        if load.if_ is None:
+            total += load.law.at(draws.luck(f"payload.{name}"))
+        else:
+            loaded = _Vehicles.with_marks((load.if_,), draws, marks, adopted)
+            total[loaded.rows] += load.law.at(draws.luck(f"payload.{name}", loaded))
     for amendment in flow_plan.amendments:
         if amendment.kind == "cap_payload" and amendment.number is not None:
             total = np.where(adopted[amendment.policy], np.minimum(total, amendment.number), total)
@@ -679,46 +728,44 @@ def _value(flow: Flow, payload: Array) -> Array:
     return payload * amount if per == "t" else np.full(payload.size, amount)
 
 
-def _draw_work(
-    task: TaskPlan, draws: _Draws, marks: dict[str, Mask], adopted: dict[str, Mask], observed: Times | None
-) -> Times:
+def _draw_work(task: TaskPlan, draws: _Draws, vehicles: _Vehicles, observed: Times | None) -> Times:
     """Work of one task for each vehicle: its law at the vehicle's own luck, then the policies it adopts."""
-    chosen = None
-    if task.marks:
-        chosen = np.flatnonzero(np.logical_and.reduce([marks[mark] for mark in task.marks]))
-    if task.lucky:
-        luck = draws.luck(task.purpose)
-        luck = luck if chosen is None else luck[chosen]
+    if not vehicles.index.size:
+        return np.zeros(draws.index.size, dtype=np.int64)
+    luck = draws.luck(task.purpose, vehicles) if task.lucky else np.zeros(vehicles.index.size)
+    law, changes = _in_force(task, vehicles)
+    if observed is None or law is not task.law:
+        work = law.at(luck)
     else:
-        luck = np.zeros(draws.index.size if chosen is None else chosen.size)
-    if observed is None:
-        work = task.law.at(luck)
-    else:
-        work = observed[draws.index].astype(np.float64)
-        work = work if chosen is None else work[chosen]
-    for change in task.amendments:
-        work = _amended(
-            change, work, luck, adopted[change.policy] if chosen is None else adopted[change.policy][chosen]
-        )
+        work = observed[vehicles.index].astype(np.float64)
+    for change in changes:
+        work = _amended(change, work, luck, vehicles.who_adopt(change.policy))
     rounded = np.rint(work, out=work).astype(np.int64)
-    if chosen is None:
+    if vehicles.rows is None:
         return rounded
     out = np.zeros(draws.index.size, dtype=np.int64)
-    out[chosen] = rounded
+    out[vehicles.rows] = rounded
     return out
 
 
-def _amended(change: Amendment, work: Array, luck: Array, takes: Mask) -> Array:
-    """The work of vehicles that adopt a policy: from before towards after by its strength."""
-    everyone = bool(takes.all())
-    who = slice(None) if everyone else np.flatnonzero(takes)
-    luck, before = luck[who], work[who]
+def _in_force(task: TaskPlan, vehicles: _Vehicles) -> tuple[Law, tuple[Amendment, ...]]:
+    """The last law that all vehicles take over in full, or the task's own, and the amendments after it."""
+    for position in range(len(task.amendments) - 1, -1, -1):
+        change = task.amendments[position]
+        if change.law is not None and change.strength == 1 and isinstance(vehicles.who_adopt(change.policy), slice):
+            return change.law, task.amendments[position + 1 :]
+    return task.law, task.amendments
+
+
+def _amended(change: Amendment, work: Array, luck: Array, takers: Times | slice) -> Array:
+    """The work of vehicles, of which ``takers`` adopt a policy: from before towards after by its strength."""
+    luck, before = luck[takers], work[takers]
     after = change.law.at(luck) if change.law is not None else before * (change.number or 0.0)
     if change.strength != 1:
         after = (1 - change.strength) * before + change.strength * after
-    if everyone:
+    if isinstance(takers, slice):
         return after
-    work[who] = after
+    work[takers] = after
     return work
 
 
