@@ -8,7 +8,7 @@ or over the stations. Persons (residents with goods) are counted in their own fl
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from sim.tally import (
     Clocks,
     QueueCounts,
     Tally,
+    TimeSets,
     open_unit_ms,
     tally_flow,
 )
@@ -174,6 +175,8 @@ class MetricsPlan:
     part_columns, part_starts : int64 arrays
         Which columns, of both spans and all counted flows side by side, each station's parts are summed over, and where
         each station of each group and span begins.
+    time_sets : TimeSets
+        The groups, whose quantiles are wanted at `QUANTILES`; then those of `gridded` once more, at `GRID`.
     """
 
     scenario: Scenario
@@ -189,6 +192,7 @@ class MetricsPlan:
     hour_ms: Times
     part_columns: Times
     part_starts: Times
+    time_sets: TimeSets
 
 
 def plan_metrics(scenario: Scenario, network: NetworkPlan) -> MetricsPlan:
@@ -225,6 +229,7 @@ def plan_metrics(scenario: Scenario, network: NetworkPlan) -> MetricsPlan:
         shift_ms,
         hour_ms,
         *_part_columns(groups, [columns[name] for name in counted]),
+        _time_sets(groups, counted),
     )
 
 
@@ -252,6 +257,18 @@ def _part_columns(groups: tuple[Group, ...], flows: list[FlowPlan]) -> tuple[Tim
                 starts.append(len(found))
                 found += [i * width + at for name in group.members for at in places.get((name, station), ())]
     return np.asarray(found, dtype=np.int64), np.asarray(starts, dtype=np.int64)
+
+
+def _time_sets(groups: tuple[Group, ...], counted: tuple[str, ...]) -> TimeSets:
+    sets = [*groups, *gridded(groups)]
+    wanted = [len(QUANTILES)] * len(groups) + [GRID.size] * (len(sets) - len(groups))
+    members = [[name in group.members for name in counted] for group in sets]
+    return TimeSets(np.asarray(members, dtype=bool), np.cumsum([0, *wanted]))
+
+
+def gridded(groups: tuple[Group, ...]) -> list[Group]:
+    """The groups whose distribution of passage times is kept: all vehicles of a port, or of all ports."""
+    return [group for group in groups if group.flow == ALL]
 
 
 def _hours_reported(scenario: Scenario, shift_ms: Times) -> Times:
@@ -376,11 +393,14 @@ def measure(plan: MetricsPlan, manifest: Manifest, timeline: Timeline, detail: b
     numbers: list[float] = []
     grids: dict[str, Array] = {}
     station_parts = _station_parts(plan, column_parts)
-    for group in plan.groups:
+    quantiles = {span: _quantiles(plan, [sums[name].walls[span] for name in plan.counted]) for span in SPANS}
+    for number, group in enumerate(plan.groups):
         total = _total([sums[name] for name in group.members])
-        if detail and group.flow == ALL:
-            grids[group.port] = _quantiles(total.walls["passage"], GRID)
-        numbers += _group_values(group, total, station_parts)
+        numbers += _group_values(total, {span: quantiles[span][number] for span in SPANS}, station_parts)
+    if detail:
+        grids = {
+            g.port: row for g, row in zip(gridded(plan.groups), quantiles["passage"][len(plan.groups) :], strict=True)
+        }
     _check_queues(timeline, queues)
     numbers += _resource_values(plan, timeline, queues, lengths)
     folded = _fold_hours(plan, network, queues) if detail else {}
@@ -441,12 +461,13 @@ def _windows_where(edges: Times, runs: Mask) -> Windows:
 
 @dataclass
 class _Sums:
-    """Sums of one flow or group; they add. ``walls`` are the times in each span, sorted in a group's, for quantiles."""
+    """Sums of one flow or group; they add. ``walls`` are the times in each span of a flow, for quantiles."""
 
     counts: Array
     declared: Times
     months: Array
     totals: dict[str, Times]
+    done: dict[str, int]
     walls: dict[str, Times]
 
 
@@ -455,6 +476,7 @@ def _sums_of(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowMan
     counted = drawn.arrival_ms >= lead_in
     outcome = timeline.outcome[layout.vehicle]
     cleared = tally.done[PASSAGE]
+    walls = {span: tally.times[i, ON_WALL][tally.done[i]] for i, span in enumerate(SPANS)}
     arrived, abandoned = int(counted.sum()), int((counted & (outcome == ABANDONED) & ~cleared).sum())
     number = int(cleared.sum())
     if arrived < number + abandoned:
@@ -479,7 +501,8 @@ def _sums_of(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowMan
         declared=np.asarray([tally.served[declares].sum(), tally.served_ms[declares].sum()]),
         months=months.astype(np.float64),
         totals=dict(zip(SPANS, tally.totals, strict=True)),
-        walls={span: tally.times[i, ON_WALL][tally.done[i]] for i, span in enumerate(SPANS)},
+        done={span: walls[span].size for span in SPANS},
+        walls=walls,
     )
 
 
@@ -501,15 +524,15 @@ def _times_of(tally: Tally, drawn: FlowManifest, network: Network) -> FlowTimes:
 
 def _total(parts: list[_Sums]) -> _Sums:
     """Sums of a group from those of its members."""
-    walls = {span: np.sort(np.concatenate([part.walls[span] for part in parts])) for span in SPANS}
     if len(parts) == 1:
-        return replace(parts[0], walls=walls)
+        return parts[0]
     return _Sums(
         counts=np.sum([part.counts for part in parts], axis=0),
         declared=np.sum([part.declared for part in parts], axis=0),
         months=np.sum([part.months for part in parts], axis=0),
         totals={span: np.sum([part.totals[span] for part in parts], axis=0) for span in SPANS},
-        walls=walls,
+        done={span: sum(part.done[span] for part in parts) for span in SPANS},
+        walls={},
     )
 
 
@@ -528,21 +551,19 @@ def _ratio(top: float, bottom: float) -> float:
     return top / bottom if bottom else float("nan")
 
 
-def _group_values(group: Group, sums: _Sums, station_parts: Iterator[Times]) -> list[float]:
+def _group_values(sums: _Sums, quantiles: dict[str, Array], station_parts: Iterator[Times]) -> list[float]:
     """Figures of one group, in the order of `_keys`."""
     declared, declared_ms = sums.declared.tolist()
     values = [*sums.counts.tolist(), _ratio(declared_ms, declared * MS_PER_MINUTE), *sums.months.tolist()]
     for span in SPANS:
-        values += _span_values(span, sums, next(station_parts))
+        values += _span_values(span, sums, quantiles[span].tolist(), next(station_parts))
     return values
 
 
-def _span_values(span: str, sums: _Sums, parts: Times) -> list[float]:
-    wall = sums.walls[span]
-    minutes = wall.size * MS_PER_MINUTE
+def _span_values(span: str, sums: _Sums, quantiles: list[float], parts: Times) -> list[float]:
+    minutes = sums.done[span] * MS_PER_MINUTE
     service_ms, open_ms, wall_ms = sums.totals[span].tolist()
     mean = _ratio(wall_ms, minutes)
-    quantiles = _quantiles(wall, np.asarray(list(QUANTILES.values()))).tolist()
     overall = parts.sum(axis=0)
     if overall.sum() != wall_ms:
         raise CheckFailed(f"the parts of '{span}' do not add up to its time; please report this")
@@ -557,14 +578,20 @@ def _span_values(span: str, sums: _Sums, parts: Times) -> list[float]:
     return values + (times / minutes if minutes else np.full(times.size, np.nan)).tolist()
 
 
-def _quantiles(ordered: Times, levels: Array) -> Array:
-    """Quantiles in minutes of sorted times in ms, between neighbours by their distance; NaN if there are none."""
-    if not ordered.size:
-        return np.full(levels.shape, np.nan)
-    place = levels * (ordered.size - 1)
+def _quantiles(plan: MetricsPlan, times: list[Times]) -> list[Array]:
+    """Quantiles in minutes of the times in ms of each of the plan's sets; NaN if it has none.
+
+    Between neighbours by their distance: of n times in order, the quantile at ``level`` stands at ``level (n - 1)``.
+    """
+    sets = plan.time_sets
+    grids = len(sets.begins) - 1 - len(plan.groups)
+    levels = np.concatenate([np.tile(list(QUANTILES.values()), len(plan.groups)), np.tile(GRID, grids)])
+    sizes = sets.sizes(times)
+    place = levels * np.maximum(sizes - 1, 0)
     low = place.astype(np.int64)
-    high = np.minimum(low + 1, ordered.size - 1)
-    return np.asarray((ordered[low] + (place - low) * (ordered[high] - ordered[low])) / MS_PER_MINUTE)
+    below, above = sets.ranked(times, low).T
+    minutes = np.where(sizes > 0, (below + (place - low) * (above - below)) / MS_PER_MINUTE, np.nan)
+    return np.split(minutes, sets.begins[1:-1])
 
 
 # --- queues and resources ----------------------------------------------------------------------------------

@@ -337,6 +337,82 @@ class QueueCounts:
         return np.asarray((self.ends[:, -1:, 0] + later) * MS_PER_HOUR + into)
 
 
+@_compiled
+def _find_ranked(
+    ordered: Any, bits: Any, first: Any, sets: Any, ranks: Any, begins: Any, pending: Any, found: Any
+) -> None:
+    """Walk over all times in ascending order, count in each set they belong to, note those whose rank is wanted.
+
+    ``pending`` has, by set, the next rank at which there is something to note, how many times have been counted, the
+    first wanted rank whose time is not yet known, and the first whose next time is not.
+    """
+    for packed in ordered:
+        time, flow = packed >> bits, packed & ((ONE << bits) - ONE)
+        for k in range(first[flow], first[flow + ONE]):
+            own = pending[sets[k]]
+            rank = own[1]
+            own[1] = rank + 1
+            if rank != own[0]:
+                continue
+            at, after, stop = own[2], own[3], begins[sets[k] + ONE]
+            while after < at and ranks[after] + 1 == rank:
+                found[after, 1] = time
+                after += 1
+            while at < stop and ranks[at] == rank:
+                found[at, 0] = found[at, 1] = time
+                at += 1
+            own[2], own[3] = at, after
+            own[0] = ranks[after] + 1 if after < at else ranks[at] if at < stop else -1
+
+
+@dataclass(frozen=True)
+class TimeSets:
+    """Sets of flows whose times are ranked together, and how many ranks each asks for.
+
+    Attributes
+    ----------
+    members : bool array, shape (sets, flows)
+    begins : int64 array, shape (sets + 1,)
+        Where each set's ranks begin, all sets end to end.
+    """
+
+    members: NDArray[np.bool_]
+    begins: Times
+
+    def sizes(self, times: list[Times]) -> Times:
+        """How many times each set has, for each rank; shape (ranks,)."""
+        sizes = self.members @ np.asarray([flow.size for flow in times], dtype=np.int64)
+        return np.repeat(sizes, np.diff(self.begins))
+
+    def ranked(self, times: list[Times], ranks: Times) -> Times:
+        """The time of each rank in its set, and the one after it or, at the end, itself.
+
+        All times are sorted once, with their flow in the lowest bits, instead of those of each set.
+
+        Parameters
+        ----------
+        times : list of int64 arrays
+            By flow, >= 0, in any order.
+        ranks : int64 array, shape (ranks,)
+            From 0 on, ascending within a set.
+
+        Returns
+        -------
+        int64 array, shape (ranks, 2)
+            Zeros for ranks that a set does not have.
+        """
+        bits = np.uint64(len(times).bit_length())
+        packed = np.concatenate([flow << np.int64(bits) | number for number, flow in enumerate(times)]).view(np.uint64)
+        flows, sets = np.nonzero(self.members.T)
+        pending = np.zeros((self.members.shape[0], 4), dtype=np.int64)
+        pending[:, 0] = ranks[self.begins[:-1]]
+        pending[:, 2] = pending[:, 3] = self.begins[:-1]
+        found = np.zeros((ranks.size, 2), dtype=np.int64)
+        first = np.searchsorted(flows, np.arange(len(times) + 1)).astype(np.uint64)
+        _find_ranked(np.sort(packed), bits, first, sets.astype(np.uint64), ranks, self.begins, pending, found)
+        return found
+
+
 def tally_flow(
     layout: FlowLayout,
     timeline: Timeline,
