@@ -541,7 +541,6 @@ class _Draws:
     owner: str
     total: int
     index: Times
-    lucks: dict[str, Array] = field(default_factory=dict)
 
     @property
     def whole(self) -> bool:
@@ -553,9 +552,8 @@ class _Draws:
 
     def luck(self, purpose: str, vehicles: _Vehicles | None = None) -> Array:
         """Of some vehicles, or of all."""
-        if purpose not in self.lucks:
-            self.lucks[purpose] = self.streams.lucks(self.owner, purpose, self.total)
-        drawn, index = self.lucks[purpose], self.index if vehicles is None else vehicles.index
+        drawn = self.streams.lucks(self.owner, purpose, self.total)
+        index = self.index if vehicles is None else vehicles.index
         return drawn if index.size == self.total else drawn.take(index)
 
 

@@ -641,8 +641,8 @@ def _roles(flow: FlowPlan, drawn: FlowManifest, work: Times, answers: list[Mask]
     ready = drawn.arrival_ms.copy()
     for item in flow.items[: flow.declares]:
         if item.kind == "visit":
-            visits = answers[item.choice] if item.choice >= 0 else True
-            ready += np.where(visits, work[:, item.columns[-1]], 0)
+            own = work[:, item.columns[-1]]
+            ready += own * answers[item.choice] if item.choice >= 0 else own
     soonest = np.full(int(consignment.max()) + 1, calendars.NEVER)
     np.minimum.at(soonest, consignment[together], ready[together])
     candidates = np.flatnonzero(together & (ready == soonest[consignment]))
@@ -727,12 +727,19 @@ class _Programs:
 def _changes(plan: NetworkPlan, windows: dict[str, Windows]) -> tuple[Times, Times, Times, Times, Mask]:
     """Capacities at time 0, then all changes sorted by time and resource."""
     initial = np.zeros(len(plan.resources), dtype=np.int64)
-    times, owners, values, refills = [], [], [], []
+    times, values, refills = [], [], []
+    single: dict[str, tuple[Times, Times]] = {}  # by calendar: of a pool of one
     for number, full in enumerate(plan.resources):
         port, name = full.split(".")
         resource, zone = plan.scenario.ports[port].resources[name], port_zone(plan.scenario, port)
         if resource.quota is not None:
             time, value, refill = calendars.quota_changes(resource.quota, zone, plan.scenario.horizon)
+        elif resource.calendar and resource.capacity and not resource.periods:
+            calendar = f"{port}.{resource.calendar}"
+            if calendar not in single:
+                single[calendar] = calendars.switched(windows[calendar], 1, plan.scenario.horizon.length_ms())
+            time, value = single[calendar][0], single[calendar][1] * resource.capacity
+            refill = np.zeros(time.shape, dtype=bool)
         else:
             open_ = windows[f"{port}.{resource.calendar}"] if resource.calendar else None
             time, value = calendars.capacity_changes(resource, open_, zone, plan.scenario.horizon)
@@ -743,7 +750,6 @@ def _changes(plan: NetworkPlan, windows: dict[str, Windows]) -> tuple[Times, Tim
         times.append(time)
         values.append(value)
         refills.append(refill)
-        owners.append(np.full(time.shape, number, dtype=np.int64))
     if not times:
         none = np.zeros(0, dtype=np.int64)
         return initial, none, none, none, np.zeros(0, dtype=bool)
@@ -754,7 +760,7 @@ def _changes(plan: NetworkPlan, windows: dict[str, Windows]) -> tuple[Times, Tim
     return (
         initial,
         time[order],
-        np.concatenate(owners)[order],
+        np.repeat(np.arange(len(times)), [time.size for time in times])[order],
         np.concatenate(values)[order],
         np.concatenate(refills)[order],
     )
