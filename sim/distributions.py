@@ -128,7 +128,10 @@ class Normal(Law):
 
     def at(self, luck: Array) -> Array:
         """See `Law.at`."""
-        return np.clip(self.mean_value + self.sd * luck, self.low, self.high)
+        out = self.sd * luck
+        out += self.mean_value
+        np.maximum(out, self.low, out=out)
+        return np.minimum(out, self.high, out=out)
 
 
 @dataclass(frozen=True)
@@ -204,11 +207,12 @@ class Mixture(Law):
         start = 0.0
         for position, (share, law) in enumerate(self.parts):
             last = position == len(self.parts) - 1
-            inside = (u >= start) & ((u < start + share) | last)
+            inside = (u >= start if last else (u >= start) & (u < start + share)).nonzero()[0]
             if isinstance(law, Constant):
                 out[inside] = law.value
             else:
-                out[inside] = law.at(ndtri(np.clip((u[inside] - start) / share, 1e-16, 1 - 1e-16)))
+                within = (u.take(inside) - start) / share
+                out[inside] = law.at(ndtri(np.minimum(np.maximum(within, 1e-16), 1 - 1e-16)))
             start += share
         return out
 

@@ -503,8 +503,9 @@ def _draw_flow(
     else:
         index, arrivals, out = leader.index, leader.arrival_ms, np.ones(leader.index.size, dtype=bool)
     total = int(index[-1]) + 1 if index.size else 0
-    draws = _Draws(streams, name, total, index[out])
-    held_back, arrivals, index = arrivals[~out], arrivals[out], index[out]
+    held_back, set_out = arrivals[~out], out.nonzero()[0]
+    arrivals, index = arrivals.take(set_out), index.take(set_out)
+    draws = _Draws(streams, name, total, index)
     trace = flow_plan.trace
     consignment = index // flow.consignment if trace.consignment is None else trace.consignment[index]
     adopted = _draw_adoptions(plan, flow_plan, draws, consignment)
@@ -632,11 +633,12 @@ def _poisson_positions(generator: np.random.Generator, expected: float) -> Array
     parts: list[Array] = []
     reached, chunk = 0.0, int(expected + 6 * expected**0.5 + 16)
     while reached < expected:
-        points = reached + np.cumsum(generator.standard_exponential(chunk))
+        points = np.cumsum(generator.standard_exponential(chunk))
+        points += reached
         parts.append(points)
         reached, chunk = float(points[-1]), 64
-    drawn = np.concatenate(parts)
-    return drawn[drawn < expected]
+    drawn = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    return drawn[: np.searchsorted(drawn, expected)]
 
 
 def _sets_out(
@@ -649,15 +651,15 @@ def _sets_out(
 ) -> Mask:
     """Which vehicles set out at all: those observed, and in long closures a share by each vehicle's own draw."""
     rule = flow_plan.flow.holding_back
+    out = np.ones(arrivals.size, dtype=bool)
     if rule is None or flow_plan.trace.arrival_ms.size or not arrivals.size:
-        return np.ones(arrivals.size, dtype=bool)
+        return out
     port = plan.scenario.ports[flow_plan.port]
     hours = flow_plan.flow.hours
     names = [hours.calendar] if isinstance(hours, HourProfile) else list(port.calendars)
     shut = calendars.merge(np.concatenate([closed[f"{flow_plan.port}.{name}"] for name in names]))
     long = shut[shut[:, 1] - shut[:, 0] > rule.closures_over]
-    out = np.ones(arrivals.size, dtype=bool)
-    caught = np.flatnonzero(calendars.inside(long, arrivals))
+    caught = calendars.inside(long, arrivals).nonzero()[0]
     if caught.size:
         draw = streams.uniforms(flow_plan.name, "sets_out", int(index[-1]) + 1)
         out[caught] = draw[index[caught]] < rule.sets_out
