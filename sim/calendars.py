@@ -151,10 +151,15 @@ def subtract(windows: Windows, closed: Windows) -> Windows:
     """What is left of ``windows`` outside ``closed``; both sorted and disjoint."""
     if closed.shape[0] == 0 or windows.shape[0] == 0:
         return windows
-    edges = np.unique(np.concatenate([windows.ravel(), closed.ravel()]))
-    starts, stops = edges[:-1], edges[1:]
-    keep = inside(windows, starts) & ~inside(closed, starts)
-    return merge(np.stack([starts[keep], stops[keep]], axis=1))
+    gap_opens = np.concatenate([[-NEVER], closed[:, 1]])
+    gap_closes = np.concatenate([closed[:, 0], [NEVER]])
+    first = np.searchsorted(gap_closes, windows[:, 0], side="right")
+    pieces = np.searchsorted(gap_opens, windows[:, 1]) - first
+    window = np.repeat(np.arange(pieces.size), pieces)
+    gap = np.arange(window.size) + np.repeat(first - np.cumsum(pieces) + pieces, pieces)
+    opens = np.maximum(windows[:, 0].take(window), gap_opens.take(gap))
+    closes = np.minimum(windows[:, 1].take(window), gap_closes.take(gap))
+    return np.stack([opens, closes], axis=1)
 
 
 def intersect(windows: Windows, others: Windows) -> Windows:
@@ -220,7 +225,7 @@ def capacity_changes(
         Times rise strictly; neighbours differ.
     """
     if windows is not None and not resource.periods and broken is None:
-        return _switched(windows, resource.capacity or 0, horizon.length_ms())
+        return switched(windows, resource.capacity or 0, horizon.length_ms())
     days = local_days(zone, horizon)
     periods = [(*days.window(p.first_day, p.last_day), p.capacity) for p in resource.periods]
     edges = [np.zeros(1, dtype=np.int64), np.asarray([edge for p in periods for edge in p[:2]], dtype=np.int64)]
@@ -242,7 +247,7 @@ def capacity_changes(
     return _drop_repeats(times, capacities)
 
 
-def _switched(windows: Windows, capacity: int, stop: int) -> tuple[Times, Times]:
+def switched(windows: Windows, capacity: int, stop: int) -> tuple[Times, Times]:
     """Changes of a pool that has its capacity while windows are open, and none otherwise."""
     times = windows.ravel()
     capacities = np.zeros(times.size, dtype=np.int64)

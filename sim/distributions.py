@@ -128,7 +128,10 @@ class Normal(Law):
 
     def at(self, luck: Array) -> Array:
         """See `Law.at`."""
-        return np.clip(self.mean_value + self.sd * luck, self.low, self.high)
+        out = self.sd * luck
+        out += self.mean_value
+        np.maximum(out, self.low, out=out)
+        return np.minimum(out, self.high, out=out)
 
 
 @dataclass(frozen=True)
@@ -181,9 +184,11 @@ class Triangular(Law):
         if width == 0:
             return np.full(luck.shape, self.low, dtype=np.float64)
         u = normal_cdf(luck)
-        rises = u * width < self.mode - self.low
-        root = np.sqrt(width * np.where(rises, u * (self.mode - self.low), (1 - u) * (self.high - self.mode)))
-        return np.where(rises, self.low + root, self.high - root)
+        falls = u * width >= self.mode - self.low
+        square = np.where(falls, (1 - u) * (self.high - self.mode), u * (self.mode - self.low))
+        square *= width
+        root = np.sqrt(square, out=square)
+        return np.where(falls, self.high - root, self.low + root)
 
     def mean(self) -> float:
         """See `Law.mean`."""
@@ -222,8 +227,12 @@ class Mixture(Law):
         start = 0.0
         for position, (share, law) in enumerate(self.parts):
             last = position == len(self.parts) - 1
-            inside = (u >= start) & ((u < start + share) | last)
-            out[inside] = law.at(ndtri(np.clip((u[inside] - start) / share, 1e-16, 1 - 1e-16)))
+            inside = (u >= start if last else (u >= start) & (u < start + share)).nonzero()[0]
+            if isinstance(law, Constant):
+                out[inside] = law.value
+            else:
+                within = (u.take(inside) - start) / share
+                out[inside] = law.at(ndtri(np.minimum(np.maximum(within, 1e-16), 1 - 1e-16)))
             start += share
         return out
 

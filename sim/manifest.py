@@ -512,16 +512,16 @@ def draw_manifest(plan: ManifestPlan, seed: int, replication: int) -> Manifest:
     """
     streams = Streams(seed, replication)
     closures = _draw_closures(plan, streams)
-    flows: dict[str, FlowManifest] = {}
-    for flow_plan in plan.flows:
-        origin = flow_plan.leader or flow_plan.source
-        flows[flow_plan.name] = _draw_flow(plan, flow_plan, closures, flows[origin] if origin else None, streams)
-    ordered = {name: flows[name] for name in plan.scenario.flows()}
     closed = dict(plan.always_closed)
     for port, p in plan.scenario.ports.items():
         for name in p.calendars:
             if f"{port}.{name}" not in closed:
                 closed[f"{port}.{name}"] = _closed_windows(closures, p, port, name)
+    flows: dict[str, FlowManifest] = {}
+    for flow_plan in plan.flows:
+        origin = flow_plan.leader or flow_plan.source
+        flows[flow_plan.name] = _draw_flow(plan, flow_plan, closed, flows[origin] if origin else None, streams)
+    ordered = {name: flows[name] for name in plan.scenario.flows()}
     slow_days, broken = _draw_slow_days(plan, streams), _draw_breakdowns(plan, streams)
     return Manifest(seed, replication, ordered, closed, slow_days, broken)
 
@@ -613,7 +613,7 @@ def _draw_breakdowns(plan: ManifestPlan, streams: Streams) -> dict[str, Windows]
 def _draw_flow(
     plan: ManifestPlan,
     flow_plan: FlowPlan,
-    closures: dict[str, tuple[Closure, Windows]],
+    closed: dict[str, Windows],
     origin: FlowManifest | None,
     streams: Streams,
 ) -> FlowManifest:
@@ -622,16 +622,19 @@ def _draw_flow(
     came = _coming_from(plan, origin) if origin is not None and flow_plan.leader is None else None
     taken = came or origin
     index, arrivals = (taken.index, taken.arrival_ms) if taken else _draw_arrivals(plan, flow_plan, streams)
-    away = _diverts(plan, flow_plan, closures, index, arrivals, streams)
-    out = ~away
-    if origin is None:
-        out &= _sets_out(plan, flow_plan, closures, index, arrivals, streams)
     total = int(index[-1]) + 1 if index.size else 0
-    diverted = None
+    out = np.ones(index.size, dtype=bool)
+    if origin is None:
+        out = _sets_out(plan, flow_plan, closed, index, arrivals, streams)
+    held_back, diverted = arrivals[~out], None
     if flow.diversion is not None:
+        away = _diverts(plan, flow_plan, closed, index, arrivals, streams)
+        held_back = arrivals[~out & ~away]
+        out &= ~away
         diverted = _draw_diverted(plan, flow_plan, _Draws(streams, name, total, index[away]), arrivals[away])
-    draws = _Draws(streams, name, total, index[out])
-    held_back, arrivals, index = arrivals[~out & ~away], arrivals[out], index[out]
+    set_out = out.nonzero()[0]
+    arrivals, index = arrivals.take(set_out), index.take(set_out)
+    draws = _Draws(streams, name, total, index)
     consignment = _consignments(flow_plan, index) if came is None else came.consignment
     adopted = _draw_adoptions(plan, flow_plan, draws, consignment)
     marks = _draw_marks(flow_plan, draws, adopted)
@@ -641,6 +644,9 @@ def _draw_flow(
         for key in (t.key for t in flow_plan.tasks)
         if (short := key.partition(".")[2]) in trace.work_ms
     }
+    vehicles = {
+        names: _Vehicles.with_marks(names, draws, marks, adopted) for names in {task.marks for task in flow_plan.tasks}
+    }
     return FlowManifest(
         name=name,
         index=index,
@@ -649,7 +655,7 @@ def _draw_flow(
         value_cny=_value(flow_plan, index, payload) if came is None else came.value_cny,
         marks=marks,
         adopted=adopted,
-        work_ms={t.key: _draw_work(t, draws, marks, adopted, observed.get(t.key)) for t in flow_plan.tasks},
+        work_ms={t.key: _draw_work(t, draws, vehicles[t.marks], observed.get(t.key)) for t in flow_plan.tasks},
         deadline_ms=_draw_deadlines(flow, draws, arrivals),
         consignment=consignment,
         held_back=held_back,
@@ -691,7 +697,6 @@ class _Draws:
     owner: str
     total: int
     index: Times
-    lucks: dict[str, Array] = field(default_factory=dict)
 
     @property
     def whole(self) -> bool:
@@ -699,16 +704,55 @@ class _Draws:
 
     def uniform(self, purpose: str) -> Array:
         drawn = self.streams.uniforms(self.owner, purpose, self.total)
-        return drawn if self.whole else drawn[self.index]
+        return drawn if self.whole else drawn.take(self.index)
 
-    def luck(self, purpose: str) -> Array:
-        if purpose not in self.lucks:
-            self.lucks[purpose] = self._luck(purpose)
-        return self.lucks[purpose]
-
-    def _luck(self, purpose: str) -> Array:
+    def luck(self, purpose: str, vehicles: _Vehicles | None = None) -> Array:
+        """Of some vehicles, or of all."""
         drawn = self.streams.lucks(self.owner, purpose, self.total)
-        return drawn if self.whole else drawn[self.index]
+        index = self.index if vehicles is None else vehicles.index
+        return drawn if index.size == self.total else drawn.take(index)
+
+
+@dataclass(frozen=True)
+class _Vehicles:
+    """Those of a flow that have all of some marks.
+
+    Attributes
+    ----------
+    rows : int64 array or None
+        Their places among all that set out; None if they are all of them.
+    index : int64 array
+        Their numbers in the flow.
+    adopted : dict of bool arrays
+        Of all that set out, by policy.
+    takers : dict of (int64 array or slice)
+        Places among these vehicles of those that adopt a policy; worked out when first asked for.
+    """
+
+    rows: Times | None
+    index: Times
+    adopted: dict[str, Mask]
+    takers: dict[str, Times | slice] = field(default_factory=dict)
+
+    @classmethod
+    def with_marks(
+        cls, names: tuple[str, ...], draws: _Draws, marks: dict[str, Mask], adopted: dict[str, Mask]
+    ) -> _Vehicles:
+        """Choose vehicles by their marks."""
+        if not names:
+            return cls(None, draws.index, adopted)
+        has = marks[names[0]]
+        for name in names[1:]:
+            has = has & marks[name]
+        rows = has.nonzero()[0]
+        return cls(rows, draws.index.take(rows), adopted)
+
+    def who_adopt(self, policy: str) -> Times | slice:
+        """Places of those that adopt a policy."""
+        if policy not in self.takers:
+            takes = self.adopted[policy] if self.rows is None else self.adopted[policy].take(self.rows)
+            self.takers[policy] = slice(None) if takes.all() else takes.nonzero()[0]
+        return self.takers[policy]
 
 
 def _draw_arrivals(plan: ManifestPlan, flow_plan: FlowPlan, streams: Streams) -> tuple[Times, Times]:
@@ -744,17 +788,18 @@ def _poisson_positions(generator: np.random.Generator, expected: float) -> Array
     parts: list[Array] = []
     reached, chunk = 0.0, int(expected + 6 * expected**0.5 + 16)
     while reached < expected:
-        points = reached + np.cumsum(generator.standard_exponential(chunk))
+        points = np.cumsum(generator.standard_exponential(chunk))
+        points += reached
         parts.append(points)
         reached, chunk = float(points[-1]), 64
-    drawn = np.concatenate(parts)
-    return drawn[drawn < expected]
+    drawn = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    return drawn[: np.searchsorted(drawn, expected)]
 
 
 def _diverts(
     plan: ManifestPlan,
     flow_plan: FlowPlan,
-    closures: dict[str, tuple[Closure, Windows]],
+    closed: dict[str, Windows],
     index: Times,
     arrivals: Times,
     streams: Streams,
@@ -763,15 +808,12 @@ def _diverts(
     rule = flow_plan.flow.diversion
     if rule is None or not arrivals.size:
         return np.zeros(arrivals.size, dtype=bool)
-    ports, names = plan.scenario.ports, rule.while_
+    names = rule.while_
     if names is None:
-        span = ports[flow_plan.port].routes[flow_plan.flow.route].passage
+        span = plan.scenario.ports[flow_plan.port].routes[flow_plan.flow.route].passage
         assert span is not None and span.clock is not None
         names = (span.clock,)
-    watched = [_full(flow_plan.port, name).split(".") for name in names]
-    shut = reduce(
-        calendars.intersect, [_closed_windows(closures, ports[owner], owner, name) for owner, name in watched]
-    )
+    shut = reduce(calendars.intersect, [closed[_full(flow_plan.port, name)] for name in names])
     lasting = shut + np.asarray([rule.after, 0])
     lasting = lasting[lasting[:, 0] < lasting[:, 1]]
     draw = streams.uniforms(flow_plan.name, "diversion", int(index[-1]) + 1)[index]
@@ -781,23 +823,26 @@ def _diverts(
 def _sets_out(
     plan: ManifestPlan,
     flow_plan: FlowPlan,
-    closures: dict[str, tuple[Closure, Windows]],
+    closed: dict[str, Windows],
     index: Times,
     arrivals: Times,
     streams: Streams,
 ) -> Mask:
     """Which vehicles set out at all: those observed, and in long closures a share by each vehicle's own draw."""
     rule = flow_plan.flow.holding_back
+    out = np.ones(arrivals.size, dtype=bool)
     if rule is None or flow_plan.trace.arrival_ms.size or not arrivals.size:
-        return np.ones(arrivals.size, dtype=bool)
+        return out
     port = plan.scenario.ports[flow_plan.port]
     hours = flow_plan.flow.hours
     names = [hours.calendar] if isinstance(hours, HourProfile) else list(port.calendars)
-    shut = np.concatenate([_closed_windows(closures, port, flow_plan.port, name) for name in names])
-    shut = calendars.merge(shut)
+    shut = calendars.merge(np.concatenate([closed[f"{flow_plan.port}.{name}"] for name in names]))
     long = shut[shut[:, 1] - shut[:, 0] > rule.closures_over]
-    draw = streams.uniforms(flow_plan.name, "sets_out", int(index[-1]) + 1)[index]
-    return np.asarray(~(calendars.inside(long, arrivals) & (draw >= rule.sets_out)))
+    caught = calendars.inside(long, arrivals).nonzero()[0]
+    if caught.size:
+        draw = streams.uniforms(flow_plan.name, "sets_out", int(index[-1]) + 1)
+        out[caught] = draw[index[caught]] < rule.sets_out
+    return out
 
 
 def _draw_adoptions(plan: ManifestPlan, flow_plan: FlowPlan, draws: _Draws, consignment: Times) -> dict[str, Mask]:
@@ -925,8 +970,11 @@ def _draw_payload(
     observed = flow_plan.trace.payload_t
     total = np.zeros(draws.index.size) if observed is None else observed[draws.index]
     for name, load in flow_plan.flow.payload.items() if observed is None else ():
-        tonnes = load.law.at(draws.luck(f"payload.{name}"))
-        total += tonnes if load.if_ is None else np.where(marks[load.if_], tonnes, 0.0)
+        if load.if_ is None:
+            total += load.law.at(draws.luck(f"payload.{name}"))
+        else:
+            loaded = _Vehicles.with_marks((load.if_,), draws, marks, adopted)
+            total[loaded.rows] += load.law.at(draws.luck(f"payload.{name}", loaded))
     for amendment in flow_plan.amendments:
         if amendment.kind == "cap_payload" and amendment.number is not None:
             days = calendars.local_days(port_zone(plan.scenario, flow_plan.port), plan.scenario.horizon)
@@ -945,46 +993,44 @@ def _value(flow_plan: FlowPlan, index: Times, payload: Array) -> Array:
     return payload * amount if per == "t" else np.full(payload.size, amount)
 
 
-def _draw_work(
-    task: TaskPlan, draws: _Draws, marks: dict[str, Mask], adopted: dict[str, Mask], observed: Times | None
-) -> Times:
+def _draw_work(task: TaskPlan, draws: _Draws, vehicles: _Vehicles, observed: Times | None) -> Times:
     """Work of one task for each vehicle: its law at the vehicle's own luck, then the policies it adopts."""
-    chosen = None
-    if task.marks:
-        chosen = np.flatnonzero(np.logical_and.reduce([marks[mark] for mark in task.marks]))
-    if task.lucky:
-        luck = draws.luck(task.purpose)
-        luck = luck if chosen is None else luck[chosen]
+    if not vehicles.index.size:
+        return np.zeros(draws.index.size, dtype=np.int64)
+    luck = draws.luck(task.purpose, vehicles) if task.lucky else np.zeros(vehicles.index.size)
+    law, changes = _in_force(task, vehicles)
+    if observed is None or law is not task.law:
+        work = law.at(luck)
     else:
-        luck = np.zeros(draws.index.size if chosen is None else chosen.size)
-    if observed is None:
-        work = task.law.at(luck)
-    else:
-        work = observed[draws.index].astype(np.float64)
-        work = work if chosen is None else work[chosen]
-    for change in task.amendments:
-        work = _amended(
-            change, work, luck, adopted[change.policy] if chosen is None else adopted[change.policy][chosen]
-        )
+        work = observed[vehicles.index].astype(np.float64)
+    for change in changes:
+        work = _amended(change, work, luck, vehicles.who_adopt(change.policy))
     rounded = np.rint(work, out=work).astype(np.int64)
-    if chosen is None:
+    if vehicles.rows is None:
         return rounded
     out = np.zeros(draws.index.size, dtype=np.int64)
-    out[chosen] = rounded
+    out[vehicles.rows] = rounded
     return out
 
 
-def _amended(change: Amendment, work: Array, luck: Array, takes: Mask) -> Array:
-    """The work of vehicles that adopt a policy: from before towards after by its strength."""
-    everyone = bool(takes.all())
-    who = slice(None) if everyone else np.flatnonzero(takes)
-    luck, before = luck[who], work[who]
+def _in_force(task: TaskPlan, vehicles: _Vehicles) -> tuple[Law, tuple[Amendment, ...]]:
+    """The last law that all vehicles take over in full, or the task's own, and the amendments after it."""
+    for position in range(len(task.amendments) - 1, -1, -1):
+        change = task.amendments[position]
+        if change.law is not None and change.strength == 1 and isinstance(vehicles.who_adopt(change.policy), slice):
+            return change.law, task.amendments[position + 1 :]
+    return task.law, task.amendments
+
+
+def _amended(change: Amendment, work: Array, luck: Array, takers: Times | slice) -> Array:
+    """The work of vehicles, of which ``takers`` adopt a policy: from before towards after by its strength."""
+    luck, before = luck[takers], work[takers]
     after = change.law.at(luck) if change.law is not None else before * (change.number or 0.0)
     if change.strength != 1:
         after = (1 - change.strength) * before + change.strength * after
-    if everyone:
+    if isinstance(takers, slice):
         return after
-    work[who] = after
+    work[takers] = after
     return work
 
 

@@ -22,16 +22,15 @@ from sim.scenario import Costs, Scenario, Spoilage
 from sim.tally import (
     BLOCKED,
     NO_CLOCK,
-    ON_OPEN,
-    ON_SERVICE,
     ON_WALL,
     PASSAGE,
     SERVICE,
-    TOTAL,
     WAITING,
     Clocks,
     QueueCounts,
     Tally,
+    TimeSets,
+    open_unit_ms,
     tally_flow,
 )
 from sim.timeline import Timeline
@@ -248,6 +247,15 @@ class MetricsPlan:
         What the policies in force cost in the reported period, in CNY.
     keys : tuple of (port, flow, station, metric)
         Of every figure, in the order in which `measure` works them out.
+    shift_ms : int64 array, shape (resources,)
+        Local time of day at time 0, in whole hours; the zone's offset at the start stands for all.
+    hour_ms : int64 array, shape (resources, 24)
+        How long each local hour of the day lasts in the reported period, days added up.
+    part_columns, part_starts : int64 arrays
+        Which columns, of both spans and all counted flows side by side, each station's parts are summed over, and where
+        each station of each group and span begins.
+    time_sets : TimeSets
+        The groups, whose quantiles are wanted at `QUANTILES`; then those of `gridded` once more, at `GRID`.
     """
 
     scenario: Scenario
@@ -262,6 +270,11 @@ class MetricsPlan:
     rates: dict[str, Rates]
     infrastructure: float
     keys: tuple[Key, ...]
+    shift_ms: Times
+    hour_ms: Times
+    part_columns: Times
+    part_starts: Times
+    time_sets: TimeSets
 
 
 def plan_metrics(scenario: Scenario, network: NetworkPlan) -> MetricsPlan:
@@ -280,7 +293,7 @@ def plan_metrics(scenario: Scenario, network: NetworkPlan) -> MetricsPlan:
         edges[port] = local.midnight_ms[np.clip(first, 0, local.dates.size)]
         midnights[port] = local.midnight_ms
     names = tuple(f"tonnes_cleared_{month}" for month in months)
-    declarations = {name: _declares(scenario, columns[name]) for name in counted}
+    declarations = {name: _declares(scenario, flow) for name, flow in columns.items()}
     inspecting = frozenset(
         f"{p}.{name}"
         for p, port in scenario.ports.items()
@@ -290,6 +303,9 @@ def plan_metrics(scenario: Scenario, network: NetworkPlan) -> MetricsPlan:
     rates = {name: _rates(scenario, columns[name]) for name in counted}
     infrastructure = sum(scenario.policy_costs.values()) * scenario.horizon.years()
     keys = tuple(_keys(groups, names, network.resources, scenario.costs is not None))
+    first = np.asarray([-midnights[full.split(".")[0]][0] for full in network.resources], dtype=np.int64)
+    shift_ms = first // MS_PER_HOUR * MS_PER_HOUR
+    hour_ms = _hours_reported(scenario, shift_ms)
     return MetricsPlan(
         scenario,
         network,
@@ -303,6 +319,10 @@ def plan_metrics(scenario: Scenario, network: NetworkPlan) -> MetricsPlan:
         rates,
         infrastructure,
         keys,
+        shift_ms,
+        hour_ms,
+        *_part_columns(groups, [columns[name] for name in counted]),
+        _time_sets(groups, counted),
     )
 
 
@@ -344,6 +364,48 @@ def _stations(flows: list[FlowPlan]) -> dict[str, tuple[str, ...]]:
     passage = [column.station for flow in flows for column in flow.columns[flow.passage[0] : flow.passage[1]]]
     total = [column.station for flow in flows for column in flow.columns]
     return {"passage": tuple(dict.fromkeys(passage)), "total": tuple(dict.fromkeys(total))}
+
+
+def _part_columns(groups: tuple[Group, ...], flows: list[FlowPlan]) -> tuple[Times, Times]:
+    """See `MetricsPlan.part_columns`; stations in the order of `_keys`."""
+    places: dict[tuple[str, str], list[int]] = {}
+    width = sum(len(flow.columns) for flow in flows)
+    place = 0
+    for flow in flows:
+        for column in flow.columns:
+            places.setdefault((flow.name, column.station), []).append(place)
+            place += 1
+    found: list[int] = []
+    starts: list[int] = []
+    for group in groups:
+        for i, span in enumerate(SPANS):
+            for station in group.stations[span]:
+                starts.append(len(found))
+                found += [i * width + at for name in group.members for at in places.get((name, station), ())]
+    return np.asarray(found, dtype=np.int64), np.asarray(starts, dtype=np.int64)
+
+
+def _time_sets(groups: tuple[Group, ...], counted: tuple[str, ...]) -> TimeSets:
+    sets = [*groups, *gridded(groups)]
+    wanted = [len(QUANTILES)] * len(groups) + [GRID.size] * (len(sets) - len(groups))
+    members = [[name in group.members for name in counted] for group in sets]
+    return TimeSets(np.asarray(members, dtype=bool), np.cumsum([0, *wanted]))
+
+
+def gridded(groups: tuple[Group, ...]) -> list[Group]:
+    """The groups whose distribution of passage times is kept: all vehicles of a port, or of all ports."""
+    return [group for group in groups if group.flow == ALL]
+
+
+def _hours_reported(scenario: Scenario, shift_ms: Times) -> Times:
+    """How long each local hour of the day lasts in the reported period, whole hours only; shape (resources, 24)."""
+    lead_in, stop = scenario.horizon.lead_in, scenario.horizon.length_ms()
+    hours = np.arange(-(-lead_in // MS_PER_HOUR), -(-stop // MS_PER_HOUR))
+    by_shift = {
+        shift: np.bincount((hours + shift // MS_PER_HOUR) % 24, minlength=24) for shift in set(shift_ms.tolist())
+    }
+    lengths = [by_shift[shift] * MS_PER_HOUR for shift in shift_ms.tolist()]
+    return np.asarray(lengths, dtype=np.int64).reshape(shift_ms.size, 24)
 
 
 def _declares(scenario: Scenario, flow: FlowPlan) -> Mask:
@@ -473,33 +535,42 @@ def measure(plan: MetricsPlan, manifest: Manifest, timeline: Timeline, detail: b
     """
     network = timeline.network
     clocks = _Clocks(plan, network)
-    queues = QueueCounts.empty(len(network.resources), network.horizon_ms)
+    queues = QueueCounts.empty(plan.shift_ms)
     lengths = np.zeros(len(network.resources))
     sums: dict[str, _Sums] = {}
+    column_parts: list[Times] = []
     flows: dict[str, FlowTimes] = {}
     for layout, flow_plan in zip(network.flows, plan.network.flows, strict=True):
         port = layout.name.split(".")[0]
         before = queues.waits[:, 1].copy()
         column_clock, passage_clock = clocks.of(layout)
-        tally = tally_flow(layout, timeline, clocks.all, column_clock, passage_clock, plan.midnights[port], queues)
+        noted = plan.declarations[layout.name]
+        midnights = plan.midnights[port]
+        tally = tally_flow(layout, timeline, clocks.all, column_clock, passage_clock, noted, midnights, queues)
         if tally.faults:
             raise CheckFailed(f"{layout.name}: moments run backwards or do not add up; please report this")
         lengths += (queues.waits[:, 1] - before) * (flow_plan.flow.vehicle_length or 0.0)
         if layout.name in plan.counted:
             drawn = manifest.flows[layout.name]
             sums[layout.name] = _sums_of(plan, layout, tally, drawn, timeline)
+            column_parts.append(tally.parts)
             if detail:
                 flows[layout.name] = _times_of(tally, drawn, network)
     numbers: list[float] = []
     grids: dict[str, Array] = {}
-    for group in plan.groups:
+    station_parts = _station_parts(plan, column_parts)
+    quantiles = {span: _quantiles(plan, [sums[name].walls[span] for name in plan.counted]) for span in SPANS}
+    for number, group in enumerate(plan.groups):
         total = _total([sums[name] for name in group.members])
-        numbers += _group_values(plan, group, total) + _cost_values(plan, group, total)
-        if detail and group.flow == ALL:
-            grids[group.port] = _quantiles(total.walls["passage"], GRID)
-    hourly = _check_queues(timeline, queues)
+        figures = {span: quantiles[span][number] for span in SPANS}
+        numbers += _group_values(plan, group, total, figures, station_parts) + _cost_values(plan, group, total)
+    if detail:
+        grids = {
+            g.port: row for g, row in zip(gridded(plan.groups), quantiles["passage"][len(plan.groups) :], strict=True)
+        }
+    _check_queues(timeline, queues)
     numbers += _resource_values(plan, timeline, queues, lengths)
-    folded = _fold_hours(plan, network, hourly) if detail else {}
+    folded = _fold_hours(plan, network, queues) if detail else {}
     return Measures(dict(zip(plan.keys, numbers, strict=True)), flows, folded, grids)
 
 
@@ -524,7 +595,8 @@ class _Clocks:
         for pace in range(self.pace.size):
             here = slice(int(network.pace_first[pace]), int(network.pace_first[pace + 1]))
             times = np.append(network.pace_ms[here], network.horizon_ms)
-            self.pace[pace] = self._add(_windows_where(times, network.pace_per_mille[here] > 0))
+            if not network.pace_per_mille[here].all():
+                self.pace[pace] = self._add(_windows_where(times, network.pace_per_mille[here] > 0))
         self.all = Clocks.of(self.clocks)
 
     def _add(self, windows: Windows) -> int:
@@ -556,7 +628,7 @@ def _windows_where(edges: Times, runs: Mask) -> Windows:
 
 @dataclass
 class _Sums:
-    """Sums of one flow or group; they add. ``walls`` are the times in each span, sorted, for quantiles.
+    """Sums of one flow or group; they add. ``walls`` are the times in each span of a flow, for quantiles.
 
     ``officer_ms`` is by manned station, ``costs`` by `COSTS`, ``inspected`` by `INSPECTION_COUNTS`.
     """
@@ -566,7 +638,7 @@ class _Sums:
     declared: Times
     months: Array
     totals: dict[str, Times]
-    parts: dict[str, dict[str, Times]]
+    done: dict[str, int]
     walls: dict[str, Times]
     officer_ms: dict[str, int]
     costs: Array
@@ -576,8 +648,9 @@ def _sums_of(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowMan
     lead_in = timeline.network.lead_in_ms
     counted = drawn.arrival_ms >= lead_in
     outcome = timeline.outcome[layout.vehicle]
-    cleared, exited = tally.done[PASSAGE], tally.done[TOTAL]
-    arrived, abandoned = int(counted.sum()), int((counted & (outcome == ABANDONED) & ~tally.done[PASSAGE]).sum())
+    cleared = tally.done[PASSAGE]
+    walls = {span: tally.times[i, ON_WALL][tally.done[i]] for i, span in enumerate(SPANS)}
+    arrived, abandoned = int(counted.sum()), int((counted & (outcome == ABANDONED) & ~cleared).sum())
     number = int(cleared.sum())
     if arrived < number + abandoned:
         raise CheckFailed(f"{layout.name}: more vehicles cleared and gave up than arrived; please report this")
@@ -593,7 +666,7 @@ def _sums_of(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowMan
         drawn.payload_t[cleared].sum(),
         drawn.value_cny[cleared].sum(),
         tally.nights,
-        _vehicle_ms(layout, drawn, timeline, counted) / MS_PER_HOUR,
+        tally.spent.sum() / MS_PER_HOUR,
     ]
     declares = plan.declarations[layout.name]
     officer_ms, costed = _officer_ms(plan, layout, tally), plan.scenario.costs is not None
@@ -604,25 +677,12 @@ def _sums_of(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowMan
         inspected=_inspected(plan, layout, tally, drawn),
         declared=np.asarray([tally.served[declares].sum(), tally.served_ms[declares].sum()]),
         months=months.astype(np.float64),
-        totals={
-            span: np.asarray([tally.times[i, clock][done].sum() for clock in (ON_SERVICE, ON_OPEN, ON_WALL)])
-            for i, (span, done) in enumerate((("passage", cleared), ("total", exited)))
-        },
-        parts={span: _parts_by_station(layout, tally.parts[i]) for i, span in enumerate(SPANS)},
-        walls={
-            "passage": np.sort(tally.times[PASSAGE, ON_WALL][cleared]),
-            "total": np.sort(tally.times[TOTAL, ON_WALL][exited]),
-        },
+        totals=dict(zip(SPANS, tally.totals, strict=True)),
+        done={span: walls[span].size for span in SPANS},
+        walls=walls,
         officer_ms=officer_ms,
         costs=_costs_of(plan, layout, tally, drawn, timeline, officer_ms) if costed else np.zeros(0),
     )
-
-
-def _vehicle_ms(layout: FlowLayout, drawn: FlowManifest, timeline: Timeline, counted: Mask) -> int:
-    """Time from arrival to exit, or to the end of the horizon, summed over counted vehicles."""
-    exits = timeline.exit_ms[layout.vehicle]
-    left = np.where(exits < 0, timeline.network.horizon_ms, exits)
-    return int((left - drawn.arrival_ms)[counted].sum())
 
 
 def _inspected(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowManifest) -> Array:
@@ -687,19 +747,14 @@ def _lost_value(
     return float(spoiled[counted].sum()), float((drawn.value_cny - spoiled)[gone].sum()) * rates.given_up
 
 
-def _parts_by_station(layout: FlowLayout, parts: Times) -> dict[str, Times]:
-    """Sums of ms over `PARTS` for each station, from those of the columns."""
-    by_station: dict[str, Times] = {}
-    for column, row in zip(layout.columns, parts, strict=True):
-        by_station[column.station] = by_station[column.station] + row if column.station in by_station else row
-    return by_station
-
-
 def _times_of(tally: Tally, drawn: FlowManifest, network: Network) -> FlowTimes:
     """The times of counted vehicles, ordered by their numbers."""
-    kept = np.flatnonzero(drawn.arrival_ms >= network.lead_in_ms)
-    if kept.size and (np.diff(drawn.index[kept]) < 0).any():
-        kept = kept[np.argsort(drawn.index[kept], kind="stable")]
+    rows = np.flatnonzero(drawn.arrival_ms >= network.lead_in_ms)
+    kept: Times | slice = rows
+    if (np.diff(drawn.index[rows]) < 0).any():
+        kept = rows[np.argsort(drawn.index[rows], kind="stable")]
+    elif rows.size and rows[-1] - rows[0] == rows.size - 1:  # side by side: no copy is needed
+        kept = slice(int(rows[0]), int(rows[-1]) + 1)
     done = {span: tally.done[i, kept] for i, span in enumerate(SPANS)}
     times = {(span, clock): tally.times[i, j, kept] for i, span in enumerate(SPANS) for j, clock in enumerate(CLOCKS)}
     return FlowTimes(drawn.index[kept], done, times)
@@ -712,12 +767,6 @@ def _total(parts: list[_Sums]) -> _Sums:
     """Sums of a group from those of its members."""
     if len(parts) == 1:
         return parts[0]
-    stations: dict[str, dict[str, Times]] = {span: {} for span in SPANS}
-    for part in parts:
-        for span in SPANS:
-            here = stations[span]
-            for station, row in part.parts[span].items():
-                here[station] = here[station] + row if station in here else row
     officer_ms: dict[str, int] = {}
     for part in parts:
         for station, busy in part.officer_ms.items():
@@ -728,18 +777,31 @@ def _total(parts: list[_Sums]) -> _Sums:
         declared=np.sum([part.declared for part in parts], axis=0),
         months=np.sum([part.months for part in parts], axis=0),
         totals={span: np.sum([part.totals[span] for part in parts], axis=0) for span in SPANS},
-        parts=stations,
-        walls={span: np.sort(np.concatenate([part.walls[span] for part in parts]), kind="stable") for span in SPANS},
+        done={span: sum(part.done[span] for part in parts) for span in SPANS},
+        walls={},
         officer_ms=officer_ms,
         costs=np.sum([part.costs for part in parts], axis=0),
     )
+
+
+def _station_parts(plan: MetricsPlan, column_parts: list[Times]) -> Iterator[Times]:
+    """For each group and span, sums of ms over `PARTS`, shape (stations, parts)."""
+    side_by_side = np.concatenate(column_parts, axis=1).reshape(-1, len(PARTS))
+    sums = np.add.reduceat(side_by_side[plan.part_columns], plan.part_starts, axis=0)
+    first = 0
+    for group in plan.groups:
+        for span in SPANS:
+            yield sums[first : first + len(group.stations[span])]
+            first += len(group.stations[span])
 
 
 def _ratio(top: float, bottom: float) -> float:
     return top / bottom if bottom else float("nan")
 
 
-def _group_values(plan: MetricsPlan, group: Group, sums: _Sums) -> list[float]:
+def _group_values(
+    plan: MetricsPlan, group: Group, sums: _Sums, quantiles: dict[str, Array], station_parts: Iterator[Times]
+) -> list[float]:
     """Figures of one group, in the order of `_keys`."""
     declared, declared_ms = sums.declared.tolist()
     values = [*sums.counts.tolist(), _ratio(declared_ms, declared * MS_PER_MINUTE), *sums.months.tolist()]
@@ -749,7 +811,7 @@ def _group_values(plan: MetricsPlan, group: Group, sums: _Sums) -> list[float]:
         hours = sum(busy for station, busy in sums.officer_ms.items() if station in plan.inspecting) / MS_PER_HOUR
         values += [*counts, carried - found, _ratio(found, carried), hours, _ratio(hours, found)]
     for span in SPANS:
-        values += _span_values(span, group.stations[span], sums)
+        values += _span_values(span, sums, quantiles[span].tolist(), next(station_parts))
     return values
 
 
@@ -767,15 +829,12 @@ def _cost_values(plan: MetricsPlan, group: Group, sums: _Sums) -> list[float]:
     return [*values, *costs, sum(costs[COSTS.index("delay_cost") :])]
 
 
-def _span_values(span: str, stations: tuple[str, ...], sums: _Sums) -> list[float]:
-    wall = sums.walls[span]
-    minutes = wall.size * MS_PER_MINUTE
+def _span_values(span: str, sums: _Sums, quantiles: list[float], parts: Times) -> list[float]:
+    minutes = sums.done[span] * MS_PER_MINUTE
     service_ms, open_ms, wall_ms = sums.totals[span].tolist()
     mean = _ratio(wall_ms, minutes)
-    quantiles = _quantiles(wall, np.asarray(list(QUANTILES.values()))).tolist()
-    parts = sums.parts[span]
-    overall = np.sum(list(parts.values()), axis=0).tolist() if parts else [0] * len(PARTS)
-    if sum(overall) != wall_ms:
+    overall = parts.sum(axis=0)
+    if overall.sum() != wall_ms:
         raise CheckFailed(f"the parts of '{span}' do not add up to its time; please report this")
     values = [
         mean,
@@ -784,60 +843,52 @@ def _span_values(span: str, stations: tuple[str, ...], sums: _Sums) -> list[floa
         _ratio(open_ms, minutes),
         _ratio(service_ms, minutes),
     ]
-    values += [_ratio(value, minutes) for value in overall]
-    for station in stations:
-        values += [_ratio(value, minutes) for value in parts[station].tolist()]
-    return values
+    times = np.concatenate([overall, parts.ravel()])
+    return values + (times / minutes if minutes else np.full(times.size, np.nan)).tolist()
 
 
-def _quantiles(ordered: Times, levels: Array) -> Array:
-    """Quantiles in minutes of sorted times in ms, between neighbours by their distance; NaN if there are none."""
-    if not ordered.size:
-        return np.full(levels.shape, np.nan)
-    place = levels * (ordered.size - 1)
+def _quantiles(plan: MetricsPlan, times: list[Times]) -> list[Array]:
+    """Quantiles in minutes of the times in ms of each of the plan's sets; NaN if it has none.
+
+    Between neighbours by their distance: of n times in order, the quantile at ``level`` stands at ``level (n - 1)``.
+    """
+    sets = plan.time_sets
+    grids = len(sets.begins) - 1 - len(plan.groups)
+    levels = np.concatenate([np.tile(list(QUANTILES.values()), len(plan.groups)), np.tile(GRID, grids)])
+    sizes = sets.sizes(times)
+    place = levels * np.maximum(sizes - 1, 0)
     low = place.astype(np.int64)
-    high = np.minimum(low + 1, ordered.size - 1)
-    return np.asarray((ordered[low] + (place - low) * (ordered[high] - ordered[low])) / MS_PER_MINUTE)
+    below, above = sets.ranked(times, low).T
+    minutes = np.where(sizes > 0, (below + (place - low) * (above - below)) / MS_PER_MINUTE, np.nan)
+    return np.split(minutes, sets.begins[1:-1])
 
 
 # --- queues and resources ----------------------------------------------------------------------------------
 
 
-def _check_queues(timeline: Timeline, queues: QueueCounts) -> Times:
-    """Vehicle-milliseconds of queue by resource and hour; Little's law must hold for every queue.
+def _check_queues(timeline: Timeline, queues: QueueCounts) -> None:
+    """Little's law must hold for every queue.
 
-    The area under its length, which the engine kept, is the sum of the waits in the records, to the millisecond; and so
-    is the area counted hour by hour, which is returned.
+    The area under its length, which the engine kept, is the sum of the waits in the records, to the millisecond.
     """
-    network = timeline.network
-    area, negative = queues.area(network.horizon_ms)
-    waits = queues.waits[:, 0]
-    wrong = np.flatnonzero((area.sum(axis=1) != waits) | (timeline.queue_ms != waits))
-    if wrong.size or negative:
-        name = network.resources[wrong[0]] if wrong.size else "a resource"
+    wrong = np.flatnonzero(timeline.queue_ms != queues.waits[:, 0])
+    if wrong.size:
+        name = timeline.network.resources[wrong[0]]
         raise CheckFailed(f"{name}: Little's law does not hold for its queue; please report this")
-    return area
 
 
-def _fold_hours(plan: MetricsPlan, network: Network, area: Times) -> dict[str, Array]:
-    """Mean queue by local hour of the day, by ``port.resource``; the zone's offset at the start stands for all."""
-    hours = np.arange(area.shape[1])
-    counted = hours * MS_PER_HOUR >= network.lead_in_ms
-    folded = {}
-    for number, full in enumerate(network.resources):
-        first = int(plan.midnights[full.split(".")[0]][0])
-        local = (hours + (-first) // MS_PER_HOUR) % 24
-        days = np.bincount(local[counted], minlength=24) * MS_PER_HOUR
-        total = np.bincount(local[counted], area[number][counted], minlength=24)
-        folded[full] = np.divide(total, days, out=np.zeros(24), where=days > 0)
-    return folded
+def _fold_hours(plan: MetricsPlan, network: Network, queues: QueueCounts) -> dict[str, Array]:
+    """Mean queue by local hour of the day, by ``port.resource``."""
+    area, days = queues.by_hour(), plan.hour_ms
+    mean = np.divide(area, days, out=np.zeros(area.shape), where=days > 0)
+    return dict(zip(network.resources, mean, strict=True))
 
 
 def _resource_values(plan: MetricsPlan, timeline: Timeline, queues: QueueCounts, lengths: Array) -> list[float]:
     """Queue, tail-back and utilisation of each resource, in the order of `_keys`."""
     network = timeline.network
     span = network.horizon_ms - network.lead_in_ms
-    open_ms = _open_ms(network)
+    open_ms = open_unit_ms(network)
     values: list[float] = []
     for number, full in enumerate(network.resources):
         port, name = full.split(".")
@@ -850,17 +901,3 @@ def _resource_values(plan: MetricsPlan, timeline: Timeline, queues: QueueCounts,
             used = _ratio(int(timeline.busy_ms[number]), int(open_ms[number]))
         values += [int(queues.waits[number, 0]) / span, longest, tail_back, used]
     return values
-
-
-def _open_ms(network: Network) -> Times:
-    """Unit-milliseconds for which each resource is open between the lead-in and the end; shape (resources,)."""
-    start = np.maximum(network.change_ms, network.lead_in_ms)
-    total = network.capacity * (network.horizon_ms - network.lead_in_ms)
-    order = np.argsort(network.change_resource, kind="stable")
-    resource, value, since = network.change_resource[order], network.change_capacity[order], start[order]
-    step = np.concatenate([[0], value[:-1]])
-    first = np.ones(order.size, dtype=bool)
-    first[1:] = resource[1:] != resource[:-1]
-    step[first] = network.capacity[resource[first]]
-    np.add.at(total, resource, (value - step) * (network.horizon_ms - since))
-    return total

@@ -537,9 +537,11 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
         _fill_work(flow, drawn, matrix)
         arrival[here], deadline[here] = drawn.arrival_ms, drawn.deadline_ms
         row[here] = records.start + np.arange(drawn.index.size) * len(flow.columns)
-        roles = _roles(flow, drawn, matrix)
-        start[here] = programs.assign(flow, drawn, roles)
-        signal[here] = numbers.of(flow, position, drawn)
+        answers = _answers(flow, drawn)
+        consignment = _distinct(drawn.consignment)[1] if flow.has_consignments else None
+        roles = _roles(flow, drawn, matrix, answers, consignment)
+        start[here] = programs.assign(flow, drawn, answers, roles)
+        numbers.write(flow, position, consignment, signal[here])
     order = np.argsort(arrival, kind="stable")
     place = np.empty(total, dtype=np.int64)
     place[order] = np.arange(total)
@@ -575,7 +577,7 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
         start=start[order],
         row=row[order],
         deadline_ms=deadline[order],
-        signal=signal[order],
+        signal=signal.take(order, axis=0),
         signals=numbers.total,
         work_ms=work,
         windows=windows,
@@ -585,6 +587,21 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
 
 def _offsets(sizes: list[int]) -> Times:
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
+def _distinct(numbers: Times) -> tuple[Times, Times]:
+    """The distinct ones, ascending, and the place of each number among them; nothing is sorted if they lie close."""
+    if not numbers.size:
+        return numbers, numbers
+    low, high = int(numbers.min()), int(numbers.max())
+    if high - low > 4 * numbers.size + 10_000:
+        distinct, place = np.unique(numbers, return_inverse=True)
+        return distinct, place
+    table = np.zeros(high - low + 1, dtype=np.int64)
+    table[numbers - low] = 1
+    distinct = np.flatnonzero(table)
+    table[distinct] = np.arange(distinct.size)
+    return distinct + low, table[numbers - low]
 
 
 def _fill_work(flow: FlowPlan, drawn: FlowManifest, matrix: Times) -> None:
@@ -614,37 +631,38 @@ def _answers(flow: FlowPlan, drawn: FlowManifest) -> list[Mask]:
     return answers
 
 
-def _roles(flow: FlowPlan, drawn: FlowManifest, work: Times) -> Times:
+def _roles(flow: FlowPlan, drawn: FlowManifest, work: Times, answers: list[Mask], consignment: Times | None) -> Times:
     """Each vehicle's role in its consignment's declaration.
 
     The one that declares is the one that would be ready first if nobody queued: arrival plus its own work before the
     declaration. The others wait for its signal.
     """
     roles = np.full(drawn.index.size, ALONE, dtype=np.int64)
-    if not flow.has_consignments or not drawn.index.size:
+    if consignment is None or not drawn.index.size:
         return roles
-    together = _declares_together(flow, drawn)
-    answers, ready = _answers(flow, drawn), drawn.arrival_ms.copy()
+    together = _declares_together(flow, drawn, answers)
+    ready = drawn.arrival_ms.copy()
     for item in flow.items[: flow.declares]:
         if item.kind == "visit":
-            visits = answers[item.choice] if item.choice >= 0 else True
-            ready += np.where(visits, work[:, item.columns[-1]], 0)
-    order = np.lexsort((ready, ~together, drawn.consignment))
-    first = np.ones(order.size, dtype=bool)
-    first[1:] = drawn.consignment[order][1:] != drawn.consignment[order][:-1]
-    leads = np.zeros(order.size, dtype=bool)
-    leads[order] = first
-    roles[together] = np.where(leads[together], DECLARES_FOR_ALL, WAITS_FOR_DECLARATION)
+            own = work[:, item.columns[-1]]
+            ready += own * answers[item.choice] if item.choice >= 0 else own
+    soonest = np.full(int(consignment.max()) + 1, calendars.NEVER)
+    np.minimum.at(soonest, consignment[together], ready[together])
+    candidates = np.flatnonzero(together & (ready == soonest[consignment]))
+    declares = np.full(soonest.size, -1)
+    declares[consignment[candidates[::-1]]] = candidates[::-1]  # of equals, the first is written last
+    roles[together] = WAITS_FOR_DECLARATION
+    roles[declares[declares >= 0]] = DECLARES_FOR_ALL
     return roles
 
 
-def _declares_together(flow: FlowPlan, drawn: FlowManifest) -> Mask:
+def _declares_together(flow: FlowPlan, drawn: FlowManifest, answers: list[Mask]) -> Mask:
     """Vehicles whose consignment makes one declaration, by the station's own rule or an adopted policy."""
     together = np.full(drawn.index.size, flow.shares_always)
     for policy in flow.shares_by:
         together |= drawn.adopted[policy]
     choice = flow.items[flow.declares].choice
-    return together & _answers(flow, drawn)[choice] if choice >= 0 else together
+    return together & answers[choice] if choice >= 0 else together
 
 
 class _SignalNumbers:
@@ -654,15 +672,13 @@ class _SignalNumbers:
         self.first_vehicle, self.position, self.slots = first_vehicle, position, slots
         self.total = int(first_vehicle[-1]) * slots
 
-    def of(self, flow: FlowPlan, position: int, drawn: FlowManifest) -> NDArray[np.uint32]:
-        """Signal behind each slot, shape (vehicles, slots); companions share their leaders' signals."""
+    def write(self, flow: FlowPlan, position: int, consignment: Times | None, signal: NDArray[np.uint32]) -> None:
+        """Write the signal behind each slot, shape (vehicles, slots); companions share their leaders' signals."""
         owner = self.position[flow.leader] if flow.leader else position
-        vehicle = self.first_vehicle[owner] + np.arange(drawn.index.size)
-        numbers = vehicle[:, None] * self.slots + np.arange(self.slots)[None, :]
-        if flow.has_consignments and drawn.index.size:
-            _, member = np.unique(drawn.consignment, return_inverse=True)
-            numbers[:, 0] = (self.first_vehicle[owner] + member) * self.slots
-        return np.asarray(numbers.astype(np.uint32))
+        first = int(self.first_vehicle[owner]) * self.slots
+        signal[:] = np.arange(first, first + signal.size).reshape(signal.shape)
+        if consignment is not None:
+            signal[:, 0] = first + consignment * self.slots
 
 
 class _Programs:
@@ -673,19 +689,19 @@ class _Programs:
         self.parts: list[Ops] = []
         self.size = 0
 
-    def assign(self, flow: FlowPlan, drawn: FlowManifest, roles: Times) -> NDArray[np.uint32]:
+    def assign(self, flow: FlowPlan, drawn: FlowManifest, answers: list[Mask], roles: Times) -> NDArray[np.uint32]:
         """First operation of each vehicle's program, shape (vehicles,)."""
         if not flow.choices and not flow.priorities and flow.declares < 0:
             only = self._write(flow, 3 * self.plan.priorities.index(flow.flow.priority), 0)
             return np.full(drawn.index.size, only, dtype=np.uint32)
-        answers = _answers(flow, drawn)
         level = np.full(drawn.index.size, self.plan.priorities.index(flow.flow.priority))
         for policy, priority in flow.priorities:
             level = np.where(drawn.adopted[policy], self.plan.priorities.index(priority), level)
         key = roles + 3 * level
         for answer in answers:
-            key = key * 2 + answer
-        keys, member = np.unique(key, return_inverse=True)
+            key += key
+            key += answer
+        keys, member = _distinct(key)
         starts = np.empty(keys.size, dtype=np.uint32)
         for i, packed in enumerate(keys.tolist()):
             starts[i] = self._write(flow, packed, len(answers))
@@ -716,12 +732,19 @@ def _changes(
 ) -> tuple[Times, Times, Times, Times, Mask]:
     """Capacities at time 0, then all changes sorted by time and resource."""
     initial = np.zeros(len(plan.resources), dtype=np.int64)
-    times, owners, values, refills = [], [], [], []
+    times, values, refills = [], [], []
+    single: dict[str, tuple[Times, Times]] = {}  # by calendar: of a pool of one
     for number, full in enumerate(plan.resources):
         port, name = full.split(".")
         resource, zone = plan.scenario.ports[port].resources[name], port_zone(plan.scenario, port)
         if resource.quota is not None:
             time, value, refill = calendars.quota_changes(resource.quota, zone, plan.scenario.horizon)
+        elif resource.calendar and resource.capacity and not (resource.periods or resource.breakdowns):
+            calendar = f"{port}.{resource.calendar}"
+            if calendar not in single:
+                single[calendar] = calendars.switched(windows[calendar], 1, plan.scenario.horizon.length_ms())
+            time, value = single[calendar][0], single[calendar][1] * resource.capacity
+            refill = np.zeros(time.shape, dtype=bool)
         else:
             open_ = windows[f"{port}.{resource.calendar}"] if resource.calendar else None
             time, value = calendars.capacity_changes(resource, open_, zone, plan.scenario.horizon, broken.get(full))
@@ -732,7 +755,6 @@ def _changes(
         times.append(time)
         values.append(value)
         refills.append(refill)
-        owners.append(np.full(time.shape, number, dtype=np.int64))
     if not times:
         none = np.zeros(0, dtype=np.int64)
         return initial, none, none, none, np.zeros(0, dtype=bool)
@@ -743,7 +765,7 @@ def _changes(
     return (
         initial,
         time[order],
-        np.concatenate(owners)[order],
+        np.repeat(np.arange(len(times)), [time.size for time in times])[order],
         np.concatenate(values)[order],
         np.concatenate(refills)[order],
     )

@@ -36,8 +36,9 @@ class Streams:
         self._bits = np.random.SFC64(0)
         self._generator = np.random.Generator(self._bits)
         self._state = self._bits.state
-        self._words = np.full(4, FIRST_COUNT)
-        self._state["state"]["state"] = self._words
+        words = np.full(4, FIRST_COUNT, dtype="<u8")
+        self._bytes = words.data.cast("B")
+        self._state["state"]["state"] = words
 
     def generator(self, owner: str, purpose: str) -> np.random.Generator:
         """Generator of one purpose of one owner, at its first number; good until the next call of any method.
@@ -49,9 +50,8 @@ class Streams:
         purpose : str
             What it decides, e.g. ``arrivals`` or ``declaration.service``.
         """
-        address = "\x1f".join((str(self.seed), str(self.replication), owner, purpose))
-        digest = hashlib.blake2b(address.encode(), digest_size=24, person=b"borderport").digest()
-        self._words[:3] = np.frombuffer(digest, dtype="<u8")
+        address = f"{self.seed}\x1f{self.replication}\x1f{owner}\x1f{purpose}"
+        self._bytes[:24] = hashlib.blake2b(address.encode(), digest_size=24, person=b"borderport").digest()
         self._bits.state = self._state
         return self._generator
 

@@ -172,16 +172,17 @@ def test_a_tampered_timeline_is_refused(busy: Run) -> None:
         replace(timeline, exit_ms=late).check()
 
 
-def test_the_count_of_a_queue_refuses_a_grant_before_its_join() -> None:
+def test_a_wait_is_cut_into_the_hours_of_the_day() -> None:
+    # From 22:45 to 01:30 two days later: hour 22 for a quarter and once in full, hours 23 and 0 twice, hour 1 once and
+    # a half, every other hour once.
     hour = 3_600_000
-    counts = QueueCounts.empty(1, 10 * hour)
-    counts.hourly[0, 1] = (2, 2 * hour)  # two join as hour 1 begins
-    counts.hourly[0, 2] = (-1, -hour)
-    counts.hourly[0, 3] = (-1, -hour)
-    area, negative = counts.area(10 * hour)
-    assert (int(area.sum()), negative) == (3 * hour, False)
-    counts.hourly[0, 0] = (-1, -hour)  # one leaves before anybody has come
-    assert counts.area(10 * hour)[1]
+    counts = QueueCounts.empty(np.zeros(1, dtype=np.int64))
+    counts.ends[0, 22] = (-1, -3 * hour // 4)
+    counts.ends[0, 1] = (1, hour // 2)
+    counts.ends[0, 24, 0] = 2
+    expected = np.full(24, 1.0)
+    expected[[22, 23, 0, 1]] = (1.25, 2, 2, 1.5)
+    assert (counts.by_hour() == expected * hour).all()
 
 
 def test_both_engines_give_the_same_metrics_of_a_port_with_everything() -> None:
