@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from sim.executors import MOST_STRIKES, PoolExecutor, WorkerLost, map_unordered,
 from sim.store import ResultStore
 from tests.test_cli import borderport, start, write_tiny
 
+ROOT = Path(__file__).resolve().parent.parent
 DESK = "ports.east.resources.desk.capacity"
 SWEEP = ("sweep", "tiny.yaml", "--vary", f"{DESK}=1..6", "--reps", "40", "--quiet", "--out")
 
@@ -313,3 +315,29 @@ def test_a_store_that_cannot_grow_ends_with_5_and_keeps_what_it_has(tiny: Path) 
     assert borderport(*SWEEP, "out", "--jobs", "1").code == 0
     assert borderport(*SWEEP, "calm", "--jobs", "1").code == 0
     assert (folder / "out" / "sweep.csv").read_bytes() == (folder / "calm" / "sweep.csv").read_bytes()
+
+
+@pytest.mark.timeout(300)
+def test_an_install_that_nobody_can_write_to_runs_without_a_home(tmp_path: Path) -> None:
+    """Nothing compiled can be kept then. Permissions do not stop root: files stand where folders would be made."""
+    package, work = tmp_path / "install" / "sim", tmp_path / "work"
+    shutil.copytree(ROOT / "sim", package, ignore=shutil.ignore_patterns("__pycache__"))
+    work.mkdir()
+    write_tiny(work)
+    for folder in [package, *(path for path in package.rglob("*") if path.is_dir())]:
+        (folder / "__pycache__").touch()
+    nowhere = str(tmp_path / "file" / "below")
+    (tmp_path / "file").touch()
+    names = ("HOME", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "MPLCONFIGDIR")
+    environment = {**os.environ, **dict.fromkeys(names, nowhere), "PYTHONPATH": str(package.parent)}
+
+    def python(*arguments: str) -> str:
+        command = [sys.executable, *arguments]
+        done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    asked = "from sim.engines import compiled; print(compiled.__file__, type(compiled._advance._cache).__name__)"
+    assert python("-c", asked) == f"{package / 'engines' / 'compiled.py'} NullCache"
+    python("-m", "sim", "run", "tiny.yaml", "--reps", "1", "--quiet", "--out", "results")
+    assert any((work / "results").iterdir())

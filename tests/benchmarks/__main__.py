@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +70,7 @@ def find(settings: Settings, folder: Path) -> Findings:
         note(f"{cells[0].workload}, {cells[0].vehicles or 'all'} vehicles: {', '.join(c.tool for c in cells)}")
         findings.results += measure(cells, rounds, folder)
     if settings.quick:
+        _add_extras(findings, ("pipeline",), folder)
         return findings
     growing = [tool for tool in ("compiled", "c") if tool in settings.tools]
     for vehicles in GROWTH if growing else ():
@@ -78,12 +79,16 @@ def find(settings: Settings, folder: Path) -> Findings:
     for tool in settings.tools:
         note(f"start-up: {tool}")
         findings.start += measure([Cell(tool, "w24", START_VEHICLES)], 1, folder)
-    for name in extras.EXTRAS:
+    _add_extras(findings, extras.EXTRAS, folder)
+    return findings
+
+
+def _add_extras(findings: Findings, names: Iterable[str], folder: Path) -> None:
+    for name in names:
         note(name)
         values = extras.run(name, environment(), folder)
         if values is not None:
             findings.extras[name] = values
-    return findings
 
 
 def note(text: str) -> None:

@@ -119,6 +119,12 @@ def gates(findings: Findings) -> list[Target]:
             True,
         ),
         Target("compiled engine's time against C, worst workload", _most(ratios(results, "compiled", "c")), 1.6, False),
+        Target(
+            "pipeline of one replication against its kernel",
+            findings.extras.get("pipeline", {}).get("pipeline"),
+            3.5,
+            False,
+        ),
     ]
 
 
