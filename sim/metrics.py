@@ -494,9 +494,12 @@ def _keys(
 
 
 def groups_of(scenario: Scenario) -> list[tuple[str, str, tuple[str, ...]]]:
-    """(port, flow or group, members) for every flow, port, the total and named groups; persons are not in totals."""
+    """(port, flow or group, members) for every flow, port, the total and named groups.
+
+    Persons are in totals only where a scenario has nothing else.
+    """
     flows = {name: flow for name, flow in scenario.flows().items() if flow.companion_of is None}
-    vehicles = [name for name, flow in flows.items() if flow.counts == "vehicles"]
+    vehicles = [name for name, flow in flows.items() if flow.counts == "vehicles"] or list(flows)
     groups: list[tuple[str, str, tuple[str, ...]]] = []
     groups += [(name.split(".")[0], name.split(".")[1], (name,)) for name in flows]
     for port in scenario.ports:
@@ -504,7 +507,8 @@ def groups_of(scenario: Scenario) -> list[tuple[str, str, tuple[str, ...]]]:
         if members:
             groups.append((port, ALL, members))
     groups.append((ALL, ALL, tuple(vehicles)))
-    return groups + [(ALL, name, tuple(m for m in members if m in flows)) for name, members in scenario.groups.items()]
+    named = {name: tuple(m for m in members if m in flows) for name, members in scenario.groups.items()}
+    return groups + [(ALL, name, members) for name, members in named.items() if members]
 
 
 def unit_of(metric: str) -> str:
@@ -764,7 +768,7 @@ def _times_of(tally: Tally, drawn: FlowManifest, network: Network) -> FlowTimes:
 
 
 def _total(parts: list[_Sums]) -> _Sums:
-    """Sums of a group from those of its members."""
+    """Sums of a group from those of its members, of which there is at least one."""
     if len(parts) == 1:
         return parts[0]
     officer_ms: dict[str, int] = {}

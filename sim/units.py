@@ -29,7 +29,7 @@ VOLUME_L = {"l": 1.0}
 YEARS = {"year": 1.0, "years": 1.0}
 SHARE = {"%": 100, "per mille": 1000}  # divided by, so that 70 % is 0.7
 # What may be counted in scenario files; the word is for the reader, the number is what counts.
-ITEMS = dict.fromkeys(("item", "items", "box", "boxes", "bale", "bales"), 1.0)
+ITEMS = dict.fromkeys(("item", "items", "box", "boxes"), 1.0)
 COUNT = dict.fromkeys(
     ("vehicle", "vehicles", "truck", "trucks", "trailer", "trailers", "van", "vans", "car", "cars", "trip", "trips")
     + ("person", "persons", "resident", "residents", "parcel", "parcels", "containers", "consignments"),

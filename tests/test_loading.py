@@ -809,10 +809,9 @@ def test_a_thing_that_is_called_like_a_law_is_none() -> None:
     assert law_name(option_node({"normal": {"mean": "2 min"}}, "x")) == "normal"
 
 
-def test_policies_without_options_are_added_not_removed(tmp_path: Path, policies: Path) -> None:
+def test_all_policies_of_another_file_can_be_left_out(tmp_path: Path, policies: Path) -> None:
     write(tmp_path, base=TINY + "policies: {quick-gate: {adoption: 40 %}}\n")
-    kept = load(tmp_path, "extends: base.yaml\npolicies:\n  quick-gate:\n")
-    assert kept.plain.policies["quick-gate"].adoption == 0.4
+    assert load(tmp_path, "extends: base.yaml\n").plain.policies["quick-gate"].adoption == 0.4
     assert not load(tmp_path, "extends: base.yaml\npolicies: null\n").plain.policies
 
 
@@ -1245,3 +1244,20 @@ def test_random_sets_are_refused_not_fatal(tmp_path: Path, place: str, value: st
         load(tmp_path, sets=[f"{place}={value}"])
     except ScenarioInvalid as error:
         assert str(error)
+
+
+def test_null_leaves_out_a_policy_of_the_file_that_is_extended(tmp_path: Path) -> None:
+    """Where the other file has none of that name, a name with nothing behind it puts it in force."""
+    (tmp_path / "case.yaml").write_text('extends: "2024"\npolicies: {smart-review: null, longer-hours: }\n')
+    policies = load_scenario(str(tmp_path / "case.yaml")).scenario.policies
+    assert "smart-review" not in policies
+    assert "longer-hours" in policies
+    assert "seconds-declaration" in policies
+
+
+@pytest.mark.parametrize("name", [name for name in builtin_names() if name.startswith("without-")])
+def test_a_scenario_without_a_policy_has_all_the_others_of_2024(name: str) -> None:
+    there = load_scenario("2024").scenario.policies
+    policy = name.removeprefix("without-")
+    assert policy in there
+    assert load_scenario(name).scenario.policies == {key: use for key, use in there.items() if key != policy}

@@ -476,3 +476,22 @@ def test_a_timeline_whose_waits_are_not_those_of_the_engine_is_refused(busy: Run
     assert later.any()
     with pytest.raises(CheckFailed):
         measure(busy.study.metrics, busy.manifest, replace(busy.timeline, moments=moments))
+
+
+def test_a_counter_for_persons_only_has_totals(engine: EngineName) -> None:
+    """Two persons at one desk of 10 min, and a group of nothing but companions, which has no figures."""
+    scenario = port(
+        """
+        resources: {desk: {capacity: 1}}
+        stations: {desk: {needs: [desk], service: 10 min}}
+        routes: {walk: {steps: [desk, {signal: done}]}, home: {steps: [{wait: done}]}}
+        flows:
+          people: {route: walk, counts: persons, volume: 1 persons per d}
+          guides: {route: home, counts: persons, companion_of: people}
+        """,
+        top="groups: {escorts: [east.guides]}\n",
+    )
+    found = run(at_minutes(scenario, "people", [0, 0]), engine)
+    assert found.value("vehicles_cleared") == 2
+    assert found.value("total_time_mean") == 15
+    assert not [key for key in found.measures.values if key[1] == "escorts"]

@@ -117,7 +117,7 @@ def read_scenario(source: Source, overlays: bool = True) -> tuple[Node | None, l
     tree = Node({}, Origin(source.shown, 1, 1), Origin(source.shown, 1, 1))
     overlaid = [position for position, node in enumerate(chain) if node.child("overlays") is not None]
     for position in reversed(range(len(chain))):
-        tree = merged(tree, without_empty_policies(_without(chain[position], "extends", "overlays")))
+        tree = without_empty_policies(merged(tree, _without(chain[position], "extends", "overlays")))
         if overlays and position in overlaid[:1]:
             layers, more = _read_overlays(chain[position])
             findings += more

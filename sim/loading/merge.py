@@ -52,7 +52,7 @@ def law_name(node: Node) -> str | None:
 
 
 def without_empty_policies(root: Node) -> Node:
-    """Read ``policies: {name: null}`` as a policy without options, not as one to remove."""
+    """Read ``policies: {name: null}`` as a policy without options, where there is nothing that null removes."""
     policies = root.child("policies")
     if policies is None or not isinstance(policies.value, dict):
         return root
