@@ -24,6 +24,29 @@ from sim.units import MS_PER_MINUTE
 EffectKey = tuple[str, str, str, str]
 
 
+def come_otherwise(base: Scenario, other: Scenario) -> list[str]:
+    """Flows of both whose arrivals differ: a vehicle has its number and its luck in both, but comes at another time.
+
+    Returns
+    -------
+    list of str
+        ``port.flow``, in the order of ``base``; all that both have if their horizons differ.
+    """
+
+    def when(scenario: Scenario, name: str) -> tuple[object, ...]:
+        flow = scenario.flows()[name]
+        months = scenario.profiles.get(flow.months, ()) if isinstance(flow.months, str) else flow.months
+        return (scenario.horizon, flow.volume, flow.arrivals, flow.convoy, months) + (
+            flow.weekdays,
+            flow.hours,
+            flow.active_from,
+            flow.active_until,
+        )
+
+    both = [name for name in base.flows() if name in other.flows()]
+    return [name for name in both if when(base, name) != when(other, name)]
+
+
 @dataclass(frozen=True)
 class PairedSums:
     """One replication's paired effect of a group: saving in ms summed over vehicles, and how many gained and lost."""

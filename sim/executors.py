@@ -97,7 +97,8 @@ class PoolExecutor(Executor):
         # A worker killed amid a message leaves the pool's own thread waiting for the rest of it; with our end of the
         # pipe closed, which only workers write to, it sees that nobody is there.
         with contextlib.suppress(AttributeError, OSError):
-            self._pool._result_queue._writer.close()  # type: ignore[attr-defined]
+            results: Any = vars(self._pool).get("_result_queue")
+            results._writer.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 

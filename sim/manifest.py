@@ -967,21 +967,32 @@ def _draw_payload(
     marks: dict[str, Mask],
     adopted: dict[str, Mask],
 ) -> Array:
+    """All loads of each vehicle together; a cap holds for each load, since they are carried one after the other."""
+    most = _caps(plan, flow_plan, arrivals, adopted)
     observed = flow_plan.trace.payload_t
-    total = np.zeros(draws.index.size) if observed is None else observed[draws.index]
-    for name, load in flow_plan.flow.payload.items() if observed is None else ():
+    if observed is not None:
+        return np.minimum(observed[draws.index], most)
+    total = np.zeros(draws.index.size)
+    for name, load in flow_plan.flow.payload.items():
         if load.if_ is None:
-            total += load.law.at(draws.luck(f"payload.{name}"))
+            total += np.minimum(load.law.at(draws.luck(f"payload.{name}")), most)
         else:
             loaded = _Vehicles.with_marks((load.if_,), draws, marks, adopted)
-            total[loaded.rows] += load.law.at(draws.luck(f"payload.{name}", loaded))
+            tonnes = load.law.at(draws.luck(f"payload.{name}", loaded))
+            total[loaded.rows] += np.minimum(tonnes, np.broadcast_to(most, total.shape)[loaded.rows])
+    return total
+
+
+def _caps(plan: ManifestPlan, flow_plan: FlowPlan, arrivals: Times, adopted: dict[str, Mask]) -> Array:
+    """Most that each vehicle may carry at a time, tonnes; one number for all if nothing limits anybody."""
+    most = np.asarray(np.inf)
     for amendment in flow_plan.amendments:
         if amendment.kind == "cap_payload" and amendment.number is not None:
             days = calendars.local_days(port_zone(plan.scenario, flow_plan.port), plan.scenario.horizon)
             start, stop = days.window(amendment.first_day, amendment.last_day)
             capped = adopted[amendment.policy] & (arrivals >= start) & (arrivals < stop)
-            total = np.where(capped, np.minimum(total, amendment.number), total)
-    return total
+            most = np.minimum(most, np.where(capped, amendment.number, np.inf))
+    return most
 
 
 def _value(flow_plan: FlowPlan, index: Times, payload: Array) -> Array:

@@ -241,6 +241,8 @@ class MetricsPlan:
 
     Attributes
     ----------
+    inspected, inspecting : frozenset of str
+        Flows with an ``inspection``, and stations that inspect, by their full names.
     rates : dict of Rates
         By counted flow.
     infrastructure : float
@@ -266,6 +268,7 @@ class MetricsPlan:
     month_edges: dict[str, Times]
     midnights: dict[str, Times]
     declarations: dict[str, Mask]
+    inspected: frozenset[str]
     inspecting: frozenset[str]
     rates: dict[str, Rates]
     infrastructure: float
@@ -294,6 +297,7 @@ def plan_metrics(scenario: Scenario, network: NetworkPlan) -> MetricsPlan:
         midnights[port] = local.midnight_ms
     names = tuple(f"tonnes_cleared_{month}" for month in months)
     declarations = {name: _declares(scenario, flow) for name, flow in columns.items()}
+    inspected = frozenset(name for name, flow in scenario.flows().items() if flow.inspection is not None)
     inspecting = frozenset(
         f"{p}.{name}"
         for p, port in scenario.ports.items()
@@ -315,6 +319,7 @@ def plan_metrics(scenario: Scenario, network: NetworkPlan) -> MetricsPlan:
         edges,
         midnights,
         declarations,
+        inspected,
         inspecting,
         rates,
         infrastructure,
@@ -691,7 +696,7 @@ def _sums_of(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowMan
 
 def _inspected(plan: MetricsPlan, layout: FlowLayout, tally: Tally, drawn: FlowManifest) -> Array:
     """`INSPECTION_COUNTS` over cleared vehicles; zeros without `inspection`."""
-    if plan.scenario.flows()[layout.name].inspection is None:
+    if layout.name not in plan.inspected:
         return np.zeros(len(INSPECTION_COUNTS))
     cleared = tally.done[PASSAGE]
     selected, opened, carries, found = (

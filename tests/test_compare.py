@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim.compare import VehicleEffect, compare_scenarios, pair_flow
+from sim.compare import VehicleEffect, come_otherwise, compare_scenarios, pair_flow
 from sim.metrics import FlowTimes
 from sim.scenario import Scenario
 from sim.units import MS_PER_MINUTE
@@ -20,7 +20,7 @@ flows: {cars: {route: out, volume: 50 cars per d, payload: 2 t}}
 
 
 def desk(service: str, **options: str) -> Scenario:
-    return port(BODY.replace("SERVICE", service), **options)  # type: ignore[arg-type]
+    return port(BODY.replace("SERVICE", service), **options)
 
 
 def effect(effects: list[VehicleEffect], clock: str, span: str = "total", flow: str = "cars") -> VehicleEffect:
@@ -105,3 +105,12 @@ def test_groups_and_totals_hold_the_pairs_of_their_flows() -> None:
     assert pairs["all"] == pairs["cars"] + pairs["vans"]
     group = next(e for e in effects if (e.flow, e.span, e.clock) == ("all_cars", "total", "wall"))
     assert group.pairs == pairs["all"]
+
+
+def test_flows_that_come_at_other_times_are_named() -> None:
+    """Twice the volume, or other days: the i-th car is another moment's car. Another service is not."""
+    base = desk("10 min")
+    assert come_otherwise(base, desk("5 min")) == []
+    busy = port(BODY.replace("SERVICE", "10 min").replace("50 cars", "100 cars"))
+    assert come_otherwise(base, busy) == ["east.cars"]
+    assert come_otherwise(base, desk("10 min", end="2024-01-21")) == ["east.cars"]

@@ -618,7 +618,10 @@ def refresh(page: Path, outputs: bool, figures: bool) -> None:
 
 def main() -> None:
     """Write the reference set, the generated tables, the shown outputs and the figures anew, or some of them."""
-    pages = [Path(name).resolve() for name in sys.argv[1:] if not name.startswith("--")]
+    unknown = [name for name in sys.argv[1:] if name.startswith("-") and name not in ("--tables", "--figures")]
+    if unknown:
+        sys.exit(f"unknown option {unknown[0]}: there are --tables and --figures\n\n{__doc__}")
+    pages = [Path(name).resolve() for name in sys.argv[1:] if not name.startswith("-")]
     tables, figures = "--figures" not in sys.argv, "--tables" not in sys.argv
     if tables and figures and not pages:
         write_reference(REFERENCE)

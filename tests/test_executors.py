@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -70,17 +71,17 @@ def test_no_more_tasks_are_taken_than_a_few_for_each_worker() -> None:
     """A design of a million points is never put into the queue at once."""
     taken: list[int] = []
 
-    def endless() -> object:
+    def endless() -> Iterator[int]:
         for i in range(10**9):
             taken.append(i)
             yield i
 
     with ThreadPoolExecutor(2) as executor:
-        results = map_unordered(executor, square, endless(), 2)  # type: ignore[arg-type]
+        results = map_unordered(executor, square, endless(), 2)
         for n in range(1, 30):
             next(results)
             assert len(taken) <= n + WINDOW_PER_WORKER * 2 + 1
-        results.close()  # type: ignore[attr-defined]
+        results.close()
 
 
 def test_nothing_to_do_gives_nothing() -> None:

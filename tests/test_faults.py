@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,15 @@ def records_in(path: Path) -> int:
 # -------------------------------------------------------------------------------------------- the driver killed
 
 
+def has_more(store: Path, before: int, process: subprocess.Popen[bytes]) -> bool:
+    """Whether a store has grown, or nobody is left to let it grow."""
+    return records_in(store) > before or process.poll() is not None
+
+
+def all_gone(processes: list[int]) -> bool:
+    return not any(map(alive, processes))
+
+
 def test_a_sweep_killed_again_and_again_ends_as_if_nothing_had_happened(tiny: Path) -> None:
     folder = tiny.parent
     assert borderport(*SWEEP, "calm", "--jobs", "1").code == 0
@@ -88,13 +98,11 @@ def test_a_sweep_killed_again_and_again_ends_as_if_nothing_had_happened(tiny: Pa
     for _ in range(2):
         process = start(folder, *SWEEP, "killed", "--jobs", "2", stderr=subprocess.DEVNULL)
         before = records_in(folder / "killed" / "store.sqlite")
-        grown = wait_for(
-            lambda: records_in(folder / "killed" / "store.sqlite") > before or process.poll() is not None  # noqa: B023
-        )
+        grown = wait_for(partial(has_more, folder / "killed" / "store.sqlite", before, process))
         below = descendants(process.pid)
         process.kill()
         process.wait(timeout=10)
-        assert grown and wait_for(lambda: not any(map(alive, below)), 5.0)  # noqa: B023
+        assert grown and wait_for(partial(all_gone, below), 5.0)
         stores.append(records_in(folder / "killed" / "store.sqlite"))
     assert stores == sorted(stores) and stores[0] > 0
     assert borderport(*SWEEP, "killed", "--jobs", "1").code == 0

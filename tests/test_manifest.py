@@ -693,3 +693,10 @@ def test_stations_of_one_name_at_two_ports_have_draws_of_their_own() -> None:
 def test_no_station_may_take_the_draws_of_loads() -> None:
     with pytest.raises(ScenarioInvalid, match="cannot be called 'payload'"):
         port(ONE.replace("desk", "payload"))
+
+
+def test_a_cap_holds_for_each_load_of_a_trip() -> None:
+    """6 t in and 9 t out under a cap of 8 t: 6 + 8 = 14 t on the road, one load after the other."""
+    keys = "payload: {out: {law: 9 t}, in: {law: 6 t, if: laden}}, marks: {laden: 100 %}"
+    flow = cars(flow_with(keys, policies={"light": "effects: [{on: {flow: cars}, cap_payload: 8 t}]"}))
+    assert set(flow.payload_t.tolist()) == {14.0}

@@ -169,6 +169,8 @@ def print_summary(samples: Sequence[Sample]) -> None:
 
 def print_effects(base: Sample, other: Sample, effects: Sequence[VehicleEffect]) -> None:
     """Print the paired effect on the same vehicles, by port, in total and for the scenario's groups."""
+    from sim.compare import come_otherwise
+
     found = {(e.port, e.flow, e.span, e.clock): e for e in effects}
     groups = [(port, "all") for port in (*base.scenario.ports, "all")] + [("all", g) for g in base.scenario.groups]
     rows = []
@@ -201,6 +203,10 @@ def print_effects(base: Sample, other: Sample, effects: Sequence[VehicleEffect])
         rows,
         "mean saving, 95 % interval; better, worse: by passage, wall; one only: cleared in base only / in other only",
     )
+    moved = come_otherwise(base.scenario, other.scenario)
+    if moved:
+        which = ", ".join(moved[:3]) + (f" and {len(moved) - 3} more" if len(moved) > 3 else "")
+        click.echo(f"vehicles of {which} come at other times than in {base.scenario.name}: compare means, not vehicles")
 
 
 def print_costs(samples: Sequence[Sample], paired: bool = False) -> None:

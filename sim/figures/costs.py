@@ -105,7 +105,7 @@ def _changes(ax: Axes, samples: Sequence[Sample], names: Sequence[str]) -> None:
     ax.set_xlim(-reach, reach)
     ax.set_xlabel(unit)
     if len(changes) == 1:
-        ax.set_title(f"{names[1]} against {names[0]}")
+        ax.set_title(f"change: {names[1]}")  # against which stands in the footer
     else:
         keys: list[style.Key] = [(Patch(color=style.colour_of(i)), names[i]) for i in range(1, len(names))]
         style.head(ax, f"change against {names[0]}", keys)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import ciw  # type: ignore[import-untyped]
+import ciw
 import numpy as np
 
 from tests.benchmarks.workload import CLOSE_MS, DAY_MS, OPEN_MS, PORTS, STATIONS, Times, Workload
@@ -16,7 +16,7 @@ from tests.benchmarks.workload import CLOSE_MS, DAY_MS, OPEN_MS, PORTS, STATIONS
 NEVER = 1e18
 
 
-class Drawn(ciw.dists.Distribution):  # type: ignore[misc]
+class Drawn(ciw.dists.Distribution):
     """Service times of one station, by the number of the vehicle."""
 
     def __init__(self, work: list[int]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
-import salabim  # type: ignore[import-untyped]
+import salabim
 
 from tests.benchmarks.idiomatic import until_open
 from tests.benchmarks.workload import LEAVES_YARD_AFTER, PORTS, STATIONS, YARD_PLACES, Times, Workload
@@ -22,7 +22,7 @@ class Port:
         self.yard = salabim.Resource(capacity=YARD_PLACES, monitor=False, env=env) if has_yard else None
 
 
-class Vehicle(salabim.Component):  # type: ignore[misc]
+class Vehicle(salabim.Component):
     """Goes from station to station, holding a place in the yard on the way."""
 
     def setup(self, number: int, port: Port, route: list[int], work: list[int], run: Run) -> None:
@@ -48,7 +48,7 @@ class Vehicle(salabim.Component):  # type: ignore[misc]
         run.exits[self.number] = run.env.now()
 
 
-class Source(salabim.Component):  # type: ignore[misc]
+class Source(salabim.Component):
     """Lets each vehicle come at its time."""
 
     def setup(self, run: Run) -> None:

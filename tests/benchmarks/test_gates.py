@@ -54,7 +54,7 @@ def test_the_compiled_engine_keeps_its_speed(found: dict[str, Any]) -> None:
 @pytest.fixture(scope="module")
 def c_run() -> Callable[[Network], Timeline]:
     if c_kernel.compiler() is None:
-        pytest.skip("no C compiler")
+        pytest.skip("no C compiler: the comparison with C cannot be made on this machine")
     return c_kernel.build()
 
 

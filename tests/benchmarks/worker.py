@@ -57,7 +57,7 @@ def main(tool: str, workload: str, vehicles: str, folder: str) -> None:
         # The first run warms up and shows how long starting takes, so it is not repeated.
         spent, outcome = timed(prepared, SHORTEST_S if outcome else 0.0)
         say(cpu_s=spent)
-    np.savez(Path(folder) / f"{tool}-{workload}-{vehicles}.npz", **outcome)  # type: ignore[arg-type]
+    np.savez(Path(folder) / f"{tool}-{workload}-{vehicles}.npz", **outcome)
     say(peak_mib=peak_mib(), vehicles=prepared.vehicles, events=prepared.events(outcome))
 
 
