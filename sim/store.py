@@ -29,20 +29,22 @@ from sim.distributions import Array
 from sim.errors import StoreError
 from sim.metrics import Key, unit_of
 
-# What decides a replication's figures; a change to any of these files makes stored ones stale.
+# What decides a replication's figures, files and folders; a change to any of them makes stored ones stale.
 MODEL_MODULES = (
     "calendars.py",
+    "detection.py",
     "distributions.py",
-    "manifest.py",
+    "engines",
+    "manifest",
     "metrics.py",
     "network.py",
     "policies.py",
+    "scenario",
     "streams.py",
     "tally.py",
     "timeline.py",
     "trace.py",
-    "engines/compiled.py",
-    "engines/ordering.py",
+    "units.py",
 )
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 BUSY_SECONDS = 60.0  # how long to wait for another sweep that writes to the same store
@@ -58,7 +60,8 @@ def model_hash() -> str:
     total = hashlib.sha256(np.__version__.encode())
     folder = Path(__file__).parent
     for name in MODEL_MODULES:
-        total.update((folder / name).read_bytes())
+        for file in sorted((folder / name).glob("*.py")) or [folder / name]:
+            total.update(file.read_bytes())
     return total.hexdigest()
 
 

@@ -181,3 +181,18 @@ def test_help_needs_no_numpy() -> None:
         if name_of(path) in light:
             top = {dotted.split(".")[0] for _, dotted, outside in imports(path) if outside}
             assert not top & heavy, name_of(path)
+
+
+def test_a_store_grows_stale_with_every_module_that_decides_results() -> None:
+    """Whatever the modules of the model import, down to the constants of units, is part of a store's key."""
+    from sim.store import MODEL_MODULES
+
+    listed = {name.removesuffix(".py") for name in MODEL_MODULES}
+    assert all((SIM / name).exists() for name in MODEL_MODULES)
+    needed = {
+        stage(dotted)
+        for path in modules()
+        if path.relative_to(SIM).parts[0].removesuffix(".py") in listed
+        for _, dotted, _ in imports(path)
+    }
+    assert needed - {None, "errors"} <= listed

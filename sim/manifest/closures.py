@@ -1,0 +1,87 @@
+"""Closures, slow days and breakdowns at random."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim import calendars
+from sim.calendars import Windows
+from sim.manifest.arrivals import poisson_positions, port_zone
+from sim.manifest.plans import ManifestPlan
+from sim.manifest.values import Mask
+from sim.scenario import Closure, RandomDays
+from sim.streams import Streams
+from sim.units import MS_PER_DAY
+
+
+def draw_closures(plan: ManifestPlan, streams: Streams) -> dict[str, tuple[Closure, Windows]]:
+    """Every closure with its windows in this replication, by ``port.closure``."""
+    drawn = {}
+    for port, p in plan.scenario.ports.items():
+        for name, closure in p.closures.items():
+            full = f"{port}.{name}"
+            if closure.random is None:
+                drawn[full] = plan.fixed_closures[full]
+            else:
+                drawn[full] = (closure, _random_windows(plan, port, full, closure.random, streams))
+    return drawn
+
+
+def _random_windows(plan: ManifestPlan, port: str, full: str, rule: RandomDays, streams: Streams) -> Windows:
+    """Closures at random, whole days from local midnight; by count they never overlap."""
+    days = calendars.local_days(port_zone(plan.scenario, port), plan.scenario.horizon)
+    start, stop = days.window(rule.first_day, rule.last_day)
+    midnights = days.midnight_ms[:-1][(days.midnight_ms[:-1] >= start) & (days.midnight_ms[:-1] < stop)]
+    if rule.daily_share is not None:
+        shut = streams.uniforms(full, "closed", days.dates.size) < rule.daily_share
+        first = days.midnight_ms[:-1]
+        keep = shut & (days.midnight_ms[1:] > start) & (first < stop)
+        return calendars.merge(np.stack([first[keep], days.midnight_ms[1:][keep]], axis=1))
+    assert rule.length is not None
+    if rule.every is not None:
+        gaps = streams.generator(full, "start").exponential(rule.every, 10_000)
+        begins = start + np.cumsum(gaps)
+        begins = begins[begins < stop].astype(np.int64)
+        lengths = rule.length.at(streams.lucks(full, "length", 10_000))[: begins.size]
+    else:
+        count = rule.count or 0
+        lengths = rule.length.at(streams.lucks(full, "length", count))
+        room = max(midnights.size - float(np.ceil(lengths / MS_PER_DAY).sum()), 0.0)
+        free = np.sort(streams.uniforms(full, "start", count)) * (room + 1)
+        before = np.concatenate([[0.0], np.cumsum(np.ceil(lengths / MS_PER_DAY))[:-1]]) if count else free
+        day = np.minimum(np.floor(free) + before, midnights.size - 1).astype(np.int64)
+        begins = midnights[day] if midnights.size else np.empty(0, dtype=np.int64)
+        lengths = lengths[: begins.size]
+        if rule.chance is not None:
+            happens = streams.uniforms(full, "happens", begins.size) < rule.chance
+            begins, lengths = begins[happens], lengths[happens]
+    ends = begins + np.rint(lengths).astype(np.int64)
+    return calendars.merge(np.stack([begins, ends], axis=1))
+
+
+def draw_slow_days(plan: ManifestPlan, streams: Streams) -> dict[str, Mask]:
+    """Which local days are slow, by ``port.pace``, for paces with a daily share."""
+    drawn = {}
+    for port, p in plan.scenario.ports.items():
+        days = calendars.local_days(port_zone(plan.scenario, port), plan.scenario.horizon).dates.size
+        for name, pace in p.paces.items():
+            if pace.daily_share is not None:
+                full = f"{port}.{name}"
+                drawn[full] = streams.uniforms(full, "slow", days) < pace.daily_share
+    return drawn
+
+
+def draw_breakdowns(plan: ManifestPlan, streams: Streams) -> dict[str, Windows]:
+    """When resources fail: starts of a Poisson process in wall time, each with its length; overlapping ones join."""
+    drawn = {}
+    for port, p in plan.scenario.ports.items():
+        for name, resource in p.resources.items():
+            rule = resource.breakdowns
+            if rule is None:
+                continue
+            generator = streams.generator(port, f"{name}.breakdown")
+            begins = poisson_positions(generator, plan.horizon_ms / rule.every) * rule.every
+            lengths = rule.length.at(streams.lucks(port, f"{name}.breakdown.length", begins.size))
+            windows = np.stack([begins, begins + lengths], axis=1)
+            drawn[f"{port}.{name}"] = calendars.merge(np.rint(windows).astype(np.int64))
+    return drawn

@@ -1,0 +1,340 @@
+"""One replication: every vehicle with every random number."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import numpy as np
+
+from sim import calendars
+from sim.calendars import NEVER, Times, Windows
+from sim.distributions import Array, Law
+from sim.manifest.arrivals import ArrivalRate, convoy_sizes, poisson_positions, port_zone
+from sim.manifest.closures import draw_breakdowns, draw_closures, draw_slow_days
+from sim.manifest.draws import Draws, Vehicles
+from sim.manifest.inspection import by_risk, draw_carriers, draw_finds
+from sim.manifest.plans import FlowPlan, ManifestPlan, TaskPlan, closed_windows, full_name
+from sim.manifest.values import Diverted, FlowManifest, Manifest, Mask
+from sim.scenario import Amendment, Flow, HourProfile
+from sim.streams import Streams
+
+
+def draw_manifest(plan: ManifestPlan, seed: int, replication: int) -> Manifest:
+    """Draw every random number of one replication.
+
+    Parameters
+    ----------
+    plan : ManifestPlan
+    seed, replication : int
+        With a flow's name and a purpose, the address of each draw.
+
+    Returns
+    -------
+    Manifest
+        The same for the same address and scenario, whatever else the scenario holds.
+    """
+    streams = Streams(seed, replication)
+    closures = draw_closures(plan, streams)
+    closed = dict(plan.always_closed)
+    for port, p in plan.scenario.ports.items():
+        for name in p.calendars:
+            if f"{port}.{name}" not in closed:
+                closed[f"{port}.{name}"] = closed_windows(closures, p, port, name)
+    flows: dict[str, FlowManifest] = {}
+    for flow_plan in plan.flows:
+        origin = flow_plan.leader or flow_plan.source
+        flows[flow_plan.name] = _draw_flow(plan, flow_plan, closed, flows[origin] if origin else None, streams)
+    ordered = {name: flows[name] for name in plan.scenario.flows()}
+    slow_days, broken = draw_slow_days(plan, streams), draw_breakdowns(plan, streams)
+    return Manifest(seed, replication, ordered, closed, slow_days, broken)
+
+
+def _draw_flow(
+    plan: ManifestPlan,
+    flow_plan: FlowPlan,
+    closed: dict[str, Windows],
+    origin: FlowManifest | None,
+    streams: Streams,
+) -> FlowManifest:
+    """Draw one flow; ``origin`` is the flow of its leaders, or the one that its diverted vehicles left."""
+    name, flow, trace = flow_plan.name, flow_plan.flow, flow_plan.trace
+    came = _coming_from(plan, origin) if origin is not None and flow_plan.leader is None else None
+    taken = came or origin
+    index, arrivals = (taken.index, taken.arrival_ms) if taken else _draw_arrivals(plan, flow_plan, streams)
+    total = int(index[-1]) + 1 if index.size else 0
+    out = np.ones(index.size, dtype=bool)
+    if origin is None:
+        out = _sets_out(plan, flow_plan, closed, index, arrivals, streams)
+    held_back, diverted = arrivals[~out], None
+    if flow.diversion is not None:
+        away = _diverts(plan, flow_plan, closed, index, arrivals, streams)
+        held_back = arrivals[~out & ~away]
+        out &= ~away
+        diverted = _draw_diverted(plan, flow_plan, Draws(streams, name, total, index[away]), arrivals[away])
+    set_out = out.nonzero()[0]
+    arrivals, index = arrivals.take(set_out), index.take(set_out)
+    draws = Draws(streams, name, total, index)
+    consignment = _consignments(flow_plan, index) if came is None else came.consignment
+    adopted = _draw_adoptions(plan, flow_plan, draws, consignment)
+    marks = _draw_marks(flow_plan, draws, adopted)
+    payload = _draw_payload(plan, flow_plan, draws, arrivals, marks, adopted) if came is None else came.payload_t
+    observed = {
+        key: trace.work_ms[short]
+        for key in (t.key for t in flow_plan.tasks)
+        if (short := key.partition(".")[2]) in trace.work_ms
+    }
+    vehicles = {
+        names: Vehicles.with_marks(names, draws, marks, adopted) for names in {task.marks for task in flow_plan.tasks}
+    }
+    return FlowManifest(
+        name=name,
+        index=index,
+        arrival_ms=arrivals,
+        payload_t=payload,
+        value_cny=_value(flow_plan, index, payload) if came is None else came.value_cny,
+        marks=marks,
+        adopted=adopted,
+        work_ms={t.key: _draw_work(t, draws, vehicles[t.marks], observed.get(t.key)) for t in flow_plan.tasks},
+        deadline_ms=_draw_deadlines(flow, draws, arrivals),
+        consignment=consignment,
+        held_back=held_back,
+        diverted=diverted,
+    )
+
+
+def _consignments(flow_plan: FlowPlan, index: Times) -> Times:
+    """Number of each vehicle's consignment."""
+    observed = flow_plan.trace.consignment
+    return index // flow_plan.flow.consignment if observed is None else observed[index]
+
+
+def _draw_diverted(plan: ManifestPlan, flow_plan: FlowPlan, draws: Draws, arrivals: Times) -> Diverted:
+    """What those who go to another port take along: loads, values and consignments as drawn in the flow they leave."""
+    consignment = _consignments(flow_plan, draws.index)
+    adopted = _draw_adoptions(plan, flow_plan, draws, consignment)
+    marks = _draw_marks(flow_plan, draws, adopted)
+    payload = _draw_payload(plan, flow_plan, draws, arrivals, marks, adopted)
+    return Diverted(draws.index, arrivals, payload, _value(flow_plan, draws.index, payload), consignment)
+
+
+def _coming_from(plan: ManifestPlan, origin: FlowManifest) -> Diverted:
+    """The vehicles that left another flow, as they come here: after their detour, those within the horizon."""
+    left, rule = origin.diverted, plan.scenario.flows()[origin.name].diversion
+    assert left is not None and rule is not None
+    arrivals = left.arrival_ms + rule.detour
+    here = arrivals < plan.horizon_ms
+    return Diverted(
+        left.index[here], arrivals[here], left.payload_t[here], left.value_cny[here], left.consignment[here]
+    )
+
+
+def _draw_arrivals(plan: ManifestPlan, flow_plan: FlowPlan, streams: Streams) -> tuple[Times, Times]:
+    """Numbers and arrival moments, by inversion of Λ, of all vehicles that would set out within the horizon."""
+    rate, flow = flow_plan.rate, flow_plan.flow
+    if flow_plan.trace.arrival_ms.size:
+        moments = flow_plan.trace.arrival_ms + plan.scenario.horizon.lead_in
+        index = np.flatnonzero(moments < plan.horizon_ms)
+        return index, moments[index]
+    if rate is None or rate.expected[-1] <= 0:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    groups = rate.expected / flow_plan.mean_convoy
+    scaled = ArrivalRate(rate.time_ms, groups)
+    generator = streams.generator(flow_plan.name, "arrivals")
+    if flow.arrivals == "fixed":
+        positions = np.sort(generator.random(round(groups[-1]))) * groups[-1]
+    else:
+        positions = poisson_positions(generator, groups[-1])
+    moments = scaled.inverse(positions)
+    if flow.convoy is None:
+        return np.arange(moments.size), moments
+    sizes = convoy_sizes(flow, streams.lucks(flow_plan.name, "convoy", moments.size))
+    first = np.cumsum(sizes) - sizes
+    within = np.arange(int(sizes.sum())) - np.repeat(first, sizes)
+    cars = np.repeat(moments, sizes) + within * flow.convoy.gap
+    # Numbered by convoy, then place in it: a car keeps its number when convoys overlap or the horizon cuts one.
+    index = np.flatnonzero(cars < plan.horizon_ms)
+    return index, cars[index]
+
+
+def _diverts(
+    plan: ManifestPlan,
+    flow_plan: FlowPlan,
+    closed: dict[str, Windows],
+    index: Times,
+    arrivals: Times,
+    streams: Streams,
+) -> Mask:
+    """Which vehicles go to another port: a share, by each one's own draw, of those in closures that have lasted."""
+    rule = flow_plan.flow.diversion
+    if rule is None or not arrivals.size:
+        return np.zeros(arrivals.size, dtype=bool)
+    names = rule.while_
+    if names is None:
+        span = plan.scenario.ports[flow_plan.port].routes[flow_plan.flow.route].passage
+        assert span is not None and span.clock is not None
+        names = (span.clock,)
+    shut = reduce(calendars.intersect, [closed[full_name(flow_plan.port, name)] for name in names])
+    lasting = shut + np.asarray([rule.after, 0])
+    lasting = lasting[lasting[:, 0] < lasting[:, 1]]
+    draw = streams.uniforms(flow_plan.name, "diversion", int(index[-1]) + 1)[index]
+    return np.asarray(calendars.inside(lasting, arrivals) & (draw < rule.share))
+
+
+def _sets_out(
+    plan: ManifestPlan,
+    flow_plan: FlowPlan,
+    closed: dict[str, Windows],
+    index: Times,
+    arrivals: Times,
+    streams: Streams,
+) -> Mask:
+    """Which vehicles set out at all: those observed, and in long closures a share by each vehicle's own draw."""
+    rule = flow_plan.flow.holding_back
+    out = np.ones(arrivals.size, dtype=bool)
+    if rule is None or flow_plan.trace.arrival_ms.size or not arrivals.size:
+        return out
+    port = plan.scenario.ports[flow_plan.port]
+    hours = flow_plan.flow.hours
+    names = [hours.calendar] if isinstance(hours, HourProfile) else list(port.calendars)
+    shut = calendars.merge(np.concatenate([closed[f"{flow_plan.port}.{name}"] for name in names]))
+    long = shut[shut[:, 1] - shut[:, 0] > rule.closures_over]
+    caught = calendars.inside(long, arrivals).nonzero()[0]
+    if caught.size:
+        draw = streams.uniforms(flow_plan.name, "sets_out", int(index[-1]) + 1)
+        out[caught] = draw[index[caught]] < rule.sets_out
+    return out
+
+
+def _draw_adoptions(plan: ManifestPlan, flow_plan: FlowPlan, draws: Draws, consignment: Times) -> dict[str, Mask]:
+    """Who adopts each policy; one that changes how consignments declare is adopted by whole consignments."""
+    adopted = {}
+    for policy in dict.fromkeys(a.policy for a in flow_plan.amendments):
+        share = plan.scenario.adoptions[policy]
+        if share >= 1:
+            adopted[policy] = np.ones(draws.index.size, dtype=bool)
+            continue
+        if any(a.kind == "once_per" and a.policy == policy for a in flow_plan.amendments):
+            all_draws = draws.streams.uniforms(draws.owner, f"{policy}.adopted", draws.total)
+            adopted[policy] = all_draws[_first_of_consignment(flow_plan, draws.index, consignment)] < share
+        else:
+            adopted[policy] = draws.uniform(f"{policy}.adopted") < share
+    return adopted
+
+
+def _first_of_consignment(flow_plan: FlowPlan, index: Times, consignment: Times) -> Times:
+    """Number of the first vehicle of each vehicle's consignment, whether or not that one set out."""
+    if flow_plan.trace.consignment is None and flow_plan.source is None:
+        return consignment * flow_plan.flow.consignment
+    _, first, member = np.unique(consignment, return_index=True, return_inverse=True)
+    return np.asarray(index[first][member])
+
+
+def _draw_marks(flow_plan: FlowPlan, draws: Draws, adopted: dict[str, Mask]) -> dict[str, Mask]:
+    inspection = flow_plan.inspection
+    marks = draw_carriers(flow_plan, inspection, draws) if inspection else {}
+    for mark, share in (*flow_plan.flow.marks.items(), *flow_plan.visits):
+        if mark in flow_plan.trace.marks:
+            marks[mark] = flow_plan.trace.marks[mark][draws.index]
+            continue
+        rate: float | Array = share
+        for amendment in flow_plan.amendments:
+            if amendment.kind in ("share", "scale_share") and amendment.target == mark and amendment.number is not None:
+                after = amendment.number if amendment.kind == "share" else rate * amendment.number
+                rate = np.where(adopted[amendment.policy], after, rate)
+        if inspection and mark == "selected":
+            rate = by_risk(inspection, rate, marks)
+        marks[mark] = draws.uniform(mark) < rate
+    return marks | draw_finds(flow_plan, inspection, draws, marks) if inspection else marks
+
+
+def _draw_payload(
+    plan: ManifestPlan,
+    flow_plan: FlowPlan,
+    draws: Draws,
+    arrivals: Times,
+    marks: dict[str, Mask],
+    adopted: dict[str, Mask],
+) -> Array:
+    """All loads of each vehicle together; a cap holds for each load, since they are carried one after the other."""
+    most = _caps(plan, flow_plan, arrivals, adopted)
+    observed = flow_plan.trace.payload_t
+    if observed is not None:
+        return np.minimum(observed[draws.index], most)
+    total = np.zeros(draws.index.size)
+    for name, load in flow_plan.flow.payload.items():
+        if load.if_ is None:
+            total += np.minimum(load.law.at(draws.luck(f"payload.{name}")), most)
+        else:
+            loaded = Vehicles.with_marks((load.if_,), draws, marks, adopted)
+            tonnes = load.law.at(draws.luck(f"payload.{name}", loaded))
+            total[loaded.rows] += np.minimum(tonnes, np.broadcast_to(most, total.shape)[loaded.rows])
+    return total
+
+
+def _caps(plan: ManifestPlan, flow_plan: FlowPlan, arrivals: Times, adopted: dict[str, Mask]) -> Array:
+    """Most that each vehicle may carry at a time, tonnes; one number for all if nothing limits anybody."""
+    most = np.asarray(np.inf)
+    for amendment in flow_plan.amendments:
+        if amendment.kind == "cap_payload" and amendment.number is not None:
+            days = calendars.local_days(port_zone(plan.scenario, flow_plan.port), plan.scenario.horizon)
+            start, stop = days.window(amendment.first_day, amendment.last_day)
+            capped = adopted[amendment.policy] & (arrivals >= start) & (arrivals < stop)
+            most = np.minimum(most, np.where(capped, amendment.number, np.inf))
+    return most
+
+
+def _value(flow_plan: FlowPlan, index: Times, payload: Array) -> Array:
+    if flow_plan.trace.value_cny is not None:
+        return flow_plan.trace.value_cny[index]
+    if flow_plan.flow.value is None:
+        return np.zeros(payload.size)
+    amount, per = flow_plan.flow.value
+    return payload * amount if per == "t" else np.full(payload.size, amount)
+
+
+def _draw_work(task: TaskPlan, draws: Draws, vehicles: Vehicles, observed: Times | None) -> Times:
+    """Work of one task for each vehicle: its law at the vehicle's own luck, then the policies it adopts."""
+    if not vehicles.index.size:
+        return np.zeros(draws.index.size, dtype=np.int64)
+    luck = draws.luck(task.purpose, vehicles) if task.lucky else np.zeros(vehicles.index.size)
+    law, changes = _in_force(task, vehicles)
+    if observed is None or law is not task.law:
+        work = law.at(luck)
+    else:
+        work = observed[vehicles.index].astype(np.float64)
+    for change in changes:
+        work = _amended(change, work, luck, vehicles.who_adopt(change.policy))
+    rounded = np.rint(work, out=work).astype(np.int64)
+    if vehicles.rows is None:
+        return rounded
+    out = np.zeros(draws.index.size, dtype=np.int64)
+    out[vehicles.rows] = rounded
+    return out
+
+
+def _in_force(task: TaskPlan, vehicles: Vehicles) -> tuple[Law, tuple[Amendment, ...]]:
+    """The last law that all vehicles take over in full, or the task's own, and the amendments after it."""
+    for position in range(len(task.amendments) - 1, -1, -1):
+        change = task.amendments[position]
+        if change.law is not None and change.strength == 1 and isinstance(vehicles.who_adopt(change.policy), slice):
+            return change.law, task.amendments[position + 1 :]
+    return task.law, task.amendments
+
+
+def _amended(change: Amendment, work: Array, luck: Array, takers: Times | slice) -> Array:
+    """The work of vehicles, of which ``takers`` adopt a policy: from before towards after by its strength."""
+    luck, before = luck[takers], work[takers]
+    after = change.law.at(luck) if change.law is not None else before * (change.number or 0.0)
+    if change.strength != 1:
+        after = (1 - change.strength) * before + change.strength * after
+    if isinstance(takers, slice):
+        return after
+    work[takers] = after
+    return work
+
+
+def _draw_deadlines(flow: Flow, draws: Draws, arrivals: Times) -> Times:
+    if flow.patience is None:
+        return np.full(arrivals.size, NEVER, dtype=np.int64)
+    gives_up = draws.uniform("patience") < flow.patience.share
+    return np.where(gives_up, arrivals + flow.patience.after, NEVER)

@@ -1,0 +1,85 @@
+"""Who carries contraband, who is selected, what is opened and found."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim import detection
+from sim.calendars import Times
+from sim.distributions import Array
+from sim.manifest.draws import Draws
+from sim.manifest.plans import FlowPlan, InspectionPlan, items_of
+from sim.manifest.values import Mask
+from sim.scenario import Inspection
+
+
+def draw_carriers(flow_plan: FlowPlan, plan: InspectionPlan, draws: Draws) -> dict[str, Mask]:
+    """Each vehicle's class of traders, and whether it carries contraband."""
+    observed = flow_plan.trace.marks
+    place = np.full(draws.index.size, plan.shares.size - 1)
+    if plan.rule.traders:
+        place = np.searchsorted(np.cumsum(plan.shares)[:-1], draws.uniform("trader"), side="right")
+    marks = {name: place == number for number, name in enumerate(plan.rule.traders)}
+    marks |= {name: observed[name][draws.index] for name in plan.rule.traders if name in observed}
+    if "contraband" in observed:
+        return {**marks, "contraband": observed["contraband"][draws.index]}
+    carrying = np.asarray(draws.uniform("contraband") < plan.carrying[_classes(plan, marks, draws.index.size)])
+    if plan.rule.contraband.bad_share is not None:
+        loaded = np.flatnonzero(carrying)
+        carrying[loaded] = _bad_items(plan.rule, draws, loaded)[1] > 0
+    return {**marks, "contraband": carrying}
+
+
+def _classes(plan: InspectionPlan, marks: dict[str, Mask], vehicles: int) -> Times:
+    """Number of each vehicle's class of traders; everybody else comes last."""
+    place = np.full(vehicles, plan.shares.size - 1)
+    for number, name in enumerate(plan.rule.traders):
+        place[marks[name]] = number
+    return place
+
+
+def by_risk(plan: InspectionPlan, rate: float | Array, marks: dict[str, Mask]) -> Array:
+    """Each vehicle's rate of selection: the overall rate it is subject to, spread by who it is and what it carries."""
+    carries = marks["contraband"]
+    place = _classes(plan, marks, carries.size)
+    out = np.empty(place.size)
+    for level in np.unique(rate).tolist():
+        clean, carrying = plan.selection(level)
+        here = np.broadcast_to(rate == level, place.shape)
+        out[here] = np.where(carries, carrying[place], clean[place])[here]
+    return out
+
+
+def _bad_items(rule: Inspection, draws: Draws, who: Times) -> tuple[Times, Times]:
+    """Items in the loads of the vehicles ``who``, and how many of them are bad."""
+    given = rule.contraband
+    items = items_of(rule, draws.luck("inspection.items")[who])
+    if given.bad_share is not None:
+        share = np.clip(given.bad_share.at(draws.luck("inspection.bad_share")[who]), 0.0, 1.0)
+        return items, detection.bad_items(items, share, draws.luck("inspection.bad")[who])
+    if given.bad_items is None:
+        return items, items
+    bad = np.rint(given.bad_items.at(draws.luck("inspection.bad")[who])).astype(np.int64)
+    return items, np.clip(bad, 1, items)
+
+
+def draw_finds(flow_plan: FlowPlan, plan: InspectionPlan, draws: Draws, marks: dict[str, Mask]) -> dict[str, Mask]:
+    """Which of the selected are opened, and in which of those the contraband is found."""
+    rule, observed = plan.rule, flow_plan.trace.marks
+    selected, carries = marks["selected"], marks["contraband"]
+    opened = selected.copy()
+    if rule.scan is not None:
+        opened &= draws.uniform("inspection.scan") < np.where(carries, rule.scan.sensitivity, rule.scan.false_alarms)
+    if "opened" in observed:
+        opened = observed["opened"][draws.index]
+    found = opened & carries
+    if rule.sample is not None:
+        who = np.flatnonzero(found)
+        items, bad = _bad_items(rule, draws, who)
+        sample = np.minimum(rule.sample.items or items, items)
+        if rule.sample.level is not None:
+            sample = detection.sample_size(items, rule.sample.level, rule.sample.confidence or 0.0)
+        found[who] = draws.uniform("inspection.sample")[who] < detection.chance_to_find(items, bad, sample)
+    if "found" in observed:
+        found = observed["found"][draws.index]
+    return {"opened": opened, "found": found}

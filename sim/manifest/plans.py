@@ -1,0 +1,221 @@
+"""What every replication has in common, worked out once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from sim import calendars, detection
+from sim.calendars import Times, Windows
+from sim.distributions import Array, Constant, Law, standard_normal_grid
+from sim.manifest.arrivals import ArrivalRate, arrival_rate, convoy_sizes, port_zone
+from sim.scenario import Amendment, Closure, Flow, Inspection, Port, Scenario
+from sim.trace import Trace
+
+NO_TRACE = Trace(np.zeros(0, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """One task of a flow's route: its draw, its law, who does it, and what policies make of it, in their order."""
+
+    key: str
+    purpose: str
+    law: Law
+    marks: tuple[str, ...]
+    amendments: tuple[Amendment, ...]
+
+    @cached_property
+    def lucky(self) -> bool:
+        """Whether the vehicle's luck matters: not if the task always takes the same time."""
+        laws = [self.law, *(a.law for a in self.amendments if a.law is not None)]
+        return not all(isinstance(law, Constant) for law in laws)
+
+
+@dataclass(frozen=True)
+class InspectionPlan:
+    """Who carries contraband and who is selected, by class of traders; the last class is everybody else.
+
+    Attributes
+    ----------
+    shares, risks, carrying : float64 arrays, shape (classes,)
+        Share of the flow's vehicles, relative risk of selection, share of the class that carries contraband.
+    bad_load : float
+        Chance that a load meant to carry contraband holds a bad item at all.
+    """
+
+    rule: Inspection
+    shares: Array
+    risks: Array
+    carrying: Array
+    bad_load: float
+    known: dict[float, tuple[Array, Array]] = field(default_factory=dict, repr=False, compare=False)
+
+    def selection(self, rate: float) -> tuple[Array, Array]:
+        """Rates of selection by class, without and with contraband, for one overall rate; shape (classes,) each."""
+        if rate not in self.known:
+            self.known[rate] = self._selection(rate)
+        return self.known[rate]
+
+    def _selection(self, rate: float) -> tuple[Array, Array]:
+        by_class = detection.class_rates(rate, self.shares, self.risks).tolist()
+        carrying = (self.carrying * self.bad_load).tolist()
+        pairs = [detection.targeted(r, c, self.rule.targeting) for r, c in zip(by_class, carrying, strict=True)]
+        return np.asarray([clean for clean, _ in pairs]), np.asarray([found for _, found in pairs])
+
+
+@dataclass(frozen=True)
+class FlowPlan:
+    """What a flow's manifest needs that no draw changes."""
+
+    name: str
+    port: str
+    flow: Flow
+    rate: ArrivalRate | None
+    mean_convoy: float
+    tasks: tuple[TaskPlan, ...]
+    visits: tuple[tuple[str, float], ...]
+    amendments: tuple[Amendment, ...]
+    leader: str | None
+    source: str | None
+    trace: Trace
+    inspection: InspectionPlan | None
+
+    @property
+    def rank(self) -> int:
+        """When it is drawn: flows of their own, then diverted vehicles, then companions."""
+        return 2 if self.leader is not None else int(self.source is not None)
+
+
+@dataclass(frozen=True)
+class ManifestPlan:
+    """A scenario made ready for drawing: one `FlowPlan` for each flow, each after the one whose vehicles it takes."""
+
+    scenario: Scenario
+    flows: tuple[FlowPlan, ...]
+    fixed_closures: dict[str, tuple[Closure, Windows]] = field(repr=False)
+    always_closed: dict[str, Windows] = field(repr=False)
+
+    @cached_property
+    def horizon_ms(self) -> int:
+        """Length of the horizon, lead-in included."""
+        return self.scenario.horizon.length_ms()
+
+
+def plan_manifest(scenario: Scenario) -> ManifestPlan:
+    """Work out once what every replication's manifest needs; the scenario has its policies applied."""
+    flows = [_plan_flow(scenario, port, name) for port, p in scenario.ports.items() for name in p.flows]
+    flows.sort(key=lambda plan: plan.rank)
+    fixed = {
+        f"{port}.{name}": (closure, _fixed_window(scenario, port, closure))
+        for port, p in scenario.ports.items()
+        for name, closure in p.closures.items()
+        if closure.random is None
+    }
+    always = {
+        f"{port}.{name}": closed_windows(fixed, p, port, name)
+        for port, p in scenario.ports.items()
+        for name in p.calendars
+        if all(closure.random is None for closure in p.closures.values() if _stops(closure, name))
+    }
+    return ManifestPlan(scenario, tuple(flows), fixed, always)
+
+
+def full_name(port: str, reference: str) -> str:
+    """``port.name`` of what a port calls ``name`` or ``other_port.name``."""
+    return reference if "." in reference else f"{port}.{reference}"
+
+
+def _plan_flow(scenario: Scenario, port: str, name: str) -> FlowPlan:
+    flow = scenario.ports[port].flows[name]
+    full = f"{port}.{name}"
+    amendments = tuple(a for a in scenario.amendments if a.flow == full)
+    convoy = 1.0
+    if flow.convoy is not None:
+        convoy = float(convoy_sizes(flow, standard_normal_grid()).mean())
+    return FlowPlan(
+        name=full,
+        port=port,
+        flow=flow,
+        rate=arrival_rate(scenario, port, flow),
+        mean_convoy=convoy,
+        tasks=tuple(_plan_tasks(scenario, port, flow, amendments)),
+        visits=_own_shares(scenario, port, flow),
+        amendments=amendments,
+        leader=f"{port}.{flow.companion_of}" if flow.companion_of else None,
+        source=full_name(port, flow.diverted_from) if flow.diverted_from else None,
+        trace=scenario.traces.get(full, NO_TRACE),
+        inspection=_plan_inspection(scenario.inspections[flow.inspection]) if flow.inspection else None,
+    )
+
+
+def _plan_inspection(rule: Inspection) -> InspectionPlan:
+    traders = tuple(rule.traders.values())
+    shares = np.asarray([*(t.share for t in traders), max(1 - sum(t.share for t in traders), 0.0)])
+    risks = np.asarray([*(t.selection for t in traders), 1.0])
+    prone = np.asarray([*(t.contraband for t in traders), 1.0])
+    return InspectionPlan(
+        rule, shares, risks, detection.class_rates(rule.contraband.share, shares, prone), _bad_load(rule)
+    )
+
+
+def _bad_load(rule: Inspection) -> float:
+    """Chance that at least one item of a load is bad, over the laws of its size and of its share of bad items."""
+    if rule.contraband.bad_share is None:
+        return 1.0
+    grid = standard_normal_grid()
+    items = items_of(rule, grid[::8])
+    none = np.log1p(-np.minimum(rule.contraband.bad_share.at(grid), 1 - 1e-12))
+    return float(1 - np.exp(items[:, None] * none).mean())
+
+
+def items_of(rule: Inspection, luck: Array) -> Times:
+    """Items in each load, at least 1."""
+    return np.maximum(np.rint(rule.contraband.items.at(luck)), 1).astype(np.int64)
+
+
+def _own_shares(scenario: Scenario, port: str, flow: Flow) -> tuple[tuple[str, float], ...]:
+    steps = scenario.ports[port].routes[flow.route].steps
+    return tuple((f"{step.name}.visited", step.share) for step in steps if step.share is not None)
+
+
+def _plan_tasks(scenario: Scenario, port: str, flow: Flow, amendments: tuple[Amendment, ...]) -> list[TaskPlan]:
+    plans: dict[str, TaskPlan] = {}
+    for step in scenario.ports[port].routes[flow.route].steps:
+        if step.kind != "visit":
+            continue
+        marks = ((step.if_,) if step.if_ else ()) + ((f"{step.name}.visited",) if step.share is not None else ())
+        full, _ = scenario.station(port, step.name)
+        moved = [a.text for a in amendments if a.kind == "inland" and a.target == full and a.text]
+        for reference in (step.name, *moved):
+            owner, station = scenario.station(port, reference)
+            for task_name, task in station.tasks.items():
+                key = f"{owner}.{task_name}"
+                changed = tuple(a for a in amendments if a.kind in ("service", "scale") and a.target == key)
+                needed = marks + ((task.if_,) if task.if_ else ())
+                # What is moved inland keeps the draw of the station it replaces; another port's station has its own.
+                own = reference in moved or owner.startswith(f"{port}.")
+                purpose = key.partition(".")[2] if own else key
+                plans.setdefault(key, TaskPlan(key, purpose, task.service, needed, changed))
+    return list(plans.values())
+
+
+def _fixed_window(scenario: Scenario, port: str, closure: Closure) -> Windows:
+    days = calendars.local_days(port_zone(scenario, port), scenario.horizon)
+    return calendars.merge(np.asarray([days.window(closure.first_day, closure.last_day)], dtype=np.int64))
+
+
+def _stops(closure: Closure, calendar: str) -> bool:
+    return closure.stops == "all" or calendar in closure.stops
+
+
+def closed_windows(closures: dict[str, tuple[Closure, Windows]], port: Port, port_name: str, calendar: str) -> Windows:
+    """When closures keep a calendar shut, all of them together."""
+    parts = [
+        windows
+        for name, (closure, windows) in closures.items()
+        if name.startswith(f"{port_name}.") and _stops(closure, calendar)
+    ]
+    return calendars.merge(np.concatenate(parts)) if parts else np.empty((0, 2), dtype=np.int64)
