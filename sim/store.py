@@ -32,6 +32,7 @@ from sim.metrics import Key, unit_of
 # What decides a replication's figures, files and folders; a change to any of them makes stored ones stale.
 MODEL_MODULES = (
     "calendars.py",
+    "compiling.py",
     "detection.py",
     "distributions.py",
     "engines",

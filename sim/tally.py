@@ -6,15 +6,14 @@ of passes with numpy. Everything that defines a metric stays in `sim.metrics`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from sim.calendars import NEVER, OpenClock, Times
+from sim.compiling import compiled
 from sim.network import ABANDONED, EXITED, UNFINISHED, FlowLayout, Network
 from sim.timeline import Timeline
 from sim.units import MS_PER_HOUR
@@ -30,17 +29,6 @@ WHOLE, PASSAGE_ONLY, NEITHER, TO_HORIZON, NOT_COUNTED = range(5)
 BEFORE_PASSAGE, WITHIN_PASSAGE, AFTER_PASSAGE = range(3)
 # Unsigned, so that numba leaves out its test for negative indices. The row of days follows those of the 24 hours.
 ONE, HOUR, DAYS = np.uint64(1), np.uint64(MS_PER_HOUR), np.uint64(24)
-_OPTIONS: dict[str, Any] = {"nogil": True, "_nrt": False}
-
-
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile; cached on disk unless no cache folder can be written."""
-    compiled: Callable[..., Any]
-    try:
-        compiled = njit(cache=True, **_OPTIONS)(function)
-    except RuntimeError:
-        compiled = njit(**_OPTIONS)(function)
-    return compiled
 
 
 @dataclass(frozen=True)
@@ -125,7 +113,7 @@ class Tally:
     faults: int
 
 
-@_compiled
+@compiled
 def _window_at(time: Any, hint: Any, opens: Any) -> Any:
     """Last window that opens at or before ``time``, searched from ``hint`` on."""
     window = hint
@@ -136,7 +124,7 @@ def _window_at(time: Any, hint: Any, opens: Any) -> Any:
     return window
 
 
-@_compiled
+@compiled
 def _open_until(end: Any, begin: Any, window: Any, opens: Any, closes: Any, before: Any) -> Any:
     """Open ms from ``begin``, which lies in or after ``window``, to ``end``; and the window of ``end``."""
     if end <= closes[window]:  # most stretches lie within one window
@@ -146,7 +134,7 @@ def _open_until(end: Any, begin: Any, window: Any, opens: Any, closes: Any, befo
     return before[window] + min(end, closes[window]) - opens[window] - until, window
 
 
-@_compiled
+@compiled
 def _walk(
     moments: Any,
     vehicle: Any,
@@ -264,7 +252,7 @@ def _walk(
     return nights, inside, faults
 
 
-@_compiled
+@compiled
 def _note_wait(
     resource: Any, joined: Any, granted: Any, start: Any, stop: Any, shift: Any, waits: Any, ends: Any
 ) -> None:
@@ -278,7 +266,7 @@ def _note_wait(
     _note_end(resource, max(granted, whole) + shift[resource], 1, ends)
 
 
-@_compiled
+@compiled
 def _note_end(resource: Any, time: Any, sign: Any, ends: Any) -> None:
     """Count the end of a wait in its hour of the day; ``ends`` is that of `QueueCounts`."""
     hour = np.uint64(time) // HOUR
@@ -289,7 +277,7 @@ def _note_end(resource: Any, time: Any, sign: Any, ends: Any) -> None:
     ends[resource, DAYS, 0] += sign * np.int64(day)
 
 
-@_compiled
+@compiled
 def _add_up_open(capacity: Any, resource: Any, changed: Any, value: Any, start: Any, stop: Any, total: Any) -> None:
     """Add to ``total`` the unit-milliseconds of each resource, whose ``capacity`` follows the changes."""
     for r in range(capacity.size):
@@ -351,7 +339,7 @@ class QueueCounts:
         return np.asarray((self.ends[:, -1:, 0] + later) * MS_PER_HOUR + into)
 
 
-@_compiled
+@compiled
 def _find_ranked(
     ordered: Any, bits: Any, first: Any, sets: Any, ranks: Any, begins: Any, pending: Any, found: Any
 ) -> None:

@@ -15,14 +15,14 @@ SIM = ROOT / "sim"
 # The data flow and the import order: a module imports only from those before it. A stage may be a folder;
 # within `engines` the order is that of ENGINES, within the other folders anything but the package itself.
 ORDER = (
-    "errors units distributions detection trace scenario calendars policies loading streams manifest network timeline "
-    "engines tally metrics statistics executors experiment compare store attribute sweep frontier calibrate verify "
-    "figures report cli"
+    "errors compiling units distributions detection trace scenario calendars policies loading streams manifest network "
+    "timeline engines tally metrics statistics executors experiment compare store attribute sweep frontier calibrate "
+    "verify figures report cli"
 ).split()
 ENGINES = ("ordering", "reference", "compiled")
-HOME: dict[str, str | tuple[str, ...]] = {
+HOME: dict[str, str] = {
     "simpy": "engines/reference.py",
-    "numba": ("engines/compiled.py", "tally.py"),
+    "numba": "compiling.py",
     "matplotlib": "figures/",
     "click": "cli/",
     "rich": "cli/",

@@ -11,14 +11,13 @@ by step; the measured worth of each trick is in docs/decisions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from sim.calendars import NEVER, NORMAL_PACE
+from sim.compiling import compiled, inlined
 from sim.engines.ordering import FIRST_VEHICLE_KEY, TooLarge, key_bits
 from sim.network import (
     ARGUMENT,
@@ -60,27 +59,7 @@ QUEUES = np.uint64(0x80000000)
 IN_USE, CAPACITY, QUEUED, BUSY, LONGEST, WAITED = (np.uint64(field) for field in range(6))
 
 
-# Without the interpreter lock, and without counting references to arrays (a fifth of the time): nothing is allocated
-# inside.
-_OPTIONS: dict[str, Any] = {"nogil": True, "_nrt": False}
-
-
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile; cached on disk unless no cache folder can be written."""
-    compiled: Callable[..., Any]
-    try:
-        compiled = njit(cache=True, **_OPTIONS)(function)
-    except RuntimeError:
-        compiled = njit(**_OPTIONS)(function)
-    return compiled
-
-
-def _inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A step of the loop, written into it."""
-    return njit(inline="always")(function)
-
-
-@_inlined
+@inlined
 def _sift_down(heap: Any, size: Any, event: Any) -> None:
     """Put ``event`` into the hole at the root of a binary heap of ``size`` events, hole included."""
     hole = ZERO
@@ -97,7 +76,7 @@ def _sift_down(heap: Any, size: Any, event: Any) -> None:
     heap[hole] = event
 
 
-@_inlined
+@inlined
 def _sift_up(heap: Any, size: Any, event: Any) -> None:
     """Append ``event`` to a binary heap of ``size`` events, itself not counted."""
     hole = size
@@ -110,7 +89,7 @@ def _sift_up(heap: Any, size: Any, event: Any) -> None:
     heap[hole] = event
 
 
-@_inlined
+@inlined
 def _end_of_work(now: Any, work: Any, first: Any, stop: Any, pace_ms: Any, pace_per_mille: Any) -> Any:
     """When ``work`` begun now is done at a changing pace, rounded up to whole ms; `NEVER` if it is not."""
     left = work * NORMAL_PACE
@@ -131,44 +110,44 @@ def _end_of_work(now: Any, work: Any, first: Any, stop: Any, pace_ms: Any, pace_
     return begin + (left + pace - 1) // pace if pace > 0 else NEVER
 
 
-@_inlined
+@inlined
 def _at(row: Any, field: Any) -> Any:
     """Where a field of a vehicle's row is."""
     return (row << TWO) + field
 
 
-@_inlined
+@inlined
 def _of(row: Any, field: Any) -> Any:
     """Where a field of a resource's row is."""
     return (row << THREE) + field
 
 
-@_inlined
+@inlined
 def _head(queue: Any) -> Any:
     return queue << ONE
 
 
-@_inlined
+@inlined
 def _tail(queue: Any) -> Any:
     return (queue << ONE) + ONE
 
 
-@_inlined
+@inlined
 def _column(operation: Any) -> Any:
     return (operation >> _COLUMN_AT) & _COLUMN_MASK
 
 
-@_inlined
+@inlined
 def _argument(operation: Any) -> Any:
     return (operation >> _ARGUMENT_AT) & _ARGUMENT_MASK
 
 
-@_inlined
+@inlined
 def _level(operation: Any) -> Any:
     return (operation >> _LEVEL_AT) & _LEVEL_MASK
 
 
-@_inlined
+@inlined
 def _join(queue: Any, ends: Any, vehicles: Any, vehicle: Any) -> None:
     """Append a vehicle to a queue, a doubly linked list with its two ends."""
     last = np.uint64(ends[_tail(queue)])
@@ -181,7 +160,7 @@ def _join(queue: Any, ends: Any, vehicles: Any, vehicle: Any) -> None:
     ends[_tail(queue)] = vehicle
 
 
-@_inlined
+@inlined
 def _leave(queue: Any, ends: Any, vehicles: Any, vehicle: Any) -> None:
     """Take a vehicle out of a queue, wherever in it it stands.
 
@@ -199,7 +178,7 @@ def _leave(queue: Any, ends: Any, vehicles: Any, vehicle: Any) -> None:
         vehicles[_at(after, BEFORE)] = before
 
 
-@_inlined
+@inlined
 def _go_on(vehicle: Any, now: Any, programs: Any, vehicles: Any, moments: Any, ready: Any) -> None:
     """A vehicle has what it waited for: note the moment, move on by one operation, add it to those ready."""
     place = np.uint64(vehicles[_at(vehicle, PLACE)]) & ~QUEUES
@@ -213,7 +192,7 @@ def _go_on(vehicle: Any, now: Any, programs: Any, vehicles: Any, moments: Any, r
     ready[1] = vehicle
 
 
-@_inlined
+@inlined
 def _shorten(resource: Any, now: Any, lead_in_ms: Any, resources: Any) -> None:
     """One vehicle less in a queue; one that stood before the lead-in was over is seen here at its longest."""
     if now >= lead_in_ms:
@@ -222,7 +201,7 @@ def _shorten(resource: Any, now: Any, lead_in_ms: Any, resources: Any) -> None:
     resources[_of(resource, WAITED)] += max(now, lead_in_ms)
 
 
-@_inlined
+@inlined
 def _grant(
     resource: Any,
     levels: Any,
@@ -249,7 +228,7 @@ def _grant(
     _go_on(head, now, programs, vehicles, moments, ready)
 
 
-@_inlined
+@inlined
 def _take_ready(vehicles: Any, ready: Any) -> Any:
     """The first of those ready to go on, or `NOBODY`."""
     first = ready[0]
@@ -258,7 +237,7 @@ def _take_ready(vehicles: Any, ready: Any) -> Any:
     return first
 
 
-@_compiled
+@compiled
 def _advance(
     horizon_ms: Any,
     lead_in_ms: Any,
