@@ -11,6 +11,7 @@ from sim import calendars
 from sim.calendars import Times
 from sim.distributions import Array
 from sim.scenario import Flow, HourProfile, Port, Scenario
+from sim.streams import Streams
 from sim.units import MS_PER_DAY, MS_PER_MINUTE
 
 
@@ -171,14 +172,11 @@ def _day_pattern(port: Port, flow: Flow) -> tuple[Times, Times, Array]:
     return left_ms, right_ms, shares
 
 
-def poisson_positions(generator: np.random.Generator, expected: float) -> Array:
+def poisson_positions(streams: Streams, owner: str, purpose: str, expected: float) -> Array:
     """Points of a unit-rate Poisson process on [0, expected): sums of exponential gaps, always from the first."""
-    parts: list[Array] = []
-    reached, chunk = 0.0, int(expected + 6 * expected**0.5 + 16)
-    while reached < expected:
-        points = np.cumsum(generator.standard_exponential(chunk))
-        points += reached
-        parts.append(points)
-        reached, chunk = float(points[-1]), 64
-    drawn = np.concatenate(parts) if len(parts) > 1 else parts[0]
-    return drawn[: np.searchsorted(drawn, expected)]
+    gaps = int(expected + 6 * expected**0.5 + 16)
+    points = np.cumsum(streams.gaps(owner, purpose, gaps))
+    while points[-1] < expected:
+        gaps += 64
+        points = np.cumsum(streams.gaps(owner, purpose, gaps))
+    return points[: np.searchsorted(points, expected)]

@@ -39,8 +39,7 @@ def _random_windows(plan: ManifestPlan, port: str, full: str, rule: RandomDays, 
         return calendars.merge(np.stack([first[keep], days.midnight_ms[1:][keep]], axis=1))
     assert rule.length is not None
     if rule.every is not None:
-        gaps = streams.generator(full, "start").exponential(rule.every, 10_000)
-        begins = start + np.cumsum(gaps)
+        begins = start + np.cumsum(streams.gaps(full, "start", 10_000) * rule.every)
         begins = begins[begins < stop].astype(np.int64)
         lengths = rule.length.at(streams.lucks(full, "length", 10_000))[: begins.size]
     else:
@@ -79,8 +78,8 @@ def draw_breakdowns(plan: ManifestPlan, streams: Streams) -> dict[str, Windows]:
             rule = resource.breakdowns
             if rule is None:
                 continue
-            generator = streams.generator(port, f"{name}.breakdown")
-            begins = poisson_positions(generator, plan.horizon_ms / rule.every) * rule.every
+            expected = plan.horizon_ms / rule.every
+            begins = poisson_positions(streams, port, f"{name}.breakdown", expected) * rule.every
             lengths = rule.length.at(streams.lucks(port, f"{name}.breakdown.length", begins.size))
             windows = np.stack([begins, begins + lengths], axis=1)
             drawn[f"{port}.{name}"] = calendars.merge(np.rint(windows).astype(np.int64))

@@ -139,11 +139,10 @@ def _draw_arrivals(plan: ManifestPlan, flow_plan: FlowPlan, streams: Streams) ->
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     groups = rate.expected / flow_plan.mean_convoy
     scaled = ArrivalRate(rate.time_ms, groups)
-    generator = streams.generator(flow_plan.name, "arrivals")
     if flow.arrivals == "fixed":
-        positions = np.sort(generator.random(round(groups[-1]))) * groups[-1]
+        positions = np.sort(streams.uniforms(flow_plan.name, "arrivals", round(groups[-1]))) * groups[-1]
     else:
-        positions = poisson_positions(generator, groups[-1])
+        positions = poisson_positions(streams, flow_plan.name, "arrivals", groups[-1])
     moments = scaled.inverse(positions)
     if flow.convoy is None:
         return np.arange(moments.size), moments
