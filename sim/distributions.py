@@ -184,12 +184,20 @@ class Triangular(Law):
         width = self.high - self.low
         if width == 0:
             return np.full(luck.shape, self.low, dtype=np.float64)
+        # Both branches for all, and no choice between them by a mask: below the mode the second adds nothing, above it
+        # the first stays at the mode.
         u = normal_cdf(luck)
-        falls = u * width >= self.mode - self.low
-        square = np.where(falls, (1 - u) * (self.high - self.mode), u * (self.mode - self.low))
-        square *= width
-        root = np.sqrt(square, out=square)
-        return np.where(falls, self.high - root, self.low + root)
+        rising = np.sqrt(u * (width * (self.mode - self.low)))
+        rising += self.low
+        np.minimum(rising, self.mode, out=rising)
+        np.subtract(1.0, u, out=u)
+        u *= width * (self.high - self.mode)
+        falling = np.sqrt(u, out=u)
+        np.subtract(self.high, falling, out=falling)
+        np.maximum(falling, self.mode, out=falling)
+        falling -= self.mode
+        rising += falling
+        return rising
 
     def mean(self) -> float:
         """See `Law.mean`."""

@@ -57,7 +57,7 @@ def version() -> str:
 
 
 def model_hash() -> str:
-    """SHA-256 of the sources that decide results and of numpy's version, whose generators may change with it."""
+    """SHA-256 of the sources that decide results and of numpy's version, whose functions may change a last bit."""
     total = hashlib.sha256(np.__version__.encode())
     folder = Path(__file__).parent
     for name in MODEL_MODULES:

@@ -1,7 +1,7 @@
 """(seed, replication, owner, purpose) → numbers. The one place where random numbers begin.
 
-The generator and its deviates are written out here, compiled, so they are the same with every version of numpy, and take
-a third of its time. The methods are those of numpy (SFC64; ziggurats with 256 layers), so that numpy can check them: the
+The generator and its deviates are written out here, compiled, so they are the same with every version of numpy and take
+a third of its time. The methods are those of numpy (SFC64; ziggurats of 256 layers), so that numpy can check them: the
 numbers agree with those of ``numpy.random.Generator`` to the last few bits.
 """
 

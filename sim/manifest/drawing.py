@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import reduce
 
 import numpy as np
 
 from sim import calendars
 from sim.calendars import NEVER, Times, Windows
-from sim.distributions import Array, Law
+from sim.distributions import Array, Constant, Law
 from sim.manifest.arrivals import ArrivalRate, convoy_sizes, poisson_positions, port_zone
 from sim.manifest.closures import draw_breakdowns, draw_closures, draw_slow_days
-from sim.manifest.draws import Draws, Vehicles
+from sim.manifest.draws import Draws, Rates, Vehicles
 from sim.manifest.inspection import by_risk, draw_carriers, draw_finds
 from sim.manifest.plans import FlowPlan, ManifestPlan, TaskPlan, closed_windows, full_name
 from sim.manifest.values import Diverted, FlowManifest, Manifest, Mask
@@ -36,6 +37,7 @@ def draw_manifest(plan: ManifestPlan, seed: int, replication: int) -> Manifest:
     streams = Streams(seed, replication)
     closures = draw_closures(plan, streams)
     closed = dict(plan.always_closed)
+    shared = _Shared(plan, streams, closed)
     for port, p in plan.scenario.ports.items():
         for name in p.calendars:
             if f"{port}.{name}" not in closed:
@@ -43,20 +45,42 @@ def draw_manifest(plan: ManifestPlan, seed: int, replication: int) -> Manifest:
     flows: dict[str, FlowManifest] = {}
     for flow_plan in plan.flows:
         origin = flow_plan.leader or flow_plan.source
-        flows[flow_plan.name] = _draw_flow(plan, flow_plan, closed, flows[origin] if origin else None, streams)
+        flows[flow_plan.name] = _draw_flow(shared, flow_plan, flows[origin] if origin else None)
     ordered = {name: flows[name] for name in plan.scenario.flows()}
     slow_days, broken = draw_slow_days(plan, streams), draw_breakdowns(plan, streams)
     return Manifest(seed, replication, ordered, closed, slow_days, broken)
 
 
-def _draw_flow(
-    plan: ManifestPlan,
-    flow_plan: FlowPlan,
-    closed: dict[str, Windows],
-    origin: FlowManifest | None,
-    streams: Streams,
-) -> FlowManifest:
+@dataclass(frozen=True)
+class _Shared:
+    """What the draws of all flows of one replication share.
+
+    Attributes
+    ----------
+    plan : ManifestPlan
+    streams : Streams
+    closed : dict of int64 arrays, shape (windows, 2)
+        As in `Manifest`.
+    shut : dict of int64 arrays, shape (windows, 2)
+        By port and calendars: when any of them is closed; worked out when first asked for.
+    """
+
+    plan: ManifestPlan
+    streams: Streams
+    closed: dict[str, Windows]
+    shut: dict[tuple[str, ...], Windows] = field(default_factory=dict)
+
+    def any_closed(self, port: str, names: tuple[str, ...]) -> Windows:
+        """When any calendar of a port is closed."""
+        key = (port, *names)
+        if key not in self.shut:
+            self.shut[key] = calendars.merge(np.concatenate([self.closed[f"{port}.{name}"] for name in names]))
+        return self.shut[key]
+
+
+def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None) -> FlowManifest:
     """Draw one flow; ``origin`` is the flow of its leaders, or the one that its diverted vehicles left."""
+    plan, streams = shared.plan, shared.streams
     name, flow, trace = flow_plan.name, flow_plan.flow, flow_plan.trace
     came = _coming_from(plan, origin) if origin is not None and flow_plan.leader is None else None
     taken = came or origin
@@ -64,10 +88,10 @@ def _draw_flow(
     total = int(index[-1]) + 1 if index.size else 0
     out = np.ones(index.size, dtype=bool)
     if origin is None:
-        out = _sets_out(plan, flow_plan, closed, index, arrivals, streams)
+        out = _sets_out(shared, flow_plan, index, arrivals)
     held_back, diverted = arrivals[~out], None
     if flow.diversion is not None:
-        away = _diverts(plan, flow_plan, closed, index, arrivals, streams)
+        away = _diverts(shared, flow_plan, index, arrivals)
         held_back = arrivals[~out & ~away]
         out &= ~away
         diverted = _draw_diverted(plan, flow_plan, Draws(streams, name, total, index[away]), arrivals[away])
@@ -155,51 +179,36 @@ def _draw_arrivals(plan: ManifestPlan, flow_plan: FlowPlan, streams: Streams) ->
     return index, cars[index]
 
 
-def _diverts(
-    plan: ManifestPlan,
-    flow_plan: FlowPlan,
-    closed: dict[str, Windows],
-    index: Times,
-    arrivals: Times,
-    streams: Streams,
-) -> Mask:
+def _diverts(shared: _Shared, flow_plan: FlowPlan, index: Times, arrivals: Times) -> Mask:
     """Which vehicles go to another port: a share, by each one's own draw, of those in closures that have lasted."""
     rule = flow_plan.flow.diversion
     if rule is None or not arrivals.size:
         return np.zeros(arrivals.size, dtype=bool)
     names = rule.while_
     if names is None:
-        span = plan.scenario.ports[flow_plan.port].routes[flow_plan.flow.route].passage
+        span = shared.plan.scenario.ports[flow_plan.port].routes[flow_plan.flow.route].passage
         assert span is not None and span.clock is not None
         names = (span.clock,)
-    shut = reduce(calendars.intersect, [closed[full_name(flow_plan.port, name)] for name in names])
+    shut = reduce(calendars.intersect, [shared.closed[full_name(flow_plan.port, name)] for name in names])
     lasting = shut + np.asarray([rule.after, 0])
     lasting = lasting[lasting[:, 0] < lasting[:, 1]]
-    draw = streams.uniforms(flow_plan.name, "diversion", int(index[-1]) + 1)[index]
+    draw = shared.streams.uniforms(flow_plan.name, "diversion", int(index[-1]) + 1)[index]
     return np.asarray(calendars.inside(lasting, arrivals) & (draw < rule.share))
 
 
-def _sets_out(
-    plan: ManifestPlan,
-    flow_plan: FlowPlan,
-    closed: dict[str, Windows],
-    index: Times,
-    arrivals: Times,
-    streams: Streams,
-) -> Mask:
+def _sets_out(shared: _Shared, flow_plan: FlowPlan, index: Times, arrivals: Times) -> Mask:
     """Which vehicles set out at all: those observed, and in long closures a share by each vehicle's own draw."""
     rule = flow_plan.flow.holding_back
     out = np.ones(arrivals.size, dtype=bool)
     if rule is None or flow_plan.trace.arrival_ms.size or not arrivals.size:
         return out
-    port = plan.scenario.ports[flow_plan.port]
-    hours = flow_plan.flow.hours
-    names = [hours.calendar] if isinstance(hours, HourProfile) else list(port.calendars)
-    shut = calendars.merge(np.concatenate([closed[f"{flow_plan.port}.{name}"] for name in names]))
+    port, hours = shared.plan.scenario.ports[flow_plan.port], flow_plan.flow.hours
+    names = (hours.calendar,) if isinstance(hours, HourProfile) else tuple(port.calendars)
+    shut = shared.any_closed(flow_plan.port, names)
     long = shut[shut[:, 1] - shut[:, 0] > rule.closures_over]
     caught = calendars.inside(long, arrivals).nonzero()[0]
     if caught.size:
-        draw = streams.uniforms(flow_plan.name, "sets_out", int(index[-1]) + 1)
+        draw = shared.streams.uniforms(flow_plan.name, "sets_out", int(index[-1]) + 1)
         out[caught] = draw[index[caught]] < rule.sets_out
     return out
 
@@ -235,14 +244,12 @@ def _draw_marks(flow_plan: FlowPlan, draws: Draws, adopted: dict[str, Mask]) -> 
         if mark in flow_plan.trace.marks:
             marks[mark] = flow_plan.trace.marks[mark][draws.index]
             continue
-        rate: float | Array = share
+        rates = Rates([share])
         for amendment in flow_plan.amendments:
             if amendment.kind in ("share", "scale_share") and amendment.target == mark and amendment.number is not None:
-                after = amendment.number if amendment.kind == "share" else rate * amendment.number
-                rate = np.where(adopted[amendment.policy], after, rate)
-        if inspection and mark == "selected":
-            rate = by_risk(inspection, rate, marks)
-        marks[mark] = draws.uniform(mark) < rate
+                rates = rates.amended(amendment, adopted[amendment.policy])
+        by_vehicle = by_risk(inspection, rates, marks) if inspection and mark == "selected" else rates.by_vehicle()
+        marks[mark] = draws.uniform(mark) < by_vehicle
     return marks | draw_finds(flow_plan, inspection, draws, marks) if inspection else marks
 
 
@@ -295,20 +302,15 @@ def _draw_work(task: TaskPlan, draws: Draws, vehicles: Vehicles, observed: Times
     """Work of one task for each vehicle: its law at the vehicle's own luck, then the policies it adopts."""
     if not vehicles.index.size:
         return np.zeros(draws.index.size, dtype=np.int64)
-    luck = draws.luck(task.purpose, vehicles) if task.lucky else np.zeros(vehicles.index.size)
     law, changes = _in_force(task, vehicles)
-    if observed is None or law is not task.law:
-        work = law.at(luck)
-    else:
-        work = observed[vehicles.index].astype(np.float64)
+    given = observed if law is task.law else None
+    if isinstance(law, Constant) and not changes and given is None:
+        return vehicles.spread(int(np.rint(law.value)), draws.index.size)
+    luck = draws.luck(task.purpose, vehicles) if task.lucky else np.zeros(vehicles.index.size)
+    work = law.at(luck) if given is None else given[vehicles.index].astype(np.float64)
     for change in changes:
         work = _amended(change, work, luck, vehicles.who_adopt(change.policy))
-    rounded = np.rint(work, out=work).astype(np.int64)
-    if vehicles.rows is None:
-        return rounded
-    out = np.zeros(draws.index.size, dtype=np.int64)
-    out[vehicles.rows] = rounded
-    return out
+    return vehicles.spread(np.rint(work, out=work).astype(np.int64), draws.index.size)
 
 
 def _in_force(task: TaskPlan, vehicles: Vehicles) -> tuple[Law, tuple[Amendment, ...]]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from sim.calendars import Times
 from sim.distributions import Array
 from sim.manifest.values import Mask
+from sim.scenario import Amendment
 from sim.streams import Streams
 
 
@@ -70,9 +73,45 @@ class Vehicles:
         rows = has.nonzero()[0]
         return cls(rows, draws.index.take(rows), adopted)
 
+    def spread(self, work: int | Times, vehicles: int) -> Times:
+        """Work of these vehicles, int64 ms, at their places among all ``vehicles`` that set out; 0 for the others."""
+        if self.rows is None:
+            return np.full(vehicles, work) if isinstance(work, int) else work
+        out = np.zeros(vehicles, dtype=np.int64)
+        out[self.rows] = work
+        return out
+
     def who_adopt(self, policy: str) -> Times | slice:
         """Places of those that adopt a policy."""
         if policy not in self.takers:
             takes = self.adopted[policy] if self.rows is None else self.adopted[policy].take(self.rows)
             self.takers[policy] = slice(None) if takes.all() else takes.nonzero()[0]
         return self.takers[policy]
+
+
+@dataclass(frozen=True)
+class Rates:
+    """A rate for each vehicle, of the few that there are.
+
+    Attributes
+    ----------
+    levels : list of float
+    level : int64 array, shape (vehicles,), or None
+        Place of each vehicle's rate among the levels; ``None`` if all have the first.
+    """
+
+    levels: list[float]
+    level: Times | None = None
+
+    def amended(self, amendment: Amendment, adopted: Mask) -> Rates:
+        """The rates after a policy that sets or scales them has been adopted by some."""
+        number = amendment.number or 0.0
+        after = [number if amendment.kind == "share" else number * rate for rate in self.levels]
+        if adopted.all():
+            return Rates(after, self.level)
+        moved = adopted * np.int64(len(self.levels))
+        return Rates([*self.levels, *after], moved if self.level is None else self.level + moved)
+
+    def by_vehicle(self) -> float | Array:
+        """Each vehicle's rate; one number if all have the same."""
+        return self.levels[0] if self.level is None else np.asarray(self.levels).take(self.level)

@@ -7,7 +7,7 @@ import numpy as np
 from sim import detection
 from sim.calendars import Times
 from sim.distributions import Array
-from sim.manifest.draws import Draws
+from sim.manifest.draws import Draws, Rates
 from sim.manifest.plans import FlowPlan, InspectionPlan, items_of
 from sim.manifest.values import Mask
 from sim.scenario import Inspection
@@ -34,20 +34,18 @@ def _classes(plan: InspectionPlan, marks: dict[str, Mask], vehicles: int) -> Tim
     """Number of each vehicle's class of traders; everybody else comes last."""
     place = np.full(vehicles, plan.shares.size - 1)
     for number, name in enumerate(plan.rule.traders):
-        place[marks[name]] = number
+        np.copyto(place, number, where=marks[name])
     return place
 
 
-def by_risk(plan: InspectionPlan, rate: float | Array, marks: dict[str, Mask]) -> Array:
+def by_risk(plan: InspectionPlan, rates: Rates, marks: dict[str, Mask]) -> Array:
     """Each vehicle's rate of selection: the overall rate it is subject to, spread by who it is and what it carries."""
     carries = marks["contraband"]
-    place = _classes(plan, marks, carries.size)
-    out = np.empty(place.size)
-    for level in np.unique(rate).tolist():
-        clean, carrying = plan.selection(level)
-        here = np.broadcast_to(rate == level, place.shape)
-        out[here] = np.where(carries, carrying[place], clean[place])[here]
-    return out
+    place = 2 * _classes(plan, marks, carries.size) + carries
+    if rates.level is not None:
+        place += 2 * plan.shares.size * rates.level
+    tables = [np.stack(plan.selection(level), axis=1).ravel() for level in rates.levels]
+    return np.concatenate(tables).take(place)
 
 
 def _bad_items(rule: Inspection, draws: Draws, who: Times) -> tuple[Times, Times]:
