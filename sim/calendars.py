@@ -176,8 +176,8 @@ def inside(windows: Windows, times: Times) -> NDArray[np.bool_]:
         for first, stop in np.searchsorted(times, windows).tolist():
             found[first:stop] = True
         return found
-    position = np.searchsorted(windows[:, 0], times, side="right") - 1
-    return np.asarray((position >= 0) & (times < windows[np.maximum(position, 0), 1]))
+    # Sorted and disjoint, so a time lies in a window if an odd number of edges lie at or before it.
+    return (np.searchsorted(windows.ravel(), times, side="right") & 1).astype(bool)
 
 
 @dataclass(frozen=True)
@@ -231,24 +231,20 @@ def capacity_changes(
     """
     if windows is not None and not resource.periods and broken is None:
         return switched(windows, resource.capacity or 0, horizon.length_ms())
-    days = local_days(zone, horizon)
+    days, full = local_days(zone, horizon), resource.capacity or 0
     periods = [(*days.window(p.first_day, p.last_day), p.capacity) for p in resource.periods]
-    edges = [np.zeros(1, dtype=np.int64), np.asarray([edge for p in periods for edge in p[:2]], dtype=np.int64)]
-    if windows is not None:
-        edges.append(windows.ravel())
-    if broken is not None:
-        edges.append(broken.ravel())
-    times = np.unique(np.concatenate(edges))
-    times = times[(times >= 0) & (times < horizon.length_ms())]
-    capacities = np.full(times.shape, resource.capacity or 0, dtype=np.int64)
+    edges = [[0], *(period[:2] for period in periods), *(w.ravel() for w in (windows, broken) if w is not None)]
+    times = np.sort(np.concatenate([np.asarray(part, dtype=np.int64) for part in edges]))
+    times = times[np.searchsorted(times, 0) : np.searchsorted(times, horizon.length_ms())]
+    capacities = np.full(times.shape, full)
     for start, stop, capacity in periods:
         capacities[(times >= start) & (times < stop)] = capacity
-    if windows is not None:
-        capacities[~inside(windows, times)] = 0
     if broken is not None and resource.breakdowns is not None:
-        out = inside(broken, times)
         lost = resource.breakdowns.servers
-        capacities[out] = 0 if lost is None else np.maximum(capacities[out] - lost, 0)
+        lost = capacities.max(initial=0) if lost is None else lost
+        capacities = np.maximum(capacities - lost * inside(broken, times), 0)
+    if windows is not None:
+        capacities *= inside(windows, times)
     return _drop_repeats(times, capacities)
 
 

@@ -38,7 +38,7 @@ MODEL_MODULES = (
     "engines",
     "manifest",
     "metrics.py",
-    "network.py",
+    "network",
     "policies.py",
     "scenario",
     "streams.py",

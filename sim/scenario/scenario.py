@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -51,6 +52,11 @@ class Horizon(Model):
 
     def length_ms(self) -> int:
         """From time 0 to the end, in ms, lead-in included."""
+        return self.length
+
+    @cached_property
+    def length(self) -> int:
+        """See `length_ms`: worked out once, since every replication asks."""
         end = self.end.replace(tzinfo=ZoneInfo(self.zone))
         return round((end.timestamp() - self.origin().timestamp()) * 1000)
 
