@@ -233,19 +233,22 @@ def capacity_changes(
         return switched(windows, resource.capacity or 0, horizon.length_ms())
     days, full = local_days(zone, horizon), resource.capacity or 0
     periods = [(*days.window(p.first_day, p.last_day), p.capacity) for p in resource.periods]
-    edges = [[0], *(period[:2] for period in periods), *(w.ravel() for w in (windows, broken) if w is not None)]
-    times = np.sort(np.concatenate([np.asarray(part, dtype=np.int64) for part in edges]))
-    times = times[np.searchsorted(times, 0) : np.searchsorted(times, horizon.length_ms())]
+    open_ = np.asarray([-NEVER, NEVER]) if windows is None else windows.ravel()
+    out = np.zeros(0, dtype=np.int64) if broken is None else broken.ravel()
+    edges = np.concatenate([open_, out, np.asarray([0, *(edge for p in periods for edge in p[:2])])])
+    order = np.argsort(edges, kind="stable")
+    times = edges[order]
     capacities = np.full(times.shape, full)
     for start, stop, capacity in periods:
         capacities[(times >= start) & (times < stop)] = capacity
-    if broken is not None and resource.breakdowns is not None:
+    if resource.breakdowns is not None:
         lost = resource.breakdowns.servers
-        lost = capacities.max(initial=0) if lost is None else lost
-        capacities = np.maximum(capacities - lost * inside(broken, times), 0)
-    if windows is not None:
-        capacities *= inside(windows, times)
-    return _drop_repeats(times, capacities)
+        failed = np.cumsum((order >= open_.size) & (order < open_.size + out.size)) & 1
+        capacities = np.maximum(capacities - failed * (capacities if lost is None else lost), 0)
+    # An odd number of edges at or before a moment: it lies in a window. The last of several at one moment counts.
+    capacities *= np.cumsum(order < open_.size) & 1
+    last = np.append(times[1:] != times[:-1], True) & (times >= 0) & (times < horizon.length_ms())
+    return _drop_repeats(times[last], capacities[last])
 
 
 def switched(windows: Windows, capacity: int, stop: int) -> tuple[Times, Times]:

@@ -110,6 +110,9 @@ def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None
     vehicles = {
         names: Vehicles.with_marks(names, draws, marks, adopted) for names in {task.marks for task in flow_plan.tasks}
     }
+    work = np.empty((len(flow_plan.tasks), index.size), dtype=np.int64)
+    for task, row in zip(flow_plan.tasks, work, strict=True):
+        _draw_work(task, draws, vehicles[task.marks], observed.get(task.key), row)
     return FlowManifest(
         name=name,
         index=index,
@@ -118,7 +121,8 @@ def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None
         value_cny=_value(flow_plan, index, payload) if came is None else came.value_cny,
         marks=marks,
         adopted=adopted,
-        work_ms={t.key: _draw_work(t, draws, vehicles[t.marks], observed.get(t.key)) for t in flow_plan.tasks},
+        tasks=tuple(task.key for task in flow_plan.tasks),
+        work=work,
         deadline_ms=_draw_deadlines(flow, draws, arrivals),
         consignment=consignment,
         held_back=held_back,
@@ -298,19 +302,20 @@ def _value(flow_plan: FlowPlan, index: Times, payload: Array) -> Array:
     return payload * amount if per == "t" else np.full(payload.size, amount)
 
 
-def _draw_work(task: TaskPlan, draws: Draws, vehicles: Vehicles, observed: Times | None) -> Times:
+def _draw_work(task: TaskPlan, draws: Draws, vehicles: Vehicles, observed: Times | None, out: Times) -> None:
     """Work of one task for each vehicle: its law at the vehicle's own luck, then the policies it adopts."""
-    if not vehicles.index.size:
-        return np.zeros(draws.index.size, dtype=np.int64)
+    if vehicles.rows is not None:
+        out[:] = 0
     law, changes = _in_force(task, vehicles)
     given = observed if law is task.law else None
     if isinstance(law, Constant) and not changes and given is None:
-        return vehicles.spread(int(np.rint(law.value)), draws.index.size)
-    luck = draws.luck(task.purpose, vehicles) if task.lucky else np.zeros(vehicles.index.size)
-    work = law.at(luck) if given is None else given[vehicles.index].astype(np.float64)
-    for change in changes:
-        work = _amended(change, work, luck, vehicles.who_adopt(change.policy))
-    return vehicles.spread(np.rint(work, out=work).astype(np.int64), draws.index.size)
+        out[vehicles.places] = round(law.value)
+    elif vehicles.index.size:
+        luck = draws.luck(task.purpose, vehicles) if task.lucky else np.zeros(vehicles.index.size)
+        work = law.at(luck) if given is None else given[vehicles.index].astype(np.float64)
+        for change in changes:
+            work = _amended(change, work, luck, vehicles.who_adopt(change.policy))
+        out[vehicles.places] = np.rint(work, out=work)
 
 
 def _in_force(task: TaskPlan, vehicles: Vehicles) -> tuple[Law, tuple[Amendment, ...]]:

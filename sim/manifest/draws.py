@@ -73,13 +73,10 @@ class Vehicles:
         rows = has.nonzero()[0]
         return cls(rows, draws.index.take(rows), adopted)
 
-    def spread(self, work: int | Times, vehicles: int) -> Times:
-        """Work of these vehicles, int64 ms, at their places among all ``vehicles`` that set out; 0 for the others."""
-        if self.rows is None:
-            return np.full(vehicles, work) if isinstance(work, int) else work
-        out = np.zeros(vehicles, dtype=np.int64)
-        out[self.rows] = work
-        return out
+    @property
+    def places(self) -> Times | slice:
+        """Their places among all that set out, to index with."""
+        return slice(None) if self.rows is None else self.rows
 
     def who_adopt(self, policy: str) -> Times | slice:
         """Places of those that adopt a policy."""

@@ -55,8 +55,10 @@ class FlowManifest:
         Yes/no attributes, and ``STATION.visited`` for steps with a share of their own.
     adopted : dict of bool arrays
         By policy.
-    work_ms : dict of int64 arrays
-        By ``port.station.task``: how long the task takes, >= 0; 0 for vehicles that lack its mark.
+    tasks : tuple of str
+        ``port.station.task``.
+    work : int64 array, shape (tasks, vehicles)
+        How long each task takes in ms, >= 0; 0 for vehicles that lack its mark.
     deadline_ms : int64
         When the driver gives up; `NEVER` for those who do not.
     consignment : int64
@@ -74,11 +76,17 @@ class FlowManifest:
     value_cny: Array
     marks: dict[str, Mask]
     adopted: dict[str, Mask]
-    work_ms: dict[str, Times]
+    tasks: tuple[str, ...]
+    work: Times
     deadline_ms: Times
     consignment: Times
     held_back: Times
     diverted: Diverted | None = None
+
+    @property
+    def work_ms(self) -> dict[str, Times]:
+        """Rows of ``work`` by task."""
+        return dict(zip(self.tasks, self.work, strict=True))
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from sim import calendars
 from sim.calendars import Times
 from sim.manifest import FlowManifest, Manifest, Mask
 from sim.network.changes import capacity_changes, open_now, pace_changes
+from sim.network.loops import add_answers, choose_declarants, fill_records, find_distinct, put_in_order
 from sim.network.plans import FlowPlan, NetworkPlan
 from sim.network.programs import ALONE, DECLARES_FOR_ALL, WAITS_FOR_DECLARATION, compile_program
 from sim.network.values import FlowLayout, Network, Ops
@@ -19,11 +21,8 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
     counts = [manifest.flows[flow.name].index.size for flow in plan.flows]
     sizes = [n * len(flow.columns) for n, flow in zip(counts, plan.flows, strict=True)]
     first_vehicle, first_record = _offsets(counts), _offsets(sizes)
-    total = int(first_vehicle[-1])
-    arrival, deadline = np.empty(total, dtype=np.int64), np.empty(total, dtype=np.int64)
-    start, row = np.empty(total, dtype=np.uint32), np.empty(total, dtype=np.int64)
-    signal = np.zeros((total, plan.slots), dtype=np.uint32)
-    work = np.zeros(int(first_record[-1]), dtype=np.int64)
+    vehicles = _Vehicles.empty(int(first_vehicle[-1]), plan.slots)
+    work = np.empty(int(first_record[-1]), dtype=np.int64)
     programs = _Programs(plan)
     numbers = _SignalNumbers(first_vehicle, {flow.name: i for i, flow in enumerate(plan.flows)}, plan.slots)
     for position, flow in enumerate(plan.flows):
@@ -31,18 +30,75 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
         here = slice(int(first_vehicle[position]), int(first_vehicle[position + 1]))
         records = slice(int(first_record[position]), int(first_record[position + 1]))
         matrix = work[records].reshape(drawn.index.size, len(flow.columns))
-        _fill_work(flow, drawn, matrix)
-        arrival[here], deadline[here] = drawn.arrival_ms, drawn.deadline_ms
-        row[here] = records.start + np.arange(drawn.index.size) * len(flow.columns)
+        fill_records(drawn.work, *_columns_of_tasks(flow, drawn), matrix)
+        vehicles.arrival_ms[here], vehicles.deadline_ms[here] = drawn.arrival_ms, drawn.deadline_ms
+        vehicles.row[here] = np.arange(records.start, records.stop, len(flow.columns))
         answers = _answers(flow, drawn)
         consignment = _distinct(drawn.consignment)[1] if flow.has_consignments else None
         roles = _roles(flow, drawn, matrix, answers, consignment)
-        start[here] = programs.assign(flow, drawn, answers, roles)
-        numbers.write(flow, position, consignment, signal[here])
-    order = np.argsort(arrival, kind="stable")
-    place = np.empty(total, dtype=np.int64)
-    place[order] = np.arange(total)
-    layouts = tuple(
+        vehicles.start[here] = programs.assign(flow, drawn, answers, roles)
+        numbers.write(flow, position, consignment, vehicles.signal[here])
+    ordered, place = vehicles.by_arrival()
+    windows = {name: open_now(plan, manifest, name) for name in plan.windows}
+    capacity, change_ms, change_resource, change_capacity, change_refills = capacity_changes(
+        plan, windows, manifest.broken
+    )
+    pace_first, pace_ms, pace_per_mille = pace_changes(plan, manifest)
+    return Network(
+        horizon_ms=plan.scenario.horizon.length_ms(),
+        lead_in_ms=plan.scenario.horizon.lead_in,
+        resources=plan.resources,
+        capacity=capacity,
+        change_ms=change_ms,
+        change_resource=change_resource,
+        change_capacity=change_capacity,
+        change_refills=change_refills,
+        pace_first=pace_first,
+        pace_ms=pace_ms,
+        pace_per_mille=pace_per_mille,
+        levels=max(len(plan.priorities), 1),
+        ops=programs.table(),
+        **vars(ordered),
+        signals=numbers.total,
+        work_ms=work,
+        windows=windows,
+        flows=_layouts(plan, first_vehicle, first_record, place),
+    )
+
+
+@dataclass(frozen=True)
+class _Vehicles:
+    """What a network holds of each vehicle, shape (vehicles,) or (vehicles, slots); see `Network`."""
+
+    arrival_ms: Times
+    start: NDArray[np.uint32]
+    row: Times
+    deadline_ms: Times
+    signal: NDArray[np.uint32]
+
+    @classmethod
+    def empty(cls, vehicles: int, slots: int) -> _Vehicles:
+        """Nothing written yet."""
+        return cls(
+            arrival_ms=np.empty(vehicles, dtype=np.int64),
+            start=np.empty(vehicles, dtype=np.uint32),
+            row=np.empty(vehicles, dtype=np.int64),
+            deadline_ms=np.empty(vehicles, dtype=np.int64),
+            signal=np.empty((vehicles, slots), dtype=np.uint32),
+        )
+
+    def by_arrival(self) -> tuple[_Vehicles, Times]:
+        """The same in order of arrival, ties by flow; and the place of each in that order, shape (vehicles,)."""
+        order = np.argsort(self.arrival_ms, kind="stable")
+        ordered = _Vehicles.empty(*self.signal.shape)
+        place = np.empty(order.size, dtype=np.int64)
+        put_in_order(order, tuple(vars(self).values()), tuple(vars(ordered).values()), place)
+        return ordered, place
+
+
+def _layouts(plan: NetworkPlan, first_vehicle: Times, first_record: Times, place: Times) -> tuple[FlowLayout, ...]:
+    """Where each flow's vehicles and records are."""
+    return tuple(
         FlowLayout(
             flow.name,
             flow.columns,
@@ -53,33 +109,6 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
         )
         for i, flow in enumerate(plan.flows)
     )
-    windows = {name: open_now(plan, manifest, name) for name in plan.windows}
-    changes = capacity_changes(plan, windows, manifest.broken)
-    paces = pace_changes(plan, manifest)
-    return Network(
-        horizon_ms=plan.scenario.horizon.length_ms(),
-        lead_in_ms=plan.scenario.horizon.lead_in,
-        resources=plan.resources,
-        capacity=changes[0],
-        change_ms=changes[1],
-        change_resource=changes[2],
-        change_capacity=changes[3],
-        change_refills=changes[4],
-        pace_first=paces[0],
-        pace_ms=paces[1],
-        pace_per_mille=paces[2],
-        levels=max(len(plan.priorities), 1),
-        ops=programs.table(),
-        arrival_ms=arrival[order],
-        start=start[order],
-        row=row[order],
-        deadline_ms=deadline[order],
-        signal=signal.take(order, axis=0),
-        signals=numbers.total,
-        work_ms=work,
-        windows=windows,
-        flows=layouts,
-    )
 
 
 def _offsets(sizes: list[int]) -> Times:
@@ -87,73 +116,59 @@ def _offsets(sizes: list[int]) -> Times:
 
 
 def _distinct(numbers: Times) -> tuple[Times, Times]:
-    """The distinct ones, ascending, and the place of each number among them; nothing is sorted if they lie close."""
-    if not numbers.size:
-        return numbers, numbers
-    low, high = int(numbers.min()), int(numbers.max())
-    if high - low > 4 * numbers.size + 10_000:
-        distinct, place = np.unique(numbers, return_inverse=True)
-        return distinct, place
-    table = np.zeros(high - low + 1, dtype=np.int64)
-    table[numbers - low] = 1
-    distinct = np.flatnonzero(table)
-    table[distinct] = np.arange(distinct.size)
-    return distinct + low, table[numbers - low]
+    """The distinct ones in the order in which they appear, and the place of each number among them."""
+    slots = np.zeros(1 << (2 * numbers.size + 1).bit_length(), dtype=np.uint32)
+    distinct, places = np.empty(numbers.size, dtype=np.int64), np.empty(numbers.size, dtype=np.int64)
+    found = find_distinct(numbers, slots, distinct, places)
+    return distinct[:found], places
 
 
-def _fill_work(flow: FlowPlan, drawn: FlowManifest, matrix: Times) -> None:
-    """Write the work of each visit, the sum of its tasks, at its service column."""
-    for column, tasks in flow.work:
-        if len(tasks) == 1:
-            matrix[:, column] = drawn.work_ms[tasks[0]]
-        elif tasks:
-            matrix[:, column] = np.sum([drawn.work_ms[task] for task in tasks], axis=0)
+def _columns_of_tasks(flow: FlowPlan, drawn: FlowManifest) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Rows of the flow's work, and at which column each is done; shape (pairs,) each."""
+    if drawn.tasks not in flow.columns_of:
+        row = {task: i for i, task in enumerate(drawn.tasks)}
+        pairs = [(row[task], column) for column, tasks in flow.work for task in tasks]
+        task, column = np.asarray(pairs, dtype=np.uint64).reshape(-1, 2).T
+        flow.columns_of[drawn.tasks] = np.ascontiguousarray(task), np.ascontiguousarray(column)
+    return flow.columns_of[drawn.tasks]
 
 
-def _answers(flow: FlowPlan, drawn: FlowManifest) -> list[Mask]:
-    """For each choice of a route, which vehicles visit the step behind it."""
-    everyone = np.ones(drawn.index.size, dtype=bool)
-    answers = []
-    for kind, condition, amendments in flow.choices:
-        wants = everyone
+def _answers(flow: FlowPlan, drawn: FlowManifest) -> Mask:
+    """For each choice of a route, which vehicles visit the step behind it; shape (choices, vehicles)."""
+    answers = np.ones((len(flow.choices), drawn.index.size), dtype=bool)
+    for (kind, condition, amendments), wants in zip(flow.choices, answers, strict=True):
         if_, unless, visited = condition.split("|")
         for mark in (if_, visited):
-            wants = wants & drawn.marks[mark] if mark else wants
+            if mark:
+                wants &= drawn.marks[mark]
         if unless:
-            wants = wants & ~drawn.marks[unless]
+            wants &= ~drawn.marks[unless]
         for amendment in amendments:
             adopts = drawn.adopted[amendment.policy]
-            wants = wants & (adopts if kind == "inland" else ~adopts)
-        answers.append(wants)
+            wants &= adopts if kind == "inland" else ~adopts
     return answers
 
 
-def _roles(flow: FlowPlan, drawn: FlowManifest, work: Times, answers: list[Mask], consignment: Times | None) -> Times:
+def _roles(flow: FlowPlan, drawn: FlowManifest, records: Times, answers: Mask, consignment: Times | None) -> Times:
     """Each vehicle's role in its consignment's declaration.
 
     The one that declares is the one that would be ready first if nobody queued: arrival plus its own work before the
     declaration. The others wait for its signal.
     """
     roles = np.full(drawn.index.size, ALONE, dtype=np.int64)
-    if consignment is None or not drawn.index.size:
+    if consignment is None:
         return roles
+    before = [(item.columns[-1], item.choice) for item in flow.items[: flow.declares] if item.kind == "visit"]
+    soonest, declarant = np.empty(roles.size, dtype=np.int64), np.full(roles.size, -1)
     together = _declares_together(flow, drawn, answers)
-    ready = drawn.arrival_ms.copy()
-    for item in flow.items[: flow.declares]:
-        if item.kind == "visit":
-            own = work[:, item.columns[-1]]
-            ready += own * answers[item.choice] if item.choice >= 0 else own
-    soonest = np.full(int(consignment.max()) + 1, calendars.NEVER)
-    np.minimum.at(soonest, consignment[together], ready[together])
-    candidates = np.flatnonzero(together & (ready == soonest[consignment]))
-    declares = np.full(soonest.size, -1)
-    declares[consignment[candidates[::-1]]] = candidates[::-1]  # of equals, the first is written last
+    steps = np.asarray(before, dtype=np.int64).reshape(-1, 2)
+    choose_declarants(drawn.arrival_ms, records, steps, answers, together, consignment, soonest, declarant)
     roles[together] = WAITS_FOR_DECLARATION
-    roles[declares[declares >= 0]] = DECLARES_FOR_ALL
+    roles[declarant[declarant >= 0]] = DECLARES_FOR_ALL
     return roles
 
 
-def _declares_together(flow: FlowPlan, drawn: FlowManifest, answers: list[Mask]) -> Mask:
+def _declares_together(flow: FlowPlan, drawn: FlowManifest, answers: Mask) -> Mask:
     """Vehicles whose consignment makes one declaration, by the station's own rule or an adopted policy."""
     together = np.full(drawn.index.size, flow.shares_always)
     for policy in flow.shares_by:
@@ -186,7 +201,7 @@ class _Programs:
         self.parts: list[Ops] = []
         self.size = 0
 
-    def assign(self, flow: FlowPlan, drawn: FlowManifest, answers: list[Mask], roles: Times) -> NDArray[np.uint32]:
+    def assign(self, flow: FlowPlan, drawn: FlowManifest, answers: Mask, roles: Times) -> NDArray[np.uint32]:
         """First operation of each vehicle's program, shape (vehicles,)."""
         if not flow.choices and not flow.priorities and flow.declares < 0:
             only = self._write(flow, 3 * self.plan.priorities.index(flow.flow.priority), 0)
@@ -195,9 +210,7 @@ class _Programs:
         for policy, priority in flow.priorities:
             level = np.where(drawn.adopted[policy], self.plan.priorities.index(priority), level)
         key = roles + 3 * level
-        for answer in answers:
-            key += key
-            key += answer
+        add_answers(answers, key)
         keys, member = _distinct(key)
         starts = np.empty(keys.size, dtype=np.uint32)
         for i, packed in enumerate(keys.tolist()):

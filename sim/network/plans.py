@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sim import calendars
 from sim.calendars import Windows
 from sim.manifest import port_zone
-from sim.network.values import Column, Ops
+from sim.network.values import Column, Ids, Ops
 from sim.scenario import Amendment, Flow, Route, Scenario, Step
 
 
@@ -43,7 +43,7 @@ class FlowPlan:
     """A route made ready for compiling: its columns, its items, and which choices decide what a vehicle does.
 
     A *choice* is a yes/no question answered for each vehicle, in `choose`; the answers make the key under
-    which a program is compiled and cached.
+    which a program is compiled and cached. Where the work of a manifest's tasks goes is cached as well.
     """
 
     name: str
@@ -61,6 +61,7 @@ class FlowPlan:
     shares_by: tuple[str, ...]
     leader: str | None
     programs: dict[int, Ops] = field(default_factory=dict, repr=False, compare=False)
+    columns_of: dict[tuple[str, ...], tuple[Ids, Ids]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def has_consignments(self) -> bool:

@@ -18,6 +18,7 @@ CODE, ARGUMENT, COLUMN, LEVEL, ESCAPE = range(5)
 UNFINISHED, EXITED, ABANDONED = range(3)
 
 Ops = NDArray[np.uint32]
+Ids = NDArray[np.uint64]
 ColumnKind = Literal["wait", "blocked", "service", "signal"]
 
 

@@ -1,0 +1,130 @@
+"""What is laid out vehicle by vehicle, compiled: one pass instead of one for each column."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sim.compiling import compiled
+
+ONE = np.uint64(1)
+SPREAD = np.uint64(0x9E3779B97F4A7C15)  # an odd number whose products differ in their upper bits
+UPPER = np.uint64(40)
+
+
+@compiled
+def fill_records(work: Any, task: Any, column: Any, records: Any) -> None:
+    """Write each vehicle's records: at each column the work of its tasks, 0 where there is none.
+
+    Parameters
+    ----------
+    work : int64 array, shape (tasks, vehicles)
+    task, column : uint64 arrays, shape (pairs,)
+        Which task's work is done at which column.
+    records : int64 array, shape (vehicles, columns)
+        Written.
+    """
+    for vehicle in range(records.shape[0]):
+        row = records[vehicle]
+        for place in range(row.size):
+            row[place] = 0
+        for pair in range(task.size):
+            row[column[pair]] += work[task[pair], vehicle]
+
+
+@compiled
+def put_in_order(order: Any, given: Any, ordered: Any, places: Any) -> None:
+    """Put what belongs to each vehicle in the order of arrival.
+
+    Parameters
+    ----------
+    order : int64 array, shape (vehicles,)
+        Numbers of the vehicles as they come.
+    given, ordered : tuples of arrays, shape (vehicles,), the last (vehicles, slots)
+        Arrival, start, row, deadline and signals, by number; the same in order, written.
+    places : int64 array, shape (vehicles,)
+        Place of each number in the order; written.
+    """
+    arrivals, starts, rows, deadlines, signals = given
+    arrival, start, row, deadline, signal = ordered
+    for place in range(order.size):
+        number = np.uint64(order[place])
+        places[number] = place
+        arrival[place], start[place], row[place] = arrivals[number], starts[number], rows[number]
+        deadline[place] = deadlines[number]
+        for slot in range(signal.shape[1]):
+            signal[place, slot] = signals[number, slot]
+
+
+@compiled
+def add_answers(answers: Any, key: Any) -> None:
+    """Append each vehicle's answers, shape (choices, vehicles), to its key as further bits."""
+    for choice in range(answers.shape[0]):
+        for vehicle in range(key.size):
+            key[vehicle] = 2 * key[vehicle] + answers[choice, vehicle]
+
+
+@compiled
+def find_distinct(numbers: Any, slots: Any, distinct: Any, places: Any) -> Any:
+    """Number equal numbers alike, in the order in which they appear.
+
+    Parameters
+    ----------
+    numbers : int64 array, shape (n,)
+    slots : uint32 array of zeros, shape (a power of two above n,)
+        A hash table of places in ``distinct``, counted from 1.
+    distinct, places : int64 arrays, shape (n,)
+        Written: the distinct numbers, and the place of each number among them.
+
+    Returns
+    -------
+    int
+        How many are distinct.
+    """
+    found, last = 0, np.uint64(slots.size - 1)
+    for i in range(numbers.size):
+        number = numbers[i]
+        slot = ((np.uint64(number) * SPREAD) >> UPPER) & last
+        while slots[slot] > 0 and distinct[slots[slot] - 1] != number:
+            slot = (slot + ONE) & last
+        if slots[slot] == 0:
+            distinct[found] = number
+            found += 1
+            slots[slot] = found
+        places[i] = np.int64(slots[slot]) - 1
+    return found
+
+
+@compiled
+def choose_declarants(
+    arrival: Any, records: Any, steps: Any, answers: Any, together: Any, consignment: Any, soonest: Any, declarant: Any
+) -> None:
+    """Find who of each consignment would be ready to declare first if nobody queued; of equals, the first.
+
+    Parameters
+    ----------
+    arrival : int64 array, shape (vehicles,)
+    records : int64 array, shape (vehicles, columns)
+        Work at each column.
+    steps : int64 array, shape (steps, 2)
+        Column and choice of each step before the declaration; choice -1 for a step that all visit.
+    answers : bool array, shape (choices, vehicles)
+    together : bool array, shape (vehicles,)
+        Whose consignment declares together.
+    consignment : int64 array, shape (vehicles,)
+        From 0 on.
+    soonest, declarant : int64 arrays, shape (consignments or more,)
+        Written; ``declarant`` is -1 before, and for consignments that do not declare together.
+    """
+    for vehicle in range(arrival.size):
+        if not together[vehicle]:
+            continue
+        ready = arrival[vehicle]
+        for step in range(steps.shape[0]):
+            choice = steps[step, 1]
+            if choice < 0 or answers[choice, vehicle]:
+                ready += records[vehicle, steps[step, 0]]
+        goods = consignment[vehicle]
+        if declarant[goods] < 0 or ready < soonest[goods]:
+            soonest[goods], declarant[goods] = ready, vehicle
