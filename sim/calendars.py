@@ -132,7 +132,7 @@ def _clock(days: LocalDays, chosen: Times, minute: int) -> Times:
 def merge(windows: Windows) -> Windows:
     """Sort windows and join those that touch or overlap; empty ones go."""
     windows = windows[windows[:, 0] < windows[:, 1]]
-    if windows.shape[0] < 2:
+    if (windows[1:, 0] > windows[:-1, 1]).all():
         return windows
     windows = windows[np.argsort(windows[:, 0], kind="stable")]
     reach = np.maximum.accumulate(windows[:, 1])

@@ -39,9 +39,9 @@ def _random_windows(plan: ManifestPlan, port: str, full: str, rule: RandomDays, 
         return calendars.merge(np.stack([first[keep], days.midnight_ms[1:][keep]], axis=1))
     assert rule.length is not None
     if rule.every is not None:
-        begins = start + np.cumsum(streams.gaps(full, "start", 10_000) * rule.every)
-        begins = begins[begins < stop].astype(np.int64)
-        lengths = rule.length.at(streams.lucks(full, "length", 10_000))[: begins.size]
+        expected = max(stop - start, 0) / rule.every
+        begins = start + (poisson_positions(streams, full, "start", expected) * rule.every).astype(np.int64)
+        lengths = rule.length.at(streams.lucks(full, "length", begins.size))
     else:
         count = rule.count or 0
         lengths = rule.length.at(streams.lucks(full, "length", count))

@@ -14,10 +14,13 @@ from sim.manifest.arrivals import ArrivalRate, convoy_sizes, poisson_positions, 
 from sim.manifest.closures import draw_breakdowns, draw_closures, draw_slow_days
 from sim.manifest.draws import Draws, Rates, Vehicles
 from sim.manifest.inspection import by_risk, draw_carriers, draw_finds
+from sim.manifest.loops import put_work
 from sim.manifest.plans import FlowPlan, ManifestPlan, TaskPlan, closed_windows, full_name
 from sim.manifest.values import Diverted, FlowManifest, Manifest, Mask
 from sim.scenario import Amendment, Flow, HourProfile
 from sim.streams import Streams
+
+NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
 def draw_manifest(plan: ManifestPlan, seed: int, replication: int) -> Manifest:
@@ -304,18 +307,17 @@ def _value(flow_plan: FlowPlan, index: Times, payload: Array) -> Array:
 
 def _draw_work(task: TaskPlan, draws: Draws, vehicles: Vehicles, observed: Times | None, out: Times) -> None:
     """Work of one task for each vehicle: its law at the vehicle's own luck, then the policies it adopts."""
-    if vehicles.rows is not None:
-        out[:] = 0
     law, changes = _in_force(task, vehicles)
     given = observed if law is task.law else None
     if isinstance(law, Constant) and not changes and given is None:
+        out[:] = 0
         out[vehicles.places] = round(law.value)
-    elif vehicles.index.size:
-        luck = draws.luck(task.purpose, vehicles) if task.lucky else np.zeros(vehicles.index.size)
-        work = law.at(luck) if given is None else given[vehicles.index].astype(np.float64)
-        for change in changes:
-            work = _amended(change, work, luck, vehicles.who_adopt(change.policy))
-        out[vehicles.places] = np.rint(work, out=work)
+        return
+    luck = draws.luck(task.purpose, vehicles) if task.lucky else np.zeros(vehicles.index.size)
+    work = law.at(luck) if given is None else given[vehicles.index].astype(np.float64)
+    for change in changes:
+        work = _amended(change, work, luck, vehicles.who_adopt(change.policy))
+    put_work(work, NO_ROWS if vehicles.rows is None else vehicles.rows, out)
 
 
 def _in_force(task: TaskPlan, vehicles: Vehicles) -> tuple[Law, tuple[Amendment, ...]]:

@@ -81,6 +81,8 @@ class RandomDays(Model):
             raise ValueError("count and every need a length; daily_share closes whole days and takes none")
         if self.chance is not None and self.count is None:
             raise ValueError("chance goes with count: how likely each of so many closures is")
+        if self.every is not None and self.every < units.MS_PER_HOUR:
+            raise ValueError("every must be at least 1 h; give daily_share for days that close often")
         return self
 
 
