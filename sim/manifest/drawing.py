@@ -102,7 +102,7 @@ def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None
     arrivals, index = arrivals.take(set_out), index.take(set_out)
     draws = Draws(streams, name, total, index)
     consignment = _consignments(flow_plan, index) if came is None else came.consignment
-    adopted = _draw_adoptions(plan, flow_plan, draws, consignment)
+    adopted = _draw_adoptions(flow_plan, draws, consignment)
     marks = _draw_marks(flow_plan, draws, adopted)
     payload = _draw_payload(plan, flow_plan, draws, arrivals, marks, adopted) if came is None else came.payload_t
     observed = {
@@ -142,7 +142,7 @@ def _consignments(flow_plan: FlowPlan, index: Times) -> Times:
 def _draw_diverted(plan: ManifestPlan, flow_plan: FlowPlan, draws: Draws, arrivals: Times) -> Diverted:
     """What those who go to another port take along: loads, values and consignments as drawn in the flow they leave."""
     consignment = _consignments(flow_plan, draws.index)
-    adopted = _draw_adoptions(plan, flow_plan, draws, consignment)
+    adopted = _draw_adoptions(flow_plan, draws, consignment)
     marks = _draw_marks(flow_plan, draws, adopted)
     payload = _draw_payload(plan, flow_plan, draws, arrivals, marks, adopted)
     return Diverted(draws.index, arrivals, payload, _value(flow_plan, draws.index, payload), consignment)
@@ -220,19 +220,18 @@ def _sets_out(shared: _Shared, flow_plan: FlowPlan, index: Times, arrivals: Time
     return out
 
 
-def _draw_adoptions(plan: ManifestPlan, flow_plan: FlowPlan, draws: Draws, consignment: Times) -> dict[str, Mask]:
+def _draw_adoptions(flow_plan: FlowPlan, draws: Draws, consignment: Times) -> dict[str, Mask]:
     """Who adopts each policy; one that changes how consignments declare is adopted by whole consignments."""
     adopted = {}
-    for policy in dict.fromkeys(a.policy for a in flow_plan.amendments):
-        share = plan.scenario.adoptions[policy]
-        if share >= 1:
-            adopted[policy] = np.ones(draws.index.size, dtype=bool)
-            continue
-        if any(a.kind == "once_per" and a.policy == policy for a in flow_plan.amendments):
-            all_draws = draws.streams.uniforms(draws.owner, f"{policy}.adopted", draws.total)
-            adopted[policy] = all_draws[_first_of_consignment(flow_plan, draws.index, consignment)] < share
+    for plan in flow_plan.adoptions:
+        if plan.share >= 1:
+            adopted[plan.policy] = np.ones(draws.index.size, dtype=bool)
+        elif plan.together:
+            all_draws = draws.streams.uniforms(draws.owner, f"{plan.policy}.adopted", draws.total)
+            first = _first_of_consignment(flow_plan, draws.index, consignment)
+            adopted[plan.policy] = all_draws[first] < plan.share
         else:
-            adopted[policy] = draws.uniform(f"{policy}.adopted") < share
+            adopted[plan.policy] = draws.uniform(f"{plan.policy}.adopted") < plan.share
     return adopted
 
 
@@ -247,16 +246,15 @@ def _first_of_consignment(flow_plan: FlowPlan, index: Times, consignment: Times)
 def _draw_marks(flow_plan: FlowPlan, draws: Draws, adopted: dict[str, Mask]) -> dict[str, Mask]:
     inspection = flow_plan.inspection
     marks = draw_carriers(flow_plan, inspection, draws) if inspection else {}
-    for mark, share in (*flow_plan.flow.marks.items(), *flow_plan.visits):
-        if mark in flow_plan.trace.marks:
-            marks[mark] = flow_plan.trace.marks[mark][draws.index]
+    for mark in flow_plan.marks:
+        if mark.name in flow_plan.trace.marks:
+            marks[mark.name] = flow_plan.trace.marks[mark.name][draws.index]
             continue
-        rates = Rates([share])
-        for amendment in flow_plan.amendments:
-            if amendment.kind in ("share", "scale_share") and amendment.target == mark and amendment.number is not None:
-                rates = rates.amended(amendment, adopted[amendment.policy])
-        by_vehicle = by_risk(inspection, rates, marks) if inspection and mark == "selected" else rates.by_vehicle()
-        marks[mark] = draws.uniform(mark) < by_vehicle
+        rates = Rates([mark.share])
+        for amendment in mark.amendments:
+            rates = rates.amended(amendment, adopted[amendment.policy])
+        by_vehicle = by_risk(inspection, rates, marks) if inspection and mark.name == "selected" else rates.by_vehicle()
+        marks[mark.name] = draws.uniform(mark.name) < by_vehicle
     return marks | draw_finds(flow_plan, inspection, draws, marks) if inspection else marks
 
 
@@ -287,12 +285,11 @@ def _draw_payload(
 def _caps(plan: ManifestPlan, flow_plan: FlowPlan, arrivals: Times, adopted: dict[str, Mask]) -> Array:
     """Most that each vehicle may carry at a time, tonnes; one number for all if nothing limits anybody."""
     most = np.asarray(np.inf)
-    for amendment in flow_plan.amendments:
-        if amendment.kind == "cap_payload" and amendment.number is not None:
-            days = calendars.local_days(port_zone(plan.scenario, flow_plan.port), plan.scenario.horizon)
-            start, stop = days.window(amendment.first_day, amendment.last_day)
-            capped = adopted[amendment.policy] & (arrivals >= start) & (arrivals < stop)
-            most = np.minimum(most, np.where(capped, amendment.number, np.inf))
+    for cap in flow_plan.caps:
+        days = calendars.local_days(port_zone(plan.scenario, flow_plan.port), plan.scenario.horizon)
+        start, stop = days.window(cap.first_day, cap.last_day)
+        capped = adopted[cap.policy] & (arrivals >= start) & (arrivals < stop)
+        most = np.minimum(most, np.where(capped, cap.number or 0.0, np.inf))
     return most
 
 

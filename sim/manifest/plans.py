@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -32,6 +33,24 @@ class TaskPlan:
         """Whether the vehicle's luck matters: not if the task always takes the same time."""
         laws = [self.law, *(a.law for a in self.amendments if a.law is not None)]
         return not all(isinstance(law, Constant) for law in laws)
+
+
+@dataclass(frozen=True)
+class MarkPlan:
+    """One yes/no attribute: the share of vehicles that have it, and the policies that set or scale it, in order."""
+
+    name: str
+    share: float
+    amendments: tuple[Amendment, ...]
+
+
+@dataclass(frozen=True)
+class AdoptionPlan:
+    """One policy that concerns a flow: the share that adopts it, and whether consignments adopt it together."""
+
+    policy: str
+    share: float
+    together: bool
 
 
 @dataclass(frozen=True)
@@ -76,8 +95,9 @@ class FlowPlan:
     rate: ArrivalRate | None
     mean_convoy: float
     tasks: tuple[TaskPlan, ...]
-    visits: tuple[tuple[str, float], ...]
-    amendments: tuple[Amendment, ...]
+    marks: tuple[MarkPlan, ...]
+    adoptions: tuple[AdoptionPlan, ...]
+    caps: tuple[Amendment, ...]
     leader: str | None
     source: str | None
     trace: Trace
@@ -142,8 +162,9 @@ def _plan_flow(scenario: Scenario, port: str, name: str) -> FlowPlan:
         rate=arrival_rate(scenario, port, flow),
         mean_convoy=convoy,
         tasks=tuple(_plan_tasks(scenario, port, flow, amendments)),
-        visits=_own_shares(scenario, port, flow),
-        amendments=amendments,
+        marks=tuple(_plan_marks(scenario, port, flow, amendments)),
+        adoptions=tuple(_plan_adoptions(scenario, amendments)),
+        caps=tuple(a for a in amendments if a.kind == "cap_payload" and a.number is not None),
         leader=f"{port}.{flow.companion_of}" if flow.companion_of else None,
         source=full_name(port, flow.diverted_from) if flow.diverted_from else None,
         trace=scenario.traces.get(full, NO_TRACE),
@@ -176,9 +197,19 @@ def items_of(rule: Inspection, luck: Array) -> Times:
     return np.maximum(np.rint(rule.contraband.items.at(luck)), 1).astype(np.int64)
 
 
-def _own_shares(scenario: Scenario, port: str, flow: Flow) -> tuple[tuple[str, float], ...]:
+def _plan_marks(scenario: Scenario, port: str, flow: Flow, amendments: tuple[Amendment, ...]) -> Iterator[MarkPlan]:
+    """The flow's own marks, and ``STATION.visited`` for steps with a share of their own."""
     steps = scenario.ports[port].routes[flow.route].steps
-    return tuple((f"{step.name}.visited", step.share) for step in steps if step.share is not None)
+    shares = flow.marks | {f"{step.name}.visited": step.share for step in steps if step.share is not None}
+    changing = [a for a in amendments if a.kind in ("share", "scale_share") and a.number is not None]
+    for name, share in shares.items():
+        yield MarkPlan(name, share, tuple(a for a in changing if a.target == name))
+
+
+def _plan_adoptions(scenario: Scenario, amendments: tuple[Amendment, ...]) -> Iterator[AdoptionPlan]:
+    together = {a.policy for a in amendments if a.kind == "once_per"}
+    for policy in dict.fromkeys(a.policy for a in amendments):
+        yield AdoptionPlan(policy, scenario.adoptions[policy], policy in together)
 
 
 def _plan_tasks(scenario: Scenario, port: str, flow: Flow, amendments: tuple[Amendment, ...]) -> list[TaskPlan]:
