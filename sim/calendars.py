@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.scenario import MINUTES_PER_DAY, Calendar, Horizon, Pace, Quota, Resource, Season
+from sim.scenario import MINUTES_PER_DAY, Calendar, Horizon, Pace, Quota, Season
 from sim.units import MS_PER_DAY, MS_PER_MINUTE
 
 Windows = NDArray[np.int64]
@@ -210,60 +210,6 @@ class OpenClock:
         window = np.maximum(position, 0)
         passed = np.minimum(times, self.closes[window]) - self.opens[window]
         return np.where(position < 0, 0, self.before[window] + passed)
-
-
-def capacity_changes(
-    resource: Resource, windows: Windows | None, zone: str, horizon: Horizon, broken: Windows | None = None
-) -> tuple[Times, Times]:
-    """When a pool's capacity changes and what it becomes; the first change is at time 0.
-
-    Parameters
-    ----------
-    windows : int64 array, shape (windows, 2), or None
-        When the pool is open, closures taken out; ``None`` means always.
-    broken : int64 array, shape (windows, 2), or None
-        The manifest's draw of breakdowns, for a pool that has them: some or all servers are out.
-
-    Returns
-    -------
-    times, capacities : int64 arrays, shape (changes,)
-        Times rise strictly; neighbours differ.
-    """
-    if windows is not None and not resource.periods and broken is None:
-        return switched(windows, resource.capacity or 0, horizon.length_ms())
-    days, full = local_days(zone, horizon), resource.capacity or 0
-    periods = [(*days.window(p.first_day, p.last_day), p.capacity) for p in resource.periods]
-    open_ = np.asarray([-NEVER, NEVER]) if windows is None else windows.ravel()
-    out = np.zeros(0, dtype=np.int64) if broken is None else broken.ravel()
-    edges = np.concatenate([open_, out, np.asarray([0, *(edge for p in periods for edge in p[:2])])])
-    order = np.argsort(edges, kind="stable")
-    times = edges[order]
-    capacities = np.full(times.shape, full)
-    for start, stop, capacity in periods:
-        capacities[(times >= start) & (times < stop)] = capacity
-    if resource.breakdowns is not None:
-        lost = resource.breakdowns.servers
-        failed = np.cumsum((order >= open_.size) & (order < open_.size + out.size)) & 1
-        capacities = np.maximum(capacities - failed * (capacities if lost is None else lost), 0)
-    # An odd number of edges at or before a moment: it lies in a window. The last of several at one moment counts.
-    capacities *= np.cumsum(order < open_.size) & 1
-    last = np.append(times[1:] != times[:-1], True) & (times >= 0) & (times < horizon.length_ms())
-    return _drop_repeats(times[last], capacities[last])
-
-
-def switched(windows: Windows, capacity: int, stop: int) -> tuple[Times, Times]:
-    """Changes of a pool that has its capacity while windows are open, and none otherwise."""
-    times = windows.ravel()
-    capacities = np.zeros(times.size, dtype=np.int64)
-    capacities[::2] = capacity
-    keep = slice(None, times.size - int(times.size > 0 and times[-1] >= stop))
-    times, capacities = times[keep], capacities[keep]
-    if capacity == 0:
-        times, capacities = times[:0], capacities[:0]
-    if not times.size or times[0] > 0:
-        zero = np.zeros(1, dtype=np.int64)
-        return np.concatenate([zero, times]), np.concatenate([zero, capacities])
-    return times, capacities
 
 
 def quota_changes(quota: Quota, zone: str, horizon: Horizon) -> tuple[Times, Times, NDArray[np.bool_]]:

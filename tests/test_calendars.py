@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sim import calendars
-from sim.calendars import OpenClock, Windows, capacity_changes, open_windows, pace_changes, quota_changes
+from sim.calendars import OpenClock, Windows, open_windows, pace_changes, quota_changes
+from sim.network.changes import capacity_changes
 from sim.scenario import WEEKDAYS, Calendar, Horizon, Pace, Quota, Resource, Season
 from sim.units import MS_PER_HOUR, MS_PER_MINUTE
 

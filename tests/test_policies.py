@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from sim.calendars import capacity_changes, open_windows
+from sim.calendars import open_windows
 from sim.distributions import Constant
 from sim.experiment import EngineName, prepare, replicate, scenario_hash
 from sim.loading import load_policies, load_scenario
+from sim.network.changes import capacity_changes
 from sim.policies import apply_policies
 from sim.scenario import EFFECT_KINDS, VEHICLE_EFFECTS, Amendment, Policy, PolicyUse, Scenario
 from sim.units import MS_PER_DAY, MS_PER_HOUR

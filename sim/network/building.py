@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sim.calendars import Times
 from sim.manifest import FlowManifest, Manifest, Mask
-from sim.network.changes import capacity_changes, open_now, pace_changes
+from sim.network.changes import all_changes, open_now, pace_changes
 from sim.network.loops import add_answers, choose_declarants, fill_records, find_distinct, put_in_order
 from sim.network.plans import FlowPlan, NetworkPlan
 from sim.network.programs import ALONE, DECLARES_FOR_ALL, WAITS_FOR_DECLARATION, compile_program
@@ -40,9 +40,7 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
         numbers.write(flow, position, consignment, vehicles.signal[here])
     ordered, place = vehicles.by_arrival()
     windows = {name: open_now(plan, manifest, name) for name in plan.windows}
-    capacity, change_ms, change_resource, change_capacity, change_refills = capacity_changes(
-        plan, windows, manifest.broken
-    )
+    capacity, change_ms, change_resource, change_capacity, change_refills = all_changes(plan, windows, manifest.broken)
     pace_first, pace_ms, pace_per_mille = pace_changes(plan, manifest)
     return Network(
         horizon_ms=plan.scenario.horizon.length_ms(),

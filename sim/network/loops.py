@@ -128,3 +128,50 @@ def choose_declarants(
         goods = consignment[vehicle]
         if declarant[goods] < 0 or ready < soonest[goods]:
             soonest[goods], declarant[goods] = ready, vehicle
+
+
+@compiled
+def merge_edges(
+    windows: Any, broken: Any, periods: Any, full: Any, lost: Any, stop: Any, times: Any, capacities: Any
+) -> Any:
+    """Walk from edge to edge of a pool's calendar, breakdowns and periods, and note each change of its capacity.
+
+    Parameters
+    ----------
+    windows, broken : int64 arrays, shape (edges,)
+        When the pool is open, and when servers have failed: sorted, an opening and a closing edge in turn.
+    periods : int64 array, shape (periods, 3)
+        From when until when which other capacity holds; the last one that holds counts.
+    full, lost, stop : int
+        Capacity otherwise; servers out while some have failed; end of the horizon.
+    times, capacities : int64 arrays, shape (edges of all kinds + 1,)
+        Written: times rise strictly from 0, neighbours differ.
+
+    Returns
+    -------
+    int
+        How many changes there are.
+    """
+    found = now = opened = failed = 0
+    while now < stop:
+        while opened < windows.size and windows[opened] <= now:
+            opened += 1
+        while failed < broken.size and broken[failed] <= now:
+            failed += 1
+        following = min(
+            windows[opened] if opened < windows.size else stop, broken[failed] if failed < broken.size else stop
+        )
+        capacity = full
+        for start, end, other in periods:
+            if start <= now < end:
+                capacity = other
+            following = min(following, start if start > now else end if end > now else stop)
+        if failed % 2 == 1:
+            capacity = max(capacity - lost, 0)
+        if opened % 2 == 0:
+            capacity = 0
+        if found == 0 or capacities[found - 1] != capacity:
+            times[found], capacities[found] = now, capacity
+            found += 1
+        now = following
+    return found
