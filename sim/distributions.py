@@ -4,7 +4,8 @@ A law is evaluated at a vehicle's *luck*: a standard normal number drawn once, w
 here rises with the luck, so it is a monotone re-labelling of the quantile function: a policy that replaces
 a law gives the same vehicle the same rank under the new one (comonotone coupling, the coupling with the
 least variance of the difference; Glasserman & Yao 1992, doi:10.1287/mnsc.38.6.884). A normal luck is
-used rather than a uniform one because most service laws here are lognormal, and then cost one ``exp``.
+used rather than a uniform one because most service laws here are lognormal, and then cost one ``exp``. The formulas of
+the common laws are in `sim.deviates`, where they are compiled; their parameters, and the other laws, are here.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Code = tuple[str, float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,24 @@ class Law(ABC):
         """Expected value, in the unit of the parameters."""
         grid = standard_normal_grid()
         return float(self.at(grid).mean())
+
+
+class Coded(Law):
+    """A law whose formula is compiled: it says which one it is, and its parameters there."""
+
+    @property
+    @abstractmethod
+    def code(self) -> Code:
+        """Kind of law in `sim.deviates`, and its parameters a, b, c, d there."""
+
+    def at(self, luck: Array) -> Array:
+        """See `Law.at`."""
+        from sim.deviates import KINDS, evaluate
+
+        out = np.empty(luck.shape)
+        kind, *parameters = self.code
+        evaluate(KINDS[kind], *map(float, parameters), luck.ravel(), out.reshape(-1))
+        return out
 
 
 def normal_cdf(luck: Array) -> Array:
@@ -49,14 +69,15 @@ def standard_normal_grid() -> Array:
 
 
 @dataclass(frozen=True)
-class Constant(Law):
+class Constant(Coded):
     """Always ``value``."""
 
     value: float
 
-    def at(self, luck: Array) -> Array:
-        """See `Law.at`."""
-        return np.full(luck.shape, self.value, dtype=np.float64)
+    @property
+    def code(self) -> Code:
+        """See `Coded.code`."""
+        return "constant", self.value, 0.0, 0.0, 0.0
 
     def mean(self) -> float:
         """See `Law.mean`."""
@@ -64,20 +85,19 @@ class Constant(Law):
 
 
 @dataclass(frozen=True)
-class Lognormal(Law):
+class Lognormal(Coded):
     """Lognormal by its mean and coefficient of variation: ``sigma² = ln(1 + cv²)``, ``mu = ln mean - sigma²/2``."""
 
     mean_value: float
     cv: float
 
-    def at(self, luck: Array) -> Array:
-        """See `Law.at`."""
+    @property
+    def code(self) -> Code:
+        """See `Coded.code`."""
         if self.mean_value == 0:
-            return np.zeros(luck.shape)
+            return "constant", 0.0, 0.0, 0.0, 0.0
         variance = math.log1p(self.cv * self.cv)
-        out = luck * math.sqrt(variance)
-        out += math.log(self.mean_value) - variance / 2
-        return np.exp(out, out=out)
+        return "lognormal", math.log(self.mean_value) - variance / 2, math.sqrt(variance), 0.0, 0.0
 
     def mean(self) -> float:
         """See `Law.mean`."""
@@ -85,14 +105,15 @@ class Lognormal(Law):
 
 
 @dataclass(frozen=True)
-class Exponential(Law):
+class Exponential(Coded):
     """Exponential with the given mean: ``-mean · ln(1 - u)``, with ``1 - u = Phi(-luck)``."""
 
     mean_value: float
 
-    def at(self, luck: Array) -> Array:
-        """See `Law.at`."""
-        return np.asarray(-self.mean_value * np.log(normal_cdf(-luck)))
+    @property
+    def code(self) -> Code:
+        """See `Coded.code`."""
+        return "exponential", self.mean_value, 0.0, 0.0, 0.0
 
     def mean(self) -> float:
         """See `Law.mean`."""
@@ -119,7 +140,7 @@ class Gamma(Law):
 
 
 @dataclass(frozen=True)
-class Normal(Law):
+class Normal(Coded):
     """Normal by mean and standard deviation, cut to ``[low, high]`` (values outside take the bound)."""
 
     mean_value: float
@@ -127,24 +148,23 @@ class Normal(Law):
     low: float = 0.0
     high: float = math.inf
 
-    def at(self, luck: Array) -> Array:
-        """See `Law.at`."""
-        out = self.sd * luck
-        out += self.mean_value
-        np.maximum(out, self.low, out=out)
-        return np.minimum(out, self.high, out=out)
+    @property
+    def code(self) -> Code:
+        """See `Coded.code`."""
+        return "normal", self.mean_value, self.sd, self.low, self.high
 
 
 @dataclass(frozen=True)
-class Uniform(Law):
+class Uniform(Coded):
     """Uniform from ``low`` to ``high``."""
 
     low: float
     high: float
 
-    def at(self, luck: Array) -> Array:
-        """See `Law.at`."""
-        return np.asarray(self.low + (self.high - self.low) * normal_cdf(luck))
+    @property
+    def code(self) -> Code:
+        """See `Coded.code`."""
+        return "uniform", self.low, self.high, 0.0, 0.0
 
     def mean(self) -> float:
         """See `Law.mean`."""
@@ -172,32 +192,19 @@ class Beta(Law):
 
 
 @dataclass(frozen=True)
-class Triangular(Law):
+class Triangular(Coded):
     """Triangular with the given ``low``, ``mode`` and ``high``."""
 
     low: float
     mode: float
     high: float
 
-    def at(self, luck: Array) -> Array:
-        """See `Law.at`."""
-        width = self.high - self.low
-        if width == 0:
-            return np.full(luck.shape, self.low, dtype=np.float64)
-        # Both branches for all, and no choice between them by a mask: below the mode the second adds nothing, above it
-        # the first stays at the mode.
-        u = normal_cdf(luck)
-        rising = np.sqrt(u * (width * (self.mode - self.low)))
-        rising += self.low
-        np.minimum(rising, self.mode, out=rising)
-        np.subtract(1.0, u, out=u)
-        u *= width * (self.high - self.mode)
-        falling = np.sqrt(u, out=u)
-        np.subtract(self.high, falling, out=falling)
-        np.maximum(falling, self.mode, out=falling)
-        falling -= self.mode
-        rising += falling
-        return rising
+    @property
+    def code(self) -> Code:
+        """See `Coded.code`."""
+        if self.low == self.high:
+            return "constant", self.low, 0.0, 0.0, 0.0
+        return "triangular", self.low, self.mode, self.high, 0.0
 
     def mean(self) -> float:
         """See `Law.mean`."""

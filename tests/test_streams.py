@@ -8,7 +8,8 @@ import itertools
 import numpy as np
 import pytest
 
-from sim.streams import EXPONENTIAL_EDGE, NORMAL_EDGE, Streams
+from sim.deviates import EXPONENTIAL_EDGE, NORMAL_EDGE
+from sim.streams import Streams
 
 
 def test_the_first_numbers_of_an_address_never_change() -> None:

@@ -9,15 +9,15 @@ import numpy as np
 
 from sim import calendars
 from sim.calendars import NEVER, Times, Windows
-from sim.distributions import Array, Constant, Law
+from sim.deviates import fill_work
+from sim.distributions import Array
 from sim.manifest.arrivals import ArrivalRate, convoy_sizes, poisson_positions, port_zone
 from sim.manifest.closures import draw_breakdowns, draw_closures, draw_slow_days
-from sim.manifest.draws import Draws, Rates, Vehicles
+from sim.manifest.draws import Draws, Rates
 from sim.manifest.inspection import by_risk, draw_carriers, draw_finds
-from sim.manifest.loops import put_work
-from sim.manifest.plans import FlowPlan, ManifestPlan, TaskPlan, closed_windows, full_name
+from sim.manifest.plans import FlowPlan, ManifestPlan, closed_windows, full_name
 from sim.manifest.values import Diverted, FlowManifest, Manifest, Mask
-from sim.scenario import Amendment, Flow, HourProfile
+from sim.scenario import Flow, HourProfile
 from sim.streams import Streams
 
 NO_ROWS = np.zeros(0, dtype=np.int64)
@@ -105,17 +105,6 @@ def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None
     adopted = _draw_adoptions(flow_plan, draws, consignment)
     marks = _draw_marks(flow_plan, draws, adopted)
     payload = _draw_payload(plan, flow_plan, draws, arrivals, marks, adopted) if came is None else came.payload_t
-    observed = {
-        key: trace.work_ms[short]
-        for key in (t.key for t in flow_plan.tasks)
-        if (short := key.partition(".")[2]) in trace.work_ms
-    }
-    vehicles = {
-        names: Vehicles.with_marks(names, draws, marks, adopted) for names in {task.marks for task in flow_plan.tasks}
-    }
-    work = np.empty((len(flow_plan.tasks), index.size), dtype=np.int64)
-    for task, row in zip(flow_plan.tasks, work, strict=True):
-        _draw_work(task, draws, vehicles[task.marks], observed.get(task.key), row)
     return FlowManifest(
         name=name,
         index=index,
@@ -124,8 +113,8 @@ def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None
         value_cny=_value(flow_plan, index, payload) if came is None else came.value_cny,
         marks=marks,
         adopted=adopted,
-        tasks=tuple(task.key for task in flow_plan.tasks),
-        work=work,
+        tasks=flow_plan.work.keys,
+        work=_draw_work(flow_plan, draws, marks, adopted),
         deadline_ms=_draw_deadlines(flow, draws, arrivals),
         consignment=consignment,
         held_back=held_back,
@@ -276,9 +265,9 @@ def _draw_payload(
         if load.if_ is None:
             total += np.minimum(load.law.at(draws.luck(f"payload.{name}")), most)
         else:
-            loaded = Vehicles.with_marks((load.if_,), draws, marks, adopted)
-            tonnes = load.law.at(draws.luck(f"payload.{name}", loaded))
-            total[loaded.rows] += np.minimum(tonnes, np.broadcast_to(most, total.shape)[loaded.rows])
+            loaded = marks[load.if_].nonzero()[0]
+            tonnes = load.law.at(draws.luck(f"payload.{name}", draws.index.take(loaded)))
+            total[loaded] += np.minimum(tonnes, np.broadcast_to(most, total.shape)[loaded])
     return total
 
 
@@ -302,40 +291,42 @@ def _value(flow_plan: FlowPlan, index: Times, payload: Array) -> Array:
     return payload * amount if per == "t" else np.full(payload.size, amount)
 
 
-def _draw_work(task: TaskPlan, draws: Draws, vehicles: Vehicles, observed: Times | None, out: Times) -> None:
-    """Work of one task for each vehicle: its law at the vehicle's own luck, then the policies it adopts."""
-    law, changes = _in_force(task, vehicles)
-    given = observed if law is task.law else None
-    if isinstance(law, Constant) and not changes and given is None:
-        out[:] = 0
-        out[vehicles.places] = round(law.value)
-        return
-    luck = draws.luck(task.purpose, vehicles) if task.lucky else np.zeros(vehicles.index.size)
-    work = law.at(luck) if given is None else given[vehicles.index].astype(np.float64)
-    for change in changes:
-        work = _amended(change, work, luck, vehicles.who_adopt(change.policy))
-    put_work(work, NO_ROWS if vehicles.rows is None else vehicles.rows, out)
+def _draw_work(flow_plan: FlowPlan, draws: Draws, marks: dict[str, Mask], adopted: dict[str, Mask]) -> Times:
+    """Work of each task for each vehicle in ms, shape (tasks, vehicles); see `sim.deviates.fill_work`."""
+    plan, vehicles = flow_plan.work, draws.index.size
+    rows = [np.arange(vehicles) if not names else _with_marks(names, marks) for names in plan.groups]
+    out = np.empty((len(plan.keys), vehicles), dtype=np.int64)
+    fill_work(
+        (plan.group, plan.first, plan.steps),
+        draws.streams.states(draws.owner, plan.purposes),
+        np.cumsum([0, *(group.size for group in rows)]),
+        np.concatenate([NO_ROWS, *rows]),
+        draws.index,
+        np.asarray(list(adopted.values()), dtype=bool).reshape(len(adopted), vehicles),
+        _given_work(flow_plan, draws),
+        np.empty(draws.total),
+        np.empty(vehicles),
+        out,
+    )
+    return out
 
 
-def _in_force(task: TaskPlan, vehicles: Vehicles) -> tuple[Law, tuple[Amendment, ...]]:
-    """The last law that all vehicles take over in full, or the task's own, and the amendments after it."""
-    for position in range(len(task.amendments) - 1, -1, -1):
-        change = task.amendments[position]
-        if change.law is not None and change.strength == 1 and isinstance(vehicles.who_adopt(change.policy), slice):
-            return change.law, task.amendments[position + 1 :]
-    return task.law, task.amendments
+def _with_marks(names: tuple[str, ...], marks: dict[str, Mask]) -> Times:
+    """Places of the vehicles that have all of some marks."""
+    return reduce(np.logical_and, [marks[name] for name in names]).nonzero()[0]
 
 
-def _amended(change: Amendment, work: Array, luck: Array, takers: Times | slice) -> Array:
-    """The work of vehicles, of which ``takers`` adopt a policy: from before towards after by its strength."""
-    luck, before = luck[takers], work[takers]
-    after = change.law.at(luck) if change.law is not None else before * (change.number or 0.0)
-    if change.strength != 1:
-        after = (1 - change.strength) * before + change.strength * after
-    if isinstance(takers, slice):
-        return after
-    work[takers] = after
-    return work
+def _given_work(flow_plan: FlowPlan, draws: Draws) -> Array:
+    """Work that was seen, and that of laws which are not compiled; shape (givens, vehicles)."""
+    plan, trace = flow_plan.work, flow_plan.trace
+    table = np.empty((len(plan.givens), draws.index.size))
+    for row, given in zip(table, plan.givens, strict=True):
+        purpose, key = plan.purposes[given.task], plan.keys[given.task]
+        if given.law is None or purpose is None:
+            row[:] = trace.work_ms[key.partition(".")[2]][draws.index]
+        else:
+            row[:] = given.law.at(draws.luck(purpose))
+    return table
 
 
 def _draw_deadlines(flow: Flow, draws: Draws, arrivals: Times) -> Times:

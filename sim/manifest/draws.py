@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -32,58 +32,11 @@ class Draws:
         drawn = self.streams.uniforms(self.owner, purpose, self.total)
         return drawn if self.whole else drawn.take(self.index)
 
-    def luck(self, purpose: str, vehicles: Vehicles | None = None) -> Array:
-        """Of some vehicles, or of all."""
+    def luck(self, purpose: str, index: Times | None = None) -> Array:
+        """Standard normal numbers of one purpose, one for each vehicle, or for each of some numbers."""
         drawn = self.streams.lucks(self.owner, purpose, self.total)
-        index = self.index if vehicles is None else vehicles.index
+        index = self.index if index is None else index
         return drawn if index.size == self.total else drawn.take(index)
-
-
-@dataclass(frozen=True)
-class Vehicles:
-    """Those of a flow that have all of some marks.
-
-    Attributes
-    ----------
-    rows : int64 array or None
-        Their places among all that set out; None if they are all of them.
-    index : int64 array
-        Their numbers in the flow.
-    adopted : dict of bool arrays
-        Of all that set out, by policy.
-    takers : dict of (int64 array or slice)
-        Places among these vehicles of those that adopt a policy; worked out when first asked for.
-    """
-
-    rows: Times | None
-    index: Times
-    adopted: dict[str, Mask]
-    takers: dict[str, Times | slice] = field(default_factory=dict)
-
-    @classmethod
-    def with_marks(
-        cls, names: tuple[str, ...], draws: Draws, marks: dict[str, Mask], adopted: dict[str, Mask]
-    ) -> Vehicles:
-        """Choose vehicles by their marks."""
-        if not names:
-            return cls(None, draws.index, adopted)
-        has = marks[names[0]]
-        for name in names[1:]:
-            has = has & marks[name]
-        rows = has.nonzero()[0]
-        return cls(rows, draws.index.take(rows), adopted)
-
-    @property
-    def places(self) -> Times | slice:
-        """Their places among all that set out, to index with."""
-        return slice(None) if self.rows is None else self.rows
-
-    def who_adopt(self, policy: str) -> Times | slice:
-        """Places of those that adopt a policy."""
-        if policy not in self.takers:
-            takes = self.adopted[policy] if self.rows is None else self.adopted[policy].take(self.rows)
-            self.takers[policy] = slice(None) if takes.all() else takes.nonzero()[0]
-        return self.takers[policy]
 
 
 @dataclass(frozen=True)

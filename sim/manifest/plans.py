@@ -10,7 +10,8 @@ import numpy as np
 
 from sim import calendars, detection
 from sim.calendars import Times, Windows
-from sim.distributions import Array, Constant, Law, standard_normal_grid
+from sim.deviates import KINDS
+from sim.distributions import Array, Coded, Constant, Law, standard_normal_grid
 from sim.manifest.arrivals import ArrivalRate, arrival_rate, convoy_sizes, port_zone
 from sim.scenario import Amendment, Closure, Flow, Inspection, Port, Scenario
 from sim.trace import Trace
@@ -28,11 +29,46 @@ class TaskPlan:
     marks: tuple[str, ...]
     amendments: tuple[Amendment, ...]
 
-    @cached_property
-    def lucky(self) -> bool:
-        """Whether the vehicle's luck matters: not if the task always takes the same time."""
-        laws = [self.law, *(a.law for a in self.amendments if a.law is not None)]
-        return not all(isinstance(law, Constant) for law in laws)
+
+@dataclass(frozen=True)
+class Given:
+    """A step of work whose values are worked out before: a law that is not compiled, or, without a law, what was seen.
+
+    Attributes
+    ----------
+    task : int
+        Which task of the flow.
+    law : Law or None
+    """
+
+    task: int
+    law: Law | None
+
+
+@dataclass(frozen=True)
+class WorkPlan:
+    """The work of a flow's tasks, as `sim.deviates.fill_work` takes it.
+
+    Attributes
+    ----------
+    keys : tuple of str
+        ``port.station.task``.
+    purposes : tuple of (str or None)
+        Of the luck of each task; ``None`` if it does not matter.
+    groups : tuple of tuple of str
+        The marks that vehicles need, for each group of tasks done by the same vehicles.
+    group, first : int64 arrays, shape (tasks,) and (tasks + 1,)
+    steps : float64 array, shape (steps, 7)
+    givens : tuple of Given
+    """
+
+    keys: tuple[str, ...]
+    purposes: tuple[str | None, ...]
+    groups: tuple[tuple[str, ...], ...]
+    group: Times
+    first: Times
+    steps: Array
+    givens: tuple[Given, ...]
 
 
 @dataclass(frozen=True)
@@ -94,7 +130,7 @@ class FlowPlan:
     flow: Flow
     rate: ArrivalRate | None
     mean_convoy: float
-    tasks: tuple[TaskPlan, ...]
+    work: WorkPlan
     marks: tuple[MarkPlan, ...]
     adoptions: tuple[AdoptionPlan, ...]
     caps: tuple[Amendment, ...]
@@ -152,7 +188,8 @@ def _plan_flow(scenario: Scenario, port: str, name: str) -> FlowPlan:
     flow = scenario.ports[port].flows[name]
     full = f"{port}.{name}"
     amendments = tuple(a for a in scenario.amendments if a.flow == full)
-    convoy = 1.0
+    adoptions = tuple(_plan_adoptions(scenario, amendments))
+    trace, convoy = scenario.traces.get(full, NO_TRACE), 1.0
     if flow.convoy is not None:
         convoy = float(convoy_sizes(flow, standard_normal_grid()).mean())
     return FlowPlan(
@@ -161,13 +198,13 @@ def _plan_flow(scenario: Scenario, port: str, name: str) -> FlowPlan:
         flow=flow,
         rate=arrival_rate(scenario, port, flow),
         mean_convoy=convoy,
-        tasks=tuple(_plan_tasks(scenario, port, flow, amendments)),
+        work=_plan_work(_plan_tasks(scenario, port, flow, amendments), adoptions, trace),
         marks=tuple(_plan_marks(scenario, port, flow, amendments)),
-        adoptions=tuple(_plan_adoptions(scenario, amendments)),
+        adoptions=adoptions,
         caps=tuple(a for a in amendments if a.kind == "cap_payload" and a.number is not None),
         leader=f"{port}.{flow.companion_of}" if flow.companion_of else None,
         source=full_name(port, flow.diverted_from) if flow.diverted_from else None,
-        trace=scenario.traces.get(full, NO_TRACE),
+        trace=trace,
         inspection=_plan_inspection(scenario.inspections[flow.inspection]) if flow.inspection else None,
     )
 
@@ -231,6 +268,58 @@ def _plan_tasks(scenario: Scenario, port: str, flow: Flow, amendments: tuple[Ame
                 purpose = key.partition(".")[2] if own else key
                 plans.setdefault(key, TaskPlan(key, purpose, task.service, needed, changed))
     return list(plans.values())
+
+
+def _plan_work(tasks: list[TaskPlan], adoptions: tuple[AdoptionPlan, ...], trace: Trace) -> WorkPlan:
+    number = {adoption.policy: i for i, adoption in enumerate(adoptions)}
+    by_all = {adoption.policy for adoption in adoptions if adoption.share >= 1}
+    rows: list[tuple[float, ...]] = []
+    givens: list[Given] = []
+    first, purposes = [0], []
+    for place, task in enumerate(tasks):
+        steps = _steps(task, task.key.partition(".")[2] in trace.work_ms, by_all)
+        for step in steps:
+            if isinstance(step.what, Coded):
+                kind, *parameters = step.what.code
+            elif isinstance(step.what, float):
+                kind, parameters = "scaled", [step.what, 0.0, 0.0, 0.0]
+            else:
+                kind, parameters = "given", [float(len(givens)), 0.0, 0.0, 0.0]
+                givens.append(Given(place, step.what))
+            policy = -1 if step.policy is None else number[step.policy]
+            rows.append((policy, KINDS[kind], *parameters, step.strength))
+        first.append(len(rows))
+        lucky = any(isinstance(step.what, Law) and not isinstance(step.what, Constant) for step in steps)
+        purposes.append(task.purpose if lucky else None)
+    groups = tuple(dict.fromkeys(task.marks for task in tasks))
+    return WorkPlan(
+        keys=tuple(task.key for task in tasks),
+        purposes=tuple(purposes),
+        groups=groups,
+        group=np.asarray([groups.index(task.marks) for task in tasks], dtype=np.int64),
+        first=np.asarray(first, dtype=np.int64),
+        steps=np.asarray(rows, dtype=np.float64).reshape(-1, 7),
+        givens=tuple(givens),
+    )
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What those who adopt a policy (None: everybody) do to the work before: a law, a factor, or (None) what was seen."""
+
+    policy: str | None
+    what: Law | float | None
+    strength: float
+
+
+def _steps(task: TaskPlan, seen: bool, by_all: set[str]) -> list[_Step]:
+    """What makes the work of a task, in order, from the last law that everybody takes over in full."""
+    steps = [_Step(None, None if seen else task.law, 1.0)]
+    for change in task.amendments:
+        if change.law is not None and change.strength == 1 and change.policy in by_all:
+            steps = []
+        steps.append(_Step(change.policy, change.law or float(change.number or 0.0), change.strength))
+    return steps
 
 
 def _fixed_window(scenario: Scenario, port: str, closure: Closure) -> Windows:
