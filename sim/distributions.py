@@ -48,9 +48,9 @@ class Coded(Law):
         """See `Law.at`."""
         from sim.deviates import KINDS, evaluate
 
+        kind, a, b, c, d = self.code
         out = np.empty(luck.shape)
-        kind, *parameters = self.code
-        evaluate(KINDS[kind], *map(float, parameters), luck.ravel(), out.reshape(-1))
+        evaluate(KINDS[kind], float(a), float(b), float(c), float(d), luck.ravel(), out.reshape(-1))
         return out
 
 

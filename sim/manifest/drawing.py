@@ -204,8 +204,9 @@ def _sets_out(shared: _Shared, flow_plan: FlowPlan, index: Times, arrivals: Time
     long = shut[shut[:, 1] - shut[:, 0] > rule.closures_over]
     caught = calendars.inside(long, arrivals).nonzero()[0]
     if caught.size:
-        draw = shared.streams.uniforms(flow_plan.name, "sets_out", int(index[-1]) + 1)
-        out[caught] = draw[index[caught]] < rule.sets_out
+        numbers = index[caught]
+        draw = shared.streams.uniforms(flow_plan.name, "sets_out", int(numbers.max()) + 1)
+        out[caught] = draw[numbers] < rule.sets_out
     return out
 
 

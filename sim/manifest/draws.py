@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,21 +23,19 @@ class Draws:
     total: int
     index: Times
 
-    @property
-    def whole(self) -> bool:
-        """Whether all set out."""
-        return self.index.size == self.total
-
-    def uniform(self, purpose: str) -> Array:
-        """Uniform numbers of one purpose, one for each vehicle."""
-        drawn = self.streams.uniforms(self.owner, purpose, self.total)
-        return drawn if self.whole else drawn.take(self.index)
+    def uniform(self, purpose: str, index: Times | None = None) -> Array:
+        """Uniform numbers of one purpose, one for each vehicle, or for each of an ascending ``index``."""
+        return self._taken(self.streams.uniforms, purpose, index)
 
     def luck(self, purpose: str, index: Times | None = None) -> Array:
-        """Standard normal numbers of one purpose, one for each vehicle, or for each of some numbers."""
-        drawn = self.streams.lucks(self.owner, purpose, self.total)
+        """Standard normal numbers of one purpose, one for each vehicle, or for each of an ascending ``index``."""
+        return self._taken(self.streams.lucks, purpose, index)
+
+    def _taken(self, draw: Callable[[str, str, int], Array], purpose: str, index: Times | None) -> Array:
         index = self.index if index is None else index
-        return drawn if index.size == self.total else drawn.take(index)
+        total = int(index[-1]) + 1 if index.size else 0
+        drawn = draw(self.owner, purpose, total)
+        return drawn if index.size == total else drawn.take(index)
 
 
 @dataclass(frozen=True)

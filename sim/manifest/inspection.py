@@ -26,7 +26,7 @@ def draw_carriers(flow_plan: FlowPlan, plan: InspectionPlan, draws: Draws) -> di
     carrying = np.asarray(draws.uniform("contraband") < plan.carrying[_classes(plan, marks, draws.index.size)])
     if plan.rule.contraband.bad_share is not None:
         loaded = np.flatnonzero(carrying)
-        carrying[loaded] = _bad_items(plan.rule, draws, loaded)[1] > 0
+        carrying[loaded] = _bad_items(plan.rule, draws, draws.index[loaded])[1] > 0
     return {**marks, "contraband": carrying}
 
 
@@ -48,16 +48,16 @@ def by_risk(plan: InspectionPlan, rates: Rates, marks: dict[str, Mask]) -> Array
     return np.concatenate(tables).take(place)
 
 
-def _bad_items(rule: Inspection, draws: Draws, who: Times) -> tuple[Times, Times]:
-    """Items in the loads of the vehicles ``who``, and how many of them are bad."""
+def _bad_items(rule: Inspection, draws: Draws, index: Times) -> tuple[Times, Times]:
+    """Items in the loads of the vehicles with these numbers, and how many of them are bad."""
     given = rule.contraband
-    items = items_of(rule, draws.luck("inspection.items")[who])
+    items = items_of(rule, draws.luck("inspection.items", index))
     if given.bad_share is not None:
-        share = np.clip(given.bad_share.at(draws.luck("inspection.bad_share")[who]), 0.0, 1.0)
-        return items, detection.bad_items(items, share, draws.luck("inspection.bad")[who])
+        share = np.clip(given.bad_share.at(draws.luck("inspection.bad_share", index)), 0.0, 1.0)
+        return items, detection.bad_items(items, share, draws.luck("inspection.bad", index))
     if given.bad_items is None:
         return items, items
-    bad = np.rint(given.bad_items.at(draws.luck("inspection.bad")[who])).astype(np.int64)
+    bad = np.rint(given.bad_items.at(draws.luck("inspection.bad", index))).astype(np.int64)
     return items, np.clip(bad, 1, items)
 
 
@@ -67,17 +67,20 @@ def draw_finds(flow_plan: FlowPlan, plan: InspectionPlan, draws: Draws, marks: d
     selected, carries = marks["selected"], marks["contraband"]
     opened = selected.copy()
     if rule.scan is not None:
-        opened &= draws.uniform("inspection.scan") < np.where(carries, rule.scan.sensitivity, rule.scan.false_alarms)
+        who = np.flatnonzero(selected)
+        alarms = np.where(carries[who], rule.scan.sensitivity, rule.scan.false_alarms)
+        opened[who] = draws.uniform("inspection.scan", draws.index[who]) < alarms
     if "opened" in observed:
         opened = observed["opened"][draws.index]
     found = opened & carries
-    if rule.sample is not None:
-        who = np.flatnonzero(found)
-        items, bad = _bad_items(rule, draws, who)
+    who = np.flatnonzero(found)
+    if rule.sample is not None and who.size:
+        items, bad = _bad_items(rule, draws, draws.index[who])
         sample = np.minimum(rule.sample.items or items, items)
         if rule.sample.level is not None:
             sample = detection.sample_size(items, rule.sample.level, rule.sample.confidence or 0.0)
-        found[who] = draws.uniform("inspection.sample")[who] < detection.chance_to_find(items, bad, sample)
+        chance = detection.chance_to_find(items, bad, sample)
+        found[who] = draws.uniform("inspection.sample", draws.index[who]) < chance
     if "found" in observed:
         found = observed["found"][draws.index]
     return {"opened": opened, "found": found}
