@@ -34,6 +34,7 @@ MODEL_MODULES = (
     "calendars.py",
     "compiling.py",
     "detection.py",
+    "deviates.py",
     "distributions.py",
     "engines",
     "manifest",

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sim.calendars import NEVER, intersect
-from sim.distributions import Constant
+from sim.deviates import KINDS
 from sim.errors import ScenarioInvalid
 from sim.manifest import FlowManifest, Manifest, draw_manifest, plan_manifest
 from sim.scenario import Scenario
@@ -661,7 +661,7 @@ def test_slow_days_have_their_share() -> None:
 
 def test_laws_of_the_scenario_are_those_of_the_plan() -> None:
     plan = plan_manifest(port(ONE.replace("{exponential: {mean: 1 min}}", "1 min")))
-    assert [task.law for task in plan.flows[0].tasks] == [Constant(60_000)]
+    assert plan.flows[0].work.steps.tolist() == [[-1, KINDS["constant"], 60_000, 0, 0, 0, 1]]
 
 
 # ------------------------------------------------------------------------------------------------- known faults

@@ -84,7 +84,7 @@ class _Shared:
 def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None) -> FlowManifest:
     """Draw one flow; ``origin`` is the flow of its leaders, or the one that its diverted vehicles left."""
     plan, streams = shared.plan, shared.streams
-    name, flow, trace = flow_plan.name, flow_plan.flow, flow_plan.trace
+    name, flow = flow_plan.name, flow_plan.flow
     came = _coming_from(plan, origin) if origin is not None and flow_plan.leader is None else None
     taken = came or origin
     index, arrivals = (taken.index, taken.arrival_ms) if taken else _draw_arrivals(plan, flow_plan, streams)

@@ -305,7 +305,10 @@ def _plan_work(tasks: list[TaskPlan], adoptions: tuple[AdoptionPlan, ...], trace
 
 @dataclass(frozen=True)
 class _Step:
-    """What those who adopt a policy (None: everybody) do to the work before: a law, a factor, or (None) what was seen."""
+    """One step of a task's work, for those who adopt a policy (None: for all).
+
+    ``what`` is a law, a factor of the work before, or, None, what was seen.
+    """
 
     policy: str | None
     what: Law | float | None
