@@ -108,9 +108,7 @@ def open_windows(calendar: Calendar, zone: str, horizon: Horizon) -> Windows:
     """
     days = local_days(calendar.zone or zone, horizon, 1)  # a night shift may have begun the evening before
     chosen = np.flatnonzero(open_days(calendar, days.dates))
-    parts = [
-        np.stack([_clock(days, chosen, start), _clock(days, chosen, stop)], axis=1) for start, stop in calendar.open
-    ]
+    parts = [windows_of(_clock(days, chosen, start), _clock(days, chosen, stop)) for start, stop in calendar.open]
     if not parts:
         return np.empty((0, 2), dtype=np.int64)
     return clip(merge(np.concatenate(parts)), 0, horizon.length_ms())
@@ -129,16 +127,24 @@ def _clock(days: LocalDays, chosen: Times, minute: int) -> Times:
     return np.asarray(times)
 
 
+def windows_of(opens: Times, closes: Times) -> Windows:
+    """Windows by when they open and close, shape (windows,) each."""
+    windows = np.empty((opens.size, 2), dtype=np.int64)
+    windows[:, 0], windows[:, 1] = opens, closes
+    return windows
+
+
 def merge(windows: Windows) -> Windows:
     """Sort windows and join those that touch or overlap; empty ones go."""
-    windows = windows[windows[:, 0] < windows[:, 1]]
-    if (windows[1:, 0] > windows[:-1, 1]).all():
+    opens, closes = windows.T
+    if (opens < closes).all() and (opens[1:] > closes[:-1]).all():
         return windows
-    windows = windows[np.argsort(windows[:, 0], kind="stable")]
-    reach = np.maximum.accumulate(windows[:, 1])
-    first = np.concatenate([[True], windows[1:, 0] > reach[:-1]])
-    last = np.concatenate([first[1:], [True]])
-    return np.stack([windows[first, 0], reach[last]], axis=1)
+    opens, closes = windows[opens < closes].T
+    order = np.argsort(opens, kind="stable")
+    opens, reach = opens[order], np.maximum.accumulate(closes[order])
+    first = np.ones(opens.size + 1, dtype=bool)  # of those that it is joined with; and one beyond the last
+    first[1:-1] = opens[1:] > reach[:-1]
+    return windows_of(opens[first[:-1]], reach[first[1:]])
 
 
 def clip(windows: Windows, start: int, stop: int) -> Windows:
@@ -159,7 +165,7 @@ def subtract(windows: Windows, closed: Windows) -> Windows:
     gap = np.arange(window.size) + np.repeat(first - np.cumsum(pieces) + pieces, pieces)
     opens = np.maximum(windows[:, 0].take(window), gap_opens.take(gap))
     closes = np.minimum(windows[:, 1].take(window), gap_closes.take(gap))
-    return np.stack([opens, closes], axis=1)
+    return windows_of(opens, closes)
 
 
 def intersect(windows: Windows, others: Windows) -> Windows:

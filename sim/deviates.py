@@ -100,6 +100,15 @@ def fill_uniform(state: Any, out: Any) -> None:
 
 
 @compiled
+def fill_chances(states: Any, rates: Any, index: Any, room: Any, out: Any) -> None:
+    """Whether the uniform numbers of several streams, those of an ``index``, are below a rate; shape (streams, numbers)."""
+    for stream in range(out.shape[0]):
+        fill_uniform(states[stream], room)
+        for place in range(index.size):
+            out[stream, place] = room[np.uint64(index[place])] < rates[stream]
+
+
+@compiled
 def _rest_of_normal(number: Any, value: Any, a: Any, b: Any, c: Any, count: Any) -> Any:
     """Whether a point lies under the density that does not for certain; the value, and the state after."""
     layer = number & _LAYER

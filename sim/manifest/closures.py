@@ -31,18 +31,18 @@ def _random_windows(plan: ManifestPlan, port: str, full: str, rule: RandomDays, 
     """Closures at random, whole days from local midnight; by count they never overlap."""
     days = calendars.local_days(port_zone(plan.scenario, port), plan.scenario.horizon)
     start, stop = days.window(rule.first_day, rule.last_day)
-    midnights = days.midnight_ms[:-1][(days.midnight_ms[:-1] >= start) & (days.midnight_ms[:-1] < stop)]
     if rule.daily_share is not None:
         shut = streams.uniforms(full, "closed", days.dates.size) < rule.daily_share
         first = days.midnight_ms[:-1]
         keep = shut & (days.midnight_ms[1:] > start) & (first < stop)
-        return calendars.merge(np.stack([first[keep], days.midnight_ms[1:][keep]], axis=1))
+        return calendars.merge(calendars.windows_of(first[keep], days.midnight_ms[1:][keep]))
     assert rule.length is not None
     if rule.every is not None:
         expected = max(stop - start, 0) / rule.every
         begins = start + (poisson_positions(streams, full, "start", expected) * rule.every).astype(np.int64)
         lengths = rule.length.at(streams.lucks(full, "length", begins.size))
     else:
+        midnights = days.midnight_ms[:-1][(days.midnight_ms[:-1] >= start) & (days.midnight_ms[:-1] < stop)]
         count = rule.count or 0
         lengths = rule.length.at(streams.lucks(full, "length", count))
         room = max(midnights.size - float(np.ceil(lengths / MS_PER_DAY).sum()), 0.0)
@@ -54,8 +54,7 @@ def _random_windows(plan: ManifestPlan, port: str, full: str, rule: RandomDays, 
         if rule.chance is not None:
             happens = streams.uniforms(full, "happens", begins.size) < rule.chance
             begins, lengths = begins[happens], lengths[happens]
-    ends = begins + np.rint(lengths).astype(np.int64)
-    return calendars.merge(np.stack([begins, ends], axis=1))
+    return calendars.merge(calendars.windows_of(begins, begins + np.rint(lengths)))
 
 
 def draw_slow_days(plan: ManifestPlan, streams: Streams) -> dict[str, Mask]:
@@ -81,6 +80,6 @@ def draw_breakdowns(plan: ManifestPlan, streams: Streams) -> dict[str, Windows]:
             expected = plan.horizon_ms / rule.every
             begins = poisson_positions(streams, port, f"{name}.breakdown", expected) * rule.every
             lengths = rule.length.at(streams.lucks(port, f"{name}.breakdown.length", begins.size))
-            windows = np.stack([begins, begins + lengths], axis=1)
-            drawn[f"{port}.{name}"] = calendars.merge(np.rint(windows).astype(np.int64))
+            windows = calendars.windows_of(np.rint(begins), np.rint(begins + lengths))
+            drawn[f"{port}.{name}"] = calendars.merge(windows)
     return drawn

@@ -97,10 +97,12 @@ def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None
         away = _diverts(shared, flow_plan, index, arrivals)
         held_back = arrivals[~out & ~away]
         out &= ~away
-        diverted = _draw_diverted(plan, flow_plan, Draws(streams, name, total, index[away]), arrivals[away])
+        diverted = _draw_diverted(
+            plan, flow_plan, Draws.of(streams, name, total, index[away], flow_plan.chances), arrivals[away]
+        )
     set_out = out.nonzero()[0]
     arrivals, index = arrivals.take(set_out), index.take(set_out)
-    draws = Draws(streams, name, total, index)
+    draws = Draws.of(streams, name, total, index, flow_plan.chances)
     consignment = _consignments(flow_plan, index) if came is None else came.consignment
     adopted = _draw_adoptions(flow_plan, draws, consignment)
     marks = _draw_marks(flow_plan, draws, adopted)
@@ -221,7 +223,7 @@ def _draw_adoptions(flow_plan: FlowPlan, draws: Draws, consignment: Times) -> di
             first = _first_of_consignment(flow_plan, draws.index, consignment)
             adopted[plan.policy] = all_draws[first] < plan.share
         else:
-            adopted[plan.policy] = draws.uniform(f"{plan.policy}.adopted") < plan.share
+            adopted[plan.policy] = draws.happens[f"{plan.policy}.adopted"]
     return adopted
 
 
@@ -239,6 +241,9 @@ def _draw_marks(flow_plan: FlowPlan, draws: Draws, adopted: dict[str, Mask]) -> 
     for mark in flow_plan.marks:
         if mark.name in flow_plan.trace.marks:
             marks[mark.name] = flow_plan.trace.marks[mark.name][draws.index]
+            continue
+        if mark.name in draws.happens:
+            marks[mark.name] = draws.happens[mark.name]
             continue
         rates = Rates([mark.share])
         for amendment in mark.amendments:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.calendars import Times
+from sim.deviates import fill_chances
 from sim.distributions import Array
 from sim.manifest.values import Mask
 from sim.scenario import Amendment
@@ -16,12 +17,25 @@ from sim.streams import Streams
 
 @dataclass(frozen=True)
 class Draws:
-    """The draws of one flow: numbers for all its vehicles are drawn, those of the ``index`` taken."""
+    """The draws of one flow: numbers for all its vehicles are drawn, those of the ascending ``index`` taken.
+
+    ``happens`` holds, by purpose, the yes/no decisions whose rate is the same for every vehicle.
+    """
 
     streams: Streams
     owner: str
     total: int
     index: Times
+    happens: dict[str, Mask]
+
+    @classmethod
+    def of(cls, streams: Streams, owner: str, total: int, index: Times, chances: dict[str, float]) -> Draws:
+        """Draw at once what happens by chance, at a rate for each purpose."""
+        happens = np.empty((len(chances), index.size), dtype=bool)
+        if index.size:
+            rates = np.asarray(list(chances.values()), dtype=np.float64)
+            fill_chances(streams.states(owner, tuple(chances)), rates, index, np.empty(index[-1] + 1), happens)
+        return cls(streams, owner, total, index, dict(zip(chances, happens, strict=True)))
 
     def uniform(self, purpose: str, index: Times | None = None) -> Array:
         """Uniform numbers of one purpose, one for each vehicle, or for each of an ascending ``index``."""

@@ -139,6 +139,13 @@ class FlowPlan:
     trace: Trace
     inspection: InspectionPlan | None
 
+    @cached_property
+    def chances(self) -> dict[str, float]:
+        """Rates of the yes/no decisions that are alike for every vehicle: who adopts a policy, and marks."""
+        alike = [m for m in self.marks if not m.amendments and m.name not in self.trace.marks]
+        adopted = {f"{a.policy}.adopted": a.share for a in self.adoptions if a.share < 1 and not a.together}
+        return adopted | {m.name: m.share for m in alike if not (self.inspection and m.name == "selected")}
+
     @property
     def rank(self) -> int:
         """When it is drawn: flows of their own, then diverted vehicles, then companions."""
