@@ -101,7 +101,7 @@ def fill_uniform(state: Any, out: Any) -> None:
 
 @compiled
 def fill_chances(states: Any, rates: Any, index: Any, room: Any, out: Any) -> None:
-    """Whether the uniform numbers of several streams, those of an ``index``, are below a rate; shape (streams, numbers)."""
+    """Whether uniform numbers are below their stream's rate, those of an ``index``; shape (streams, numbers)."""
     for stream in range(out.shape[0]):
         fill_uniform(states[stream], room)
         for place in range(index.size):
