@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -179,8 +180,10 @@ class Measures:
 
     Attributes
     ----------
-    values : dict
-        By (port, flow, station, metric).
+    keys : tuple of (port, flow, station, metric)
+        Of every figure: the plan's own, so that the replications of a scenario share one.
+    numbers : float64 array, shape (keys,)
+        The figures, NaN where there is none.
     flows : dict of FlowTimes
         By ``port.flow``; companions left out.
     queue_by_hour : dict of float64 arrays, shape (24,)
@@ -189,10 +192,20 @@ class Measures:
         By port: quantiles of passage time in minutes, at `GRID`.
     """
 
-    values: dict[Key, float]
+    keys: tuple[Key, ...]
+    numbers: Array
     flows: dict[str, FlowTimes]
     queue_by_hour: dict[str, Array] = field(default_factory=dict)
     passage_grid: dict[str, Array] = field(default_factory=dict)
+
+    def of(self, key: Key) -> float:
+        """One figure; ValueError if there is none."""
+        return float(self.numbers[self.keys.index(key)])
+
+    @cached_property
+    def values(self) -> dict[Key, float]:
+        """The figures by their keys; thousands, so not worked out unless asked for."""
+        return dict(zip(self.keys, self.numbers.tolist(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -580,7 +593,7 @@ def measure(plan: MetricsPlan, manifest: Manifest, timeline: Timeline, detail: b
     _check_queues(timeline, queues)
     numbers += _resource_values(plan, timeline, queues, lengths)
     folded = _fold_hours(plan, network, queues) if detail else {}
-    return Measures(dict(zip(plan.keys, numbers, strict=True)), flows, folded, grids)
+    return Measures(plan.keys, np.asarray(numbers), flows, folded, grids)
 
 
 # --- one flow ----------------------------------------------------------------------------------------------
