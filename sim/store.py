@@ -37,7 +37,7 @@ MODEL_MODULES = (
     "distributions.py",
     "engines",
     "manifest",
-    "metrics.py",
+    "metrics",
     "network.py",
     "policies.py",
     "scenario",

@@ -12,23 +12,64 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.calendars import NEVER, OpenClock, Times
+from sim.calendars import NEVER, Times, Windows
 from sim.compiling import compiled
-from sim.network import ABANDONED, EXITED, UNFINISHED, FlowLayout, Network
+from sim.manifest import FlowManifest
+from sim.network import ABANDONED, EXITED, UNFINISHED, Network
 from sim.timeline import Timeline
-from sim.units import MS_PER_HOUR
+from sim.units import MS_PER_DAY, MS_PER_HOUR
 
 WAITING, SERVICE, BLOCKED, CLOSED = range(4)
 PASSAGE, TOTAL = range(2)
 ON_SERVICE, ON_OPEN, ON_WALL = range(3)
-PART_OF_KIND = {"wait": WAITING, "signal": WAITING, "service": SERVICE, "blocked": BLOCKED}
 NO_CLOCK = -1
+PART_OF_KIND = {"wait": WAITING, "signal": WAITING, "service": SERVICE, "blocked": BLOCKED}
 # One table of times for vehicles that completed the route, one for those that completed the passage only, one for the
 # rest, one for what all of them spend between their last moment and the horizon, and one that nobody reads.
 WHOLE, PASSAGE_ONLY, NEITHER, TO_HORIZON, NOT_COUNTED = range(5)
 BEFORE_PASSAGE, WITHIN_PASSAGE, AFTER_PASSAGE = range(3)
+# What is counted of vehicles, and added up of their goods.
+ARRIVED, HELD_BACK, DIVERTED, CLEARED, GAVE_UP, NOT_FINISHED, BEYOND_LINE = range(7)
+TONNES_ARRIVED, TONNES_CLEARED, VALUE_CLEARED, VALUE_SPOILED, VALUE_GIVEN_UP = range(5)
+INSPECTION_MARKS = ("selected", "opened", "contraband", "found")
 # Unsigned, so that numba leaves out its test for negative indices. The row of days follows those of the 24 hours.
 ONE, HOUR, DAYS = np.uint64(1), np.uint64(MS_PER_HOUR), np.uint64(24)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of all flows side by side, each flow's followed by a place for its passage; the same in every run.
+
+    Attributes
+    ----------
+    first : int64 array, shape (flows + 1,)
+        Where each flow's columns begin.
+    bounds : uint64 array, shape (flows, 4)
+        Within a flow: the columns at which the stretches before, within and after the passage begin and end.
+    part : int64 array, shape (places,)
+        `WAITING`, `SERVICE` or `BLOCKED`.
+    resource : int64 array, shape (places,)
+        For whose unit vehicles wait there, or -1.
+    clock : int64 array, shape (places,)
+        Clock that runs while a column's time does not count as closed, or the clock of a passage's open time; -1 is the
+        clock that always runs.
+    noted : bool array, shape (places,)
+        Service columns whose vehicles and times are added up.
+    within : bool array, shape (places,)
+        Whether the column belongs to the passage.
+    """
+
+    first: Times
+    bounds: NDArray[np.uint64]
+    part: Times
+    resource: Times
+    clock: Times
+    noted: NDArray[np.bool_]
+    within: NDArray[np.bool_]
+
+    def of(self, flow: int) -> slice:
+        """The places of one flow."""
+        return slice(int(self.first[flow]), int(self.first[flow + 1]))
 
 
 @dataclass(frozen=True)
@@ -37,46 +78,35 @@ class Clocks:
 
     Attributes
     ----------
-    first : uint64 array, shape (clocks,)
-        Where each clock begins.
+    first : uint64 array, shape (clocks + 1,)
+        Where each clock begins; last, for clock -1, a place that is not read.
+    runs : bool array, shape (clocks + 1,)
+        Whether to look at the clock: not at one that runs all the time, as clock -1 does.
     opens, closes, before : int64 arrays, shape (windows,)
-        When each window opens and closes, and for how long the clock's earlier windows were open.
+        When each window opens and closes, and for how long all windows before it were open.
     """
 
     first: NDArray[np.uint64]
+    runs: NDArray[np.bool_]
     opens: Times
     closes: Times
     before: Times
 
     @classmethod
-    def of(cls, clocks: list[OpenClock]) -> Clocks:
-        """Lay clocks end to end."""
-        ever, never, none = (np.full(1, edge, dtype=np.int64) for edge in (-NEVER, NEVER, 0))
-        empty = np.zeros(0, dtype=np.int64)
-        sizes = [clock.opens.size + 2 for clock in clocks]
-        return cls(
-            np.cumsum([0, *sizes[:-1]]).astype(np.uint64),
-            np.concatenate([empty, *(edges for clock in clocks for edges in (ever, clock.opens, never))]),
-            np.concatenate([empty, *(edges for clock in clocks for edges in (ever, clock.closes, never))]),
-            np.concatenate(
-                [
-                    empty,
-                    *(
-                        sums
-                        for clock in clocks
-                        for sums in (
-                            none,
-                            clock.before,
-                        )
-                    ),
-                ]
-            ),
-        )
+    def of(cls, clocks: list[Windows], horizon_ms: int) -> Clocks:
+        """Lay sorted, disjoint windows, shape (windows, 2), end to end."""
+        ever, never = (np.full((1, 2), edge, dtype=np.int64) for edge in (-NEVER, NEVER))
+        laid = np.concatenate([ever, *(edges for windows in clocks for edges in (windows, never, ever))])
+        opens, closes = np.ascontiguousarray(laid.T)
+        lengths = closes - opens
+        first = np.cumsum([0, *(windows.shape[0] + 2 for windows in clocks)]).astype(np.uint64)
+        always = [len(w) == 1 and w[0, 0] <= 0 and w[0, 1] >= horizon_ms for w in clocks]
+        return cls(first, ~np.asarray([*always, True]), opens, closes, np.cumsum(lengths) - lengths)
 
 
 @dataclass(frozen=True)
-class Tally:
-    """What one walk over a flow's moments gives; whole milliseconds and counts.
+class FlowTally:
+    """What one walk over a flow's moments gives for each vehicle.
 
     Attributes
     ----------
@@ -86,31 +116,55 @@ class Tally:
         Whether a counted vehicle completed the span.
     passed : int64 array, shape (vehicles,)
         When the passage ended; meaningful where it is done.
-    parts : int64 array, shape (2, columns, 4)
-        Sums by span, column and part, over the vehicles that completed the span.
-    spent : int64 array, shape (columns, 4)
-        Sums by column and part over all counted vehicles, from arrival to exit, giving up or the horizon.
-    totals : int64 array, shape (2, 3)
-        Sums of ``times`` over the vehicles that completed the span.
-    served, served_ms : int64 arrays, shape (columns,)
-        How many counted vehicles were served at a column that was to be noted, and for how long together.
-    nights : int
-        Local midnights between arrival and exit, or the end of the horizon, over counted vehicles.
-    faults : int
-        Moments out of order, exits that are not the last moment, times that do not add up to those inside: 0 unless
-        there is a bug.
     """
 
     times: Times
     done: NDArray[np.bool_]
     passed: Times
-    parts: Times
-    spent: Times
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What adds up over the moments of all flows; whole milliseconds and counts, to be added to.
+
+    Attributes
+    ----------
+    tables : int64 array, shape (places, 5, 4)
+        Sums by place of `Columns`, table (`WHOLE` to `NOT_COUNTED`) and part.
+    totals : int64 array, shape (flows, 2, 3)
+        Sums of each flow's times, by span and clock, over the vehicles that completed the span.
+    served : int64 array, shape (places, 2)
+        How many counted vehicles were served at a column that was to be noted, and for how long together.
+    nights : int64 array, shape (flows,)
+        Local midnights between arrival and exit, or the end of the horizon, over counted vehicles.
+    inside : int64 array, shape (flows,)
+        Milliseconds between the two.
+    faults : int64 array, shape (flows,)
+        Moments out of order, and exits that are not the last moment: 0 unless there is a bug.
+    """
+
+    tables: Times
     totals: Times
     served: Times
-    served_ms: Times
-    nights: int
-    faults: int
+    nights: Times
+    inside: Times
+    faults: Times
+
+    @classmethod
+    def empty(cls, columns: Columns) -> Tally:
+        """Nothing added up yet."""
+        flows, places = columns.first.size - 1, columns.part.size
+        shapes = ((places, 5, 4), (flows, 2, 3), (places, 2), (flows,), (flows,), (flows,))
+        return cls(*(np.zeros(shape, dtype=np.int64) for shape in shapes))
+
+    def parts(self, columns: Columns) -> Times:
+        """Sums by span, place and part over the vehicles that completed the span; shape (2, places, 4)."""
+        total = self.tables[:, WHOLE]
+        return np.stack([np.where(columns.within[:, None], total + self.tables[:, PASSAGE_ONLY], 0), total])
+
+    def spent(self) -> Times:
+        """Sums by place and part over all counted vehicles, from arrival to exit, giving up or the horizon."""
+        return np.asarray(self.tables[:, :NOT_COUNTED].sum(axis=1))
 
 
 @compiled
@@ -168,10 +222,9 @@ def _walk(
 ) -> Any:
     """Walk over one flow, row by row; returns nights, milliseconds inside and faults.
 
-    ``bounds`` are the columns at which the stretches before, within and after the passage begin and end. ``parts`` has
-    a table for each of `WHOLE` to `NOT_COUNTED`.
+    Arrays by column are a flow's places of `Columns`; ``parts`` and the others that are filled are those of `Tally`.
     """
-    columns, first_night, nights = np.uint64(part.size), np.uint64(0), np.uint64(0)
+    columns, first_night, nights = bounds[AFTER_PASSAGE + 1], np.uint64(0), np.uint64(0)
     inside = faults = 0
     for i in range(vehicle.size):
         row, number = moments[i], vehicle[i]
@@ -205,9 +258,9 @@ def _walk(
                 if clocked[c]:
                     hints[c] = _window_at(now, hints[c], opens)
                     opened, _ = _open_until(moment, now, hints[c], opens, closes, before)
-                    parts[table, c, CLOSED] += took - opened
+                    parts[c, table, CLOSED] += took - opened
                     took = opened
-                parts[table, c, kind] += took
+                parts[c, table, kind] += took
                 if kind == SERVICE:
                     in_service += took
                 now = moment
@@ -219,9 +272,9 @@ def _walk(
             if clocked[place]:
                 hints[place] = _window_at(now, hints[place], opens)
                 opened, _ = _open_until(horizon, now, hints[place], opens, closes, before)
-                parts[TO_HORIZON, place, CLOSED] += rest - opened
+                parts[place, TO_HORIZON, CLOSED] += rest - opened
                 rest = opened
-            parts[TO_HORIZON, place, part[place]] += rest
+            parts[place, TO_HORIZON, part[place]] += rest
         gone = ended != UNFINISHED
         if gone and exits[number] != now:
             faults += 1
@@ -278,20 +331,50 @@ def _note_end(resource: Any, time: Any, sign: Any, ends: Any) -> None:
 
 
 @compiled
-def _add_up_open(capacity: Any, resource: Any, changed: Any, value: Any, start: Any, stop: Any, total: Any) -> None:
-    """Add to ``total`` the unit-milliseconds of each resource, whose ``capacity`` follows the changes."""
+def _follow_capacity(
+    capacity: Any,
+    resource: Any,
+    changed: Any,
+    value: Any,
+    start: Any,
+    stop: Any,
+    total: Any,
+    windows: Any,
+    filled: Any,
+) -> None:
+    """Follow the capacity of each resource through the changes: add up unit-milliseconds, list when there is any."""
     for r in range(capacity.size):
         total[r] += capacity[r] * (stop - start)
+        if capacity[r] > 0:
+            windows[filled[r], 0], windows[filled[r], 1] = 0, stop
+            filled[r] += 1
     for i in range(resource.size):
         r = resource[i]
         total[r] += (value[i] - capacity[r]) * (stop - max(changed[i], start))
+        if capacity[r] > 0 and value[i] <= 0:
+            windows[filled[r] - 1, 1] = changed[i]
+        elif capacity[r] <= 0 and value[i] > 0:
+            windows[filled[r], 0], windows[filled[r], 1] = changed[i], stop
+            filled[r] += 1
         capacity[r] = value[i]
 
 
-def open_unit_ms(network: Network) -> Times:
-    """Unit-milliseconds for which each resource is open between the lead-in and the end; shape (resources,)."""
-    total = np.zeros(network.capacity.size, dtype=np.int64)
-    _add_up_open(
+def follow_capacity(network: Network) -> tuple[Times, list[Windows]]:
+    """What is open of each resource, in time and in units.
+
+    Returns
+    -------
+    int64 array, shape (resources,)
+        Unit-milliseconds between the lead-in and the end.
+    list of int64 arrays, shape (windows, 2)
+        When each resource has any capacity, from time 0 to the end.
+    """
+    resources = network.capacity.size
+    total = np.zeros(resources, dtype=np.int64)
+    most = np.bincount(network.change_resource, minlength=resources) // 2 + 1
+    stops = np.cumsum(most)
+    windows, filled = np.empty((int(most.sum()), 2), dtype=np.int64), stops - most
+    _follow_capacity(
         network.capacity.copy(),
         network.change_resource,
         network.change_ms,
@@ -299,8 +382,11 @@ def open_unit_ms(network: Network) -> Times:
         network.lead_in_ms,
         network.horizon_ms,
         total,
+        windows,
+        filled,
     )
-    return total
+    spans = zip((stops - most).tolist(), filled.tolist(), strict=True)
+    return total, [windows[first:stop] for first, stop in spans]
 
 
 @dataclass(frozen=True)
@@ -311,7 +397,7 @@ class QueueCounts:
     ----------
     shift_ms : int64 array, shape (resources,)
         Local time of day at time 0, in whole hours.
-    waits : int64 array, shape (resources, 2)
+    waits : int64 array, shape (flows, resources, 2)
         Sum of waits in ms within the reported period, and how many there were.
     ends : int64 array, shape (resources, 25, 2)
         For each local hour of the day, how many more waits ended in it than began, and how many ms into the hour
@@ -323,10 +409,10 @@ class QueueCounts:
     ends: Times
 
     @classmethod
-    def empty(cls, shift_ms: Times) -> QueueCounts:
+    def empty(cls, shift_ms: Times, flows: int) -> QueueCounts:
         """Nothing counted yet."""
-        resources = shift_ms.size
-        return cls(shift_ms, np.zeros((resources, 2), dtype=np.int64), np.zeros((resources, 25, 2), dtype=np.int64))
+        waits, ends = (flows, shift_ms.size, 2), (shift_ms.size, 25, 2)
+        return cls(shift_ms, np.zeros(waits, dtype=np.int64), np.zeros(ends, dtype=np.int64))
 
     def by_hour(self) -> Times:
         """Vehicle-milliseconds of queue in each local hour of the day, whole hours only; shape (resources, 24).
@@ -376,25 +462,35 @@ class TimeSets:
     members : bool array, shape (sets, flows)
     begins : int64 array, shape (sets + 1,)
         Where each set's ranks begin, all sets end to end.
+    first, sets : uint64 arrays, shapes (flows + 1,) and (memberships,)
+        The sets that each flow belongs to, flow by flow, and where each flow's begin.
     """
 
     members: NDArray[np.bool_]
     begins: Times
+    first: NDArray[np.uint64]
+    sets: NDArray[np.uint64]
 
-    def sizes(self, times: list[Times]) -> Times:
-        """How many times each set has, for each rank; shape (ranks,)."""
-        sizes = self.members @ np.asarray([flow.size for flow in times], dtype=np.int64)
-        return np.repeat(sizes, np.diff(self.begins))
+    @classmethod
+    def of(cls, members: NDArray[np.bool_], ranks: list[int]) -> TimeSets:
+        """Sets by their members, shape (sets, flows), and by how many ranks they ask for."""
+        flows, sets = np.nonzero(members.T)
+        first = np.searchsorted(flows, np.arange(members.shape[1] + 1))
+        return cls(members, np.cumsum([0, *ranks]), first.astype(np.uint64), sets.astype(np.uint64))
 
-    def ranked(self, times: list[Times], ranks: Times) -> Times:
+    def sizes(self, times: Times) -> Times:
+        """How many times each set has, for each rank; from those of each flow."""
+        return np.repeat(self.members @ times, np.diff(self.begins))
+
+    def ranked(self, packed: NDArray[np.uint64], ranks: Times) -> Times:
         """The time of each rank in its set, and the one after it or, at the end, itself.
 
         All times are sorted once, with their flow in the lowest bits, instead of those of each set.
 
         Parameters
         ----------
-        times : list of int64 arrays
-            By flow, >= 0, in any order.
+        packed : uint64 array
+            Times with their flows, as `flow_bits` has it; sorted in place.
         ranks : int64 array, shape (ranks,)
             From 0 on, ascending within a set.
 
@@ -403,73 +499,263 @@ class TimeSets:
         int64 array, shape (ranks, 2)
             Zeros for ranks that a set does not have.
         """
-        bits = np.uint64(len(times).bit_length())
-        packed = np.concatenate([flow << np.int64(bits) | number for number, flow in enumerate(times)]).view(np.uint64)
-        flows, sets = np.nonzero(self.members.T)
         pending = np.zeros((self.members.shape[0], 4), dtype=np.int64)
         pending[:, 0] = ranks[self.begins[:-1]]
         pending[:, 2] = pending[:, 3] = self.begins[:-1]
         found = np.zeros((ranks.size, 2), dtype=np.int64)
-        first = np.searchsorted(flows, np.arange(len(times) + 1)).astype(np.uint64)
-        _find_ranked(np.sort(packed), bits, first, sets.astype(np.uint64), ranks, self.begins, pending, found)
+        packed.sort()
+        bits = flow_bits(self.members.shape[1])
+        _find_ranked(packed, bits, self.first, self.sets, ranks, self.begins, pending, found)
         return found
 
 
-def tally_flow(
-    layout: FlowLayout,
+def flow_bits(flows: int) -> np.uint64:
+    """How many of the lowest bits of a packed time hold the number of its flow."""
+    return np.uint64(flows.bit_length())
+
+
+@compiled
+def _count_vehicles(
+    arrival: Any,
+    vehicle: Any,
+    outcome: Any,
+    exits: Any,
+    times: Any,
+    done: Any,
+    passed: Any,
+    index: Any,
+    payload: Any,
+    value: Any,
+    selected: Any,
+    opened: Any,
+    carries: Any,
+    found: Any,
+    lead_in: Any,
+    horizon: Any,
+    inspects: Any,
+    edges: Any,
+    rate: Any,
+    after: Any,
+    flow: Any,
+    bits: Any,
+    vehicles: Any,
+    inspected: Any,
+    goods: Any,
+    months: Any,
+    completed: Any,
+    packed: Any,
+    filled: Any,
+) -> Any:
+    """Count one flow's vehicles, add up their goods, pack their times; return whether their numbers ascend."""
+    ascend, last, month = True, index[0], 0
+    for i in range(vehicle.size):
+        if arrival[i] < lead_in:
+            continue
+        ended, worth = outcome[vehicle[i]], value[i]
+        vehicles[ARRIVED] += 1
+        goods[TONNES_ARRIVED] += payload[i]
+        ascend &= index[i] >= last
+        last = index[i]
+        if rate > 0:
+            end = horizon if ended == UNFINISHED else exits[vehicle[i]]
+            days = max(end - arrival[i] - after, 0) / MS_PER_DAY
+            spoiled = min(rate * days, 1.0) * worth
+            goods[VALUE_SPOILED] += spoiled
+            worth -= spoiled
+        if done[PASSAGE, i]:
+            vehicles[CLEARED] += 1
+            vehicles[BEYOND_LINE] += ended == UNFINISHED
+            goods[TONNES_CLEARED] += payload[i]
+            goods[VALUE_CLEARED] += value[i]
+            month = _month_of(passed[i], month, edges)
+            months[month] += payload[i]
+            if inspects:
+                inspected[0] += selected[i]
+                inspected[1] += opened[i]
+                inspected[2] += opened[i] and not carries[i]
+                inspected[3] += carries[i]
+                inspected[4] += carries[i] and selected[i]
+                inspected[5] += found[i]
+        elif ended == ABANDONED:
+            vehicles[GAVE_UP] += 1
+            goods[VALUE_GIVEN_UP] += worth
+        for span in range(2):
+            if done[span, i]:
+                packed[span, filled[span]] = np.uint64(times[span, ON_WALL, i]) << bits | flow
+                filled[span] += 1
+                completed[span] += 1
+    return ascend
+
+
+@compiled
+def _month_of(time: Any, hint: Any, edges: Any) -> Any:
+    """Last month that begins at or before ``time``, or the first, searched from ``hint`` on."""
+    month = hint
+    while month + 1 < edges.size and edges[month + 1] <= time:
+        month += 1
+    while month > 0 and edges[month] > time:
+        month -= 1
+    return month
+
+
+@dataclass(frozen=True)
+class VehicleCounts:
+    """What adds up over the counted vehicles of each flow, or of each group; to be added to.
+
+    Attributes
+    ----------
+    vehicles : int64 array, shape (flows, 7)
+        `ARRIVED` to `BEYOND_LINE`.
+    inspected : int64 array, shape (flows, 6)
+        Over cleared vehicles: selected, opened, opened without contraband, with contraband, with contraband and
+        selected, found.
+    goods : float64 array, shape (flows, 5)
+        `TONNES_ARRIVED` to `VALUE_GIVEN_UP`.
+    months : float64 array, shape (flows, months)
+        Tonnes cleared by month of the end of the passage.
+    done : int64 array, shape (flows, 2)
+        Vehicles that completed each span.
+    packed : uint64 array, shape (2, vehicles)
+        By span, one flow after the other: the times of those who completed it, with their flow in the lowest bits.
+    filled : int64 array, shape (2,)
+        How many times there are.
+    """
+
+    vehicles: Times
+    inspected: Times
+    goods: NDArray[np.float64]
+    months: NDArray[np.float64]
+    done: Times
+    packed: NDArray[np.uint64]
+    filled: Times
+
+    @classmethod
+    def empty(cls, flows: int, months: int, vehicles: int) -> VehicleCounts:
+        """Nothing counted yet."""
+        return cls(
+            np.zeros((flows, 7), dtype=np.int64),
+            np.zeros((flows, 6), dtype=np.int64),
+            np.zeros((flows, 5)),
+            np.zeros((flows, months)),
+            np.zeros((flows, 2), dtype=np.int64),
+            np.empty((2, vehicles), dtype=np.uint64),
+            np.zeros(2, dtype=np.int64),
+        )
+
+
+def count_vehicles(
+    number: int,
     timeline: Timeline,
-    clocks: Clocks,
-    column_clock: Times,
-    passage_clock: int,
-    noted: NDArray[np.bool_],
-    midnights: Times,
-    queues: QueueCounts,
-) -> Tally:
-    """Walk over one flow's moments.
+    drawn: FlowManifest,
+    walked: FlowTally,
+    inspects: bool,
+    edges: Times,
+    spoilage: tuple[float, int],
+    counts: VehicleCounts,
+) -> bool:
+    """Count one flow's vehicles.
 
     Parameters
     ----------
-    layout : FlowLayout
+    number : int
+        Of the flow, in the order of the network.
     timeline : Timeline
-    clocks : Clocks
-    column_clock : int64 array, shape (columns,)
-        Clock that runs while a column's time does not count as closed, or `NO_CLOCK` if it never does.
-    passage_clock : int
-        Clock of the span's open time, or `NO_CLOCK`.
-    noted : bool array, shape (columns,)
-        Service columns whose vehicles and times are added up.
-    midnights : int64 array
-        Local midnights of the port, the first at or before time 0.
-    queues : QueueCounts
+    drawn : FlowManifest
+    walked : FlowTally
+    inspects : bool
+        Whether the flow has an inspection, and its vehicles the marks of one.
+    edges : int64 array, shape (months,)
+        When each month begins, local.
+    spoilage : (float, int)
+        Share of the value lost in a day, and after how many ms inside it begins.
+    counts : VehicleCounts
         Added to.
 
     Returns
     -------
-    Tally
+    bool
+        Whether the vehicles come in the order of their numbers.
     """
-    network, vehicle = timeline.network, layout.vehicle
-    n, columns = vehicle.size, len(layout.columns)
-    part = np.asarray([PART_OF_KIND[column.kind] for column in layout.columns], dtype=np.int64)
-    resource = np.asarray([column.resource for column in layout.columns], dtype=np.int64)
+    network, vehicle = timeline.network, timeline.network.flows[number].vehicle
+    if not vehicle.size:
+        return True
+    marks = [drawn.marks[mark] for mark in INSPECTION_MARKS] if inspects else [walked.done[PASSAGE]] * 4
+    return bool(
+        _count_vehicles(
+            drawn.arrival_ms,
+            vehicle,
+            timeline.outcome,
+            timeline.exit_ms,
+            walked.times,
+            walked.done,
+            walked.passed,
+            drawn.index,
+            drawn.payload_t,
+            drawn.value_cny,
+            *marks,
+            network.lead_in_ms,
+            network.horizon_ms,
+            inspects,
+            edges,
+            *spoilage,
+            np.uint64(number),
+            flow_bits(len(network.flows)),
+            counts.vehicles[number],
+            counts.inspected[number],
+            counts.goods[number],
+            counts.months[number],
+            counts.done[number],
+            counts.packed,
+            counts.filled,
+        )
+    )
+
+
+def tally_flow(
+    number: int,
+    timeline: Timeline,
+    columns: Columns,
+    clocks: Clocks,
+    midnights: Times,
+    tally: Tally,
+    queues: QueueCounts,
+) -> FlowTally:
+    """Walk over one flow's moments.
+
+    Parameters
+    ----------
+    number : int
+        Of the flow, in the order of the network.
+    timeline : Timeline
+    columns : Columns
+    clocks : Clocks
+    midnights : int64 array
+        Local midnights of the port, the first at or before time 0.
+    tally, queues : Tally, QueueCounts
+        Added to.
+
+    Returns
+    -------
+    FlowTally
+    """
+    network, layout, here = timeline.network, timeline.network.flows[number], columns.of(number)
+    n, clock = layout.vehicle.size, columns.clock[here]
     times, done = np.empty((2, 3, n), dtype=np.int64), np.empty((2, n), dtype=np.bool_)
-    passed, tables = np.empty(n, dtype=np.int64), np.zeros((5, columns, 4), dtype=np.int64)
-    totals, served = np.zeros((2, 3), dtype=np.int64), np.zeros((columns, 2), dtype=np.int64)
-    clock = np.append(column_clock, passage_clock)
-    first, stop = layout.passage
-    nights, inside, faults = _walk(
+    passed = np.empty(n, dtype=np.int64)
+    tally.nights[number], tally.inside[number], tally.faults[number] = _walk(
         timeline.of(layout),
-        vehicle,
+        layout.vehicle,
         network.arrival_ms,
         timeline.exit_ms,
         timeline.outcome,
         timeline.standing,
         network.lead_in_ms,
         network.horizon_ms,
-        part,
-        resource,
-        clock >= 0,
-        noted,
-        np.asarray([0, first, stop, columns], dtype=np.uint64),
+        columns.part[here],
+        columns.resource[here],
+        clocks.runs[clock],
+        columns.noted[here],
+        columns.bounds[number],
         clocks.opens,
         clocks.closes,
         clocks.before,
@@ -477,19 +763,14 @@ def tally_flow(
         times,
         done,
         passed,
-        tables,
-        totals,
-        served,
+        tally.tables[here],
+        tally.totals[number],
+        tally.served[here],
         queues.shift_ms,
-        queues.waits,
+        queues.waits[number],
         queues.ends,
         clocks.first[clock],
         np.empty(3, dtype=np.int64),
         np.empty(3, dtype=np.int64),
     )
-    parts = np.zeros((2, columns, 4), dtype=np.int64)
-    parts[TOTAL] = tables[WHOLE]
-    parts[PASSAGE, first:stop] = tables[WHOLE, first:stop] + tables[PASSAGE_ONLY, first:stop]
-    spent = tables[:NOT_COUNTED].sum(axis=0)
-    faults += int(spent.sum()) != inside
-    return Tally(times, done, passed, parts, spent, totals, served[:, 0], served[:, 1], int(nights), int(faults))
+    return FlowTally(times, done, passed)
