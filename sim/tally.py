@@ -33,6 +33,8 @@ ARRIVED, HELD_BACK, DIVERTED, CLEARED, GAVE_UP, NOT_FINISHED, BEYOND_LINE = rang
 TONNES_ARRIVED, TONNES_CLEARED, VALUE_CLEARED, VALUE_SPOILED, VALUE_GIVEN_UP = range(5)
 INSPECTION_MARKS = ("selected", "opened", "contraband", "found")
 # Unsigned, so that numba leaves out its test for negative indices. The row of days follows those of the 24 hours.
+U_WHOLE, U_PASSAGE_ONLY, U_NEITHER, U_TO_HORIZON, U_NOT_COUNTED = np.arange(5, dtype=np.uint64)
+U_CLOSED = np.uint64(3)
 ONE, HOUR, DAYS = np.uint64(1), np.uint64(MS_PER_HOUR), np.uint64(24)
 
 
@@ -236,9 +238,9 @@ def _walk(
         if ended == ABANDONED:
             for c in range(bounds[AFTER_PASSAGE], columns):
                 cleared |= row[c] >= 0
-        table = NOT_COUNTED
+        table = U_NOT_COUNTED
         if counted:
-            table = WHOLE if exited else PASSAGE_ONLY if cleared else NEITHER
+            table = U_WHOLE if exited else U_PASSAGE_ONLY if cleared else U_NEITHER
         for stretch in range(3):
             in_service = 0
             for c in range(bounds[stretch], bounds[stretch + 1]):
@@ -252,21 +254,21 @@ def _walk(
                     served[c, 1] += took
                 if took == 0:
                     continue
-                kind, queue = part[c], resource[c]
+                kind, queue = np.uint64(part[c]), resource[c]
                 if queue >= 0:
-                    _note_wait(queue, now, moment, lead_in, horizon, shift, waits, ends)
+                    _note_wait(np.uint64(queue), now, moment, lead_in, horizon, shift, waits, ends)
                 if clocked[c]:
                     hints[c] = _window_at(now, hints[c], opens)
                     opened, _ = _open_until(moment, now, hints[c], opens, closes, before)
-                    parts[c, table, CLOSED] += took - opened
+                    parts[c, table, U_CLOSED] += took - opened
                     took = opened
                 parts[c, table, kind] += took
-                if kind == SERVICE:
+                if kind == ONE:
                     in_service += took
                 now = moment
             reached[stretch], service[stretch] = now, in_service
         if place >= 0 and resource[place] >= 0:
-            _note_wait(resource[place], now, horizon, lead_in, horizon, shift, waits, ends)
+            _note_wait(np.uint64(resource[place]), now, horizon, lead_in, horizon, shift, waits, ends)
         if place >= 0 and counted:
             rest = horizon - now
             if clocked[place]:
@@ -315,19 +317,16 @@ def _note_wait(
     waits[resource, 1] += 1
     # The hour in which the reported period begins has no mean queue unless it is a whole one.
     whole = -(-start // MS_PER_HOUR) * MS_PER_HOUR
-    _note_end(resource, max(joined, whole) + shift[resource], -1, ends)
-    _note_end(resource, max(granted, whole) + shift[resource], 1, ends)
-
-
-@compiled
-def _note_end(resource: Any, time: Any, sign: Any, ends: Any) -> None:
-    """Count the end of a wait in its hour of the day; ``ends`` is that of `QueueCounts`."""
-    hour = np.uint64(time) // HOUR
-    day = hour // DAYS
-    of_day = hour - DAYS * day
-    ends[resource, of_day, 0] += sign
-    ends[resource, of_day, 1] += sign * np.int64(np.uint64(time) - hour * HOUR)
-    ends[resource, DAYS, 0] += sign * np.int64(day)
+    begin, end = np.uint64(max(joined, whole) + shift[resource]), np.uint64(max(granted, whole) + shift[resource])
+    first, last = begin // HOUR, end // HOUR
+    days_before, days = first // DAYS, last // DAYS
+    hour = first - DAYS * days_before
+    ends[resource, hour, 0] -= 1
+    ends[resource, hour, 1] -= np.int64(begin - first * HOUR)
+    hour = last - DAYS * days
+    ends[resource, hour, 0] += 1
+    ends[resource, hour, 1] += np.int64(end - last * HOUR)
+    ends[resource, DAYS, 0] += np.int64(days - days_before)
 
 
 @compiled
@@ -536,6 +535,7 @@ def _count_vehicles(
     edges: Any,
     rate: Any,
     after: Any,
+    spans: Any,
     flow: Any,
     bits: Any,
     vehicles: Any,
@@ -581,9 +581,10 @@ def _count_vehicles(
             goods[VALUE_GIVEN_UP] += worth
         for span in range(2):
             if done[span, i]:
-                packed[span, filled[span]] = np.uint64(times[span, ON_WALL, i]) << bits | flow
-                filled[span] += 1
                 completed[span] += 1
+                if span < spans:
+                    packed[span, filled[span]] = np.uint64(times[span, ON_WALL, i]) << bits | flow
+                    filled[span] += 1
     return ascend
 
 
@@ -616,7 +617,8 @@ class VehicleCounts:
     done : int64 array, shape (flows, 2)
         Vehicles that completed each span.
     packed : uint64 array, shape (2, vehicles)
-        By span, one flow after the other: the times of those who completed it, with their flow in the lowest bits.
+        By span, one flow after the other: the times of those who completed it, with their flow in the lowest bits;
+        those of the whole stay only of flows that ask for both spans.
     filled : int64 array, shape (2,)
         How many times there are.
     """
@@ -651,6 +653,7 @@ def count_vehicles(
     inspects: bool,
     edges: Times,
     spoilage: tuple[float, int],
+    spans: int,
     counts: VehicleCounts,
 ) -> bool:
     """Count one flow's vehicles.
@@ -668,6 +671,8 @@ def count_vehicles(
         When each month begins, local.
     spoilage : (float, int)
         Share of the value lost in a day, and after how many ms inside it begins.
+    spans : int
+        1 if only the times of the passage are packed, 2 if those of the whole stay are, too.
     counts : VehicleCounts
         Added to.
 
@@ -698,6 +703,7 @@ def count_vehicles(
             inspects,
             edges,
             *spoilage,
+            spans,
             np.uint64(number),
             flow_bits(len(network.flows)),
             counts.vehicles[number],

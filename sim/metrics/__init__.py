@@ -21,7 +21,7 @@ from sim.metrics.definitions import (
     unit_of,
 )
 from sim.metrics.groups import groups_of
-from sim.metrics.measure import FlowTimes, Measures, measure
+from sim.metrics.measuring import FlowTimes, Measures, measure
 from sim.metrics.plan import MetricsPlan, plan_metrics
 
 __all__ = [

@@ -35,6 +35,8 @@ class FlowWalk:
         Whether its vehicles count; companions do not.
     inspects : bool
         Whether it has an ``inspection``.
+    spans : int
+        1 if quantiles of the whole stay are those of the passage, 2 if they are worked out apart.
     midnights, month_edges : int64 arrays
         Of its port.
     """
@@ -42,6 +44,7 @@ class FlowWalk:
     name: str
     counted: bool
     inspects: bool
+    spans: int
     midnights: Times
     month_edges: Times
 
@@ -65,8 +68,10 @@ class MetricsPlan:
         What the figures of each kind need.
     grids : tuple of str
         Ports, or ``all``, whose distribution of passage times is kept for figures.
-    quantiles, detailed : QuantilePlan
-        Those of the table; the same with those of `grids`.
+    passage, detailed, total : QuantilePlan
+        Quantiles of the passage; the same with those of `grids`; those of the whole stay, of groups that stay longer.
+    longer : int64 array
+        Numbers of those groups: some of their vehicles do not have the passage for the whole route.
     keys : tuple of (port, flow, station, metric)
         Of every figure of the table.
     places : int64 array, shape (keys,)
@@ -83,8 +88,10 @@ class MetricsPlan:
     costs: CostPlan
     resources: ResourcePlan
     grids: tuple[str, ...]
-    quantiles: QuantilePlan
+    passage: QuantilePlan
     detailed: QuantilePlan
+    total: QuantilePlan
+    longer: Times
     keys: tuple[Key, ...]
     places: Times
 
@@ -100,8 +107,11 @@ def plan_metrics(scenario: Scenario, network: NetworkPlan) -> MetricsPlan:
     columns = _columns(scenario, network, clocks)
     keys = tuple(table_keys(groups, names, network.resources, scenario.costs is not None))
     grids = gridded(groups)
+    passing = {flow.name for flow in network.flows if flow.passage == (0, len(flow.columns))}
+    longer = [number for number, group in enumerate(groups) if not passing.issuperset(group.members)]
+    apart = {name for number in longer for name in groups[number].members}
     return MetricsPlan(
-        tuple(_walk_of(scenario, flow, midnights, edges) for flow in network.flows),
+        tuple(_walk_of(flow, 1 + (flow.name in apart), midnights, edges) for flow in network.flows),
         groups,
         Gathering.of([flows.index(name) for name in group.members] for group in groups),
         names,
@@ -113,6 +123,8 @@ def plan_metrics(scenario: Scenario, network: NetworkPlan) -> MetricsPlan:
         tuple(group.port for group in grids),
         plan_quantiles(groups, [], flows),
         plan_quantiles(groups, grids, flows),
+        plan_quantiles([groups[number] for number in longer], [], flows),
+        np.asarray(longer, dtype=np.int64),
         keys,
         places(keys, worked_keys(groups, names, network.resources)),
     )
@@ -132,10 +144,16 @@ def _months(scenario: Scenario) -> tuple[list[str], dict[str, Times]]:
     return [str(month) for month in months], edges
 
 
-def _walk_of(scenario: Scenario, plan: FlowPlan, midnights: dict[str, Times], edges: dict[str, Times]) -> FlowWalk:
+def _walk_of(plan: FlowPlan, spans: int, midnights: dict[str, Times], edges: dict[str, Times]) -> FlowWalk:
     port, flow = plan.name.split(".")[0], plan.flow
-    counted = flow.companion_of is None
-    return FlowWalk(plan.name, counted, flow.inspection is not None, midnights[port], edges[port])
+    return FlowWalk(
+        plan.name,
+        flow.companion_of is None,
+        flow.inspection is not None,
+        spans,
+        midnights[port],
+        edges[port],
+    )
 
 
 def _columns(scenario: Scenario, network: NetworkPlan, clocks: ClockPlan) -> Columns:

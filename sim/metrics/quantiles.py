@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sim.calendars import Times
 from sim.distributions import Array
 from sim.metrics.definitions import GRID, QUANTILES
 from sim.metrics.groups import Group
-from sim.tally import TimeSets
+from sim.tally import TimeSets, VehicleCounts
 from sim.units import MS_PER_MINUTE
 
 
@@ -35,19 +35,13 @@ class QuantilePlan:
     of_groups: Times
     of_grids: Times
 
-    def minutes(self, packed: NDArray[np.uint64], times: Times) -> Array:
-        """Quantiles in minutes at the levels; NaN for a set without times.
+    def minutes(self, counts: VehicleCounts, span: int) -> Array:
+        """Quantiles in minutes at the levels, of the times in one span; NaN for a set without times.
 
         Between neighbours by their distance: of n times in order, the quantile at ``level`` stands at
         ``level (n - 1)``.
-
-        Parameters
-        ----------
-        packed : uint64 array
-            Times in ms with their flows, in any order; sorted in place.
-        times : int64 array, shape (flows,)
-            How many there are of each flow.
         """
+        packed, times = counts.packed[span, : counts.filled[span]], counts.done[:, span]
         sizes = self.sets.sizes(times)
         place = self.levels * np.maximum(sizes - 1, 0)
         low = place.astype(np.int64)
@@ -55,21 +49,21 @@ class QuantilePlan:
         return np.where(sizes > 0, (below + (place - low) * (above - below)) / MS_PER_MINUTE, np.nan)
 
 
-def plan_quantiles(groups: tuple[Group, ...], grids: list[Group], flows: list[str]) -> QuantilePlan:
+def plan_quantiles(groups: Sequence[Group], grids: Sequence[Group], flows: list[str]) -> QuantilePlan:
     """Put the levels that groups, and the grids of some of them, want of each set in order."""
     levels = list(QUANTILES.values())
     wanted = [(group.members, levels) for group in groups] + [(group.members, GRID.tolist()) for group in grids]
     sets = list(dict.fromkeys(frozenset(members) for members, _ in wanted))
     # by set, then level; each remembers who wants it
-    asked = [
+    asked = sorted(
         (sets.index(frozenset(members)), level, number) for number, (members, own) in enumerate(wanted) for level in own
-    ]
-    asked.sort()
-    places = np.argsort([number for *_, number in asked], kind="stable")
+    )
+    places = np.argsort([number for *_, number in asked], kind="stable").astype(np.int64)
     split = len(groups) * len(levels)
     members = np.asarray([[name in members for name in flows] for members in sets], dtype=bool)
+    ranks = np.bincount(np.asarray([number for number, *_ in asked], dtype=np.int64), minlength=len(sets))
     return QuantilePlan(
-        TimeSets.of(members, np.bincount([number for number, *_ in asked]).tolist()),
+        TimeSets.of(members.reshape(len(sets), len(flows)), ranks.tolist()),
         np.asarray([level for _, level, _ in asked]),
         places[:split].reshape(len(groups), len(levels)),
         places[split:].reshape(len(grids), GRID.size),

@@ -98,6 +98,7 @@ class _Added:
     """What the walks over all flows added up."""
 
     tally: Tally
+    spent: Times
     queues: QueueCounts
     counts: VehicleCounts
 
@@ -128,22 +129,18 @@ def measure(plan: MetricsPlan, manifest: Manifest, timeline: Timeline, detail: b
     clocks = plan.clocks.clocks(network, open_windows)
     added, flows = _walk_flows(plan, manifest, timeline, clocks, detail)
     _check(plan, timeline, added)
-    costs = plan.costs.by_flow(plan.columns, added.tally.spent(), added.counts)
+    costs = plan.costs.by_flow(plan.columns, added.spent, added.counts)
     sums = Sums.of_flows(plan.columns, added.tally, added.counts, costs).of_groups(plan.members)
-    quantiles = plan.detailed if detail else plan.quantiles
-    passage, total = (
-        wanted.minutes(added.counts.packed[span, : added.counts.filled[span]], added.counts.done[:, span])
-        for span, wanted in ((PASSAGE, quantiles), (TOTAL, plan.quantiles))
-    )
-    worked = [
-        *_group_figures(plan, added, sums, [passage[quantiles.of_groups], total[plan.quantiles.of_groups]]),
-        plan.resources.figures(timeline, added.queues, open_ms),
-    ]
+    passage = plan.detailed if detail else plan.passage
+    minutes = passage.minutes(added.counts, PASSAGE)
+    quantiles = np.stack([minutes[passage.of_groups]] * len(SPANS))
+    quantiles[TOTAL, plan.longer] = plan.total.minutes(added.counts, TOTAL)[plan.total.of_groups]
+    worked = [*_group_figures(plan, added, sums, quantiles), plan.resources.figures(timeline, added.queues, open_ms)]
     numbers = np.concatenate([table.ravel() for table in worked])[plan.places]
     if not detail:
         return Measures(plan.keys, numbers, flows)
     hours = dict(zip(network.resources, plan.resources.by_hour(added.queues), strict=True))
-    grids = dict(zip(plan.grids, passage[quantiles.of_grids], strict=True))
+    grids = dict(zip(plan.grids, minutes[passage.of_grids], strict=True))
     return Measures(plan.keys, numbers, flows, hours, grids)
 
 
@@ -161,7 +158,9 @@ def _walk_flows(
             continue
         drawn = manifest.flows[flow.name]
         spoilage = plan.costs.spoilage[number]
-        ascend = count_vehicles(number, timeline, drawn, walked, flow.inspects, flow.month_edges, spoilage, counts)
+        ascend = count_vehicles(
+            number, timeline, drawn, walked, flow.inspects, flow.month_edges, spoilage, flow.spans, counts
+        )
         counts.vehicles[number, HELD_BACK] = (drawn.held_back >= network.lead_in_ms).sum()
         if drawn.diverted is not None:
             counts.vehicles[number, DIVERTED] = (drawn.diverted.arrival_ms >= network.lead_in_ms).sum()
@@ -170,7 +169,7 @@ def _walk_flows(
             flows[flow.name] = _times_of(walked, drawn.index[first:], first, ascend)
     vehicles = counts.vehicles
     vehicles[:, NOT_FINISHED] = vehicles[:, ARRIVED] - vehicles[:, CLEARED] - vehicles[:, GAVE_UP]
-    return _Added(tally, queues, counts), flows
+    return _Added(tally, tally.spent(), queues, counts), flows
 
 
 def _times_of(walked: FlowTally, index: Times, first: int, ascend: bool) -> FlowTimes:
@@ -186,7 +185,7 @@ def _times_of(walked: FlowTally, index: Times, first: int, ascend: bool) -> Flow
 def _check(plan: MetricsPlan, timeline: Timeline, added: _Added) -> None:
     """Moments never run backwards, parts add up to the time inside, vehicles and queues balance."""
     tally = added.tally
-    parts = np.add.reduceat(tally.spent().sum(axis=1), plan.columns.first[:-1])
+    parts = np.add.reduceat(added.spent.sum(axis=1), plan.columns.first[:-1])
     astray = np.flatnonzero((tally.faults != 0) | (parts != tally.inside))
     surplus = np.flatnonzero(added.counts.vehicles[:, NOT_FINISHED] < 0)
     for wrong, what in (
@@ -198,12 +197,12 @@ def _check(plan: MetricsPlan, timeline: Timeline, added: _Added) -> None:
     check_queues(timeline, added.queues)
 
 
-def _group_figures(plan: MetricsPlan, added: _Added, sums: Sums, quantiles: list[Array]) -> Iterator[Array]:
+def _group_figures(plan: MetricsPlan, added: _Added, sums: Sums, quantiles: Array) -> Iterator[Array]:
     """All figures of groups, in the order of `sim.metrics.keys.worked_keys`."""
     stations = plan.stations
     parts = stations.parts.sums(added.tally.parts(plan.columns).reshape(-1, len(PARTS)))
     of_spans = sums_between(parts, stations.part_edges).reshape(len(plan.groups), len(SPANS), len(PARTS))
-    officer_ms = stations.manned.sums(added.tally.spent()[:, SERVICE] * plan.costs.officers)
+    officer_ms = stations.manned.sums(added.spent[:, SERVICE] * plan.costs.officers)
     infrastructure = np.asarray([plan.costs.infrastructure * group.is_total for group in plan.groups])
     yield of_vehicles(sums)
     yield of_inspections(sums, sums_between(np.where(stations.inspecting, officer_ms, 0), stations.manned_edges))
