@@ -32,9 +32,12 @@ BEFORE_PASSAGE, WITHIN_PASSAGE, AFTER_PASSAGE = range(3)
 ARRIVED, HELD_BACK, DIVERTED, CLEARED, GAVE_UP, NOT_FINISHED, BEYOND_LINE = range(7)
 TONNES_ARRIVED, TONNES_CLEARED, VALUE_CLEARED, VALUE_SPOILED, VALUE_GIVEN_UP = range(5)
 INSPECTION_MARKS = ("selected", "opened", "contraband", "found")
-# Unsigned, so that numba leaves out its test for negative indices. The row of days follows those of the 24 hours.
-U_WHOLE, U_PASSAGE_ONLY, U_NEITHER, U_TO_HORIZON, U_NOT_COUNTED = np.arange(5, dtype=np.uint64)
-U_CLOSED = np.uint64(3)
+TABLES, PARTS = 5, 4
+# Unsigned, so that numba leaves out its test for negative indices. Where each table begins among a column's own:
+AT_WHOLE, AT_PASSAGE_ONLY, AT_NEITHER, AT_TO_HORIZON, AT_NOT_COUNTED = np.arange(TABLES, dtype=np.uint64) * PARTS
+# What there is to look at in a column: service, service that is noted, a queue, a clock.
+SERVES, NOTED, QUEUES, CLOCKED = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(8)
+# The row of days follows those of the 24 hours.
 ONE, HOUR, DAYS = np.uint64(1), np.uint64(MS_PER_HOUR), np.uint64(24)
 
 
@@ -48,26 +51,44 @@ class Columns:
         Where each flow's columns begin.
     bounds : uint64 array, shape (flows, 4)
         Within a flow: the columns at which the stretches before, within and after the passage begin and end.
-    part : int64 array, shape (places,)
-        `WAITING`, `SERVICE` or `BLOCKED`.
-    resource : int64 array, shape (places,)
-        For whose unit vehicles wait there, or -1.
+    code : uint64 array, shape (places,)
+        What there is to look at: any of `SERVES`, `NOTED` and `QUEUES`.
+    slot, closed : uint64 arrays, shape (places,)
+        Where times of the column's own part, and those that count as closed, are added up: places within the flow's
+        tables of `Tally`, laid flat.
+    resource : uint64 array, shape (places,)
+        For whose unit vehicles wait there; 0 unless the code says that they do.
     clock : int64 array, shape (places,)
         Clock that runs while a column's time does not count as closed, or the clock of a passage's open time; -1 is the
         clock that always runs.
-    noted : bool array, shape (places,)
-        Service columns whose vehicles and times are added up.
     within : bool array, shape (places,)
         Whether the column belongs to the passage.
     """
 
     first: Times
     bounds: NDArray[np.uint64]
-    part: Times
-    resource: Times
+    code: NDArray[np.uint64]
+    slot: NDArray[np.uint64]
+    closed: NDArray[np.uint64]
+    resource: NDArray[np.uint64]
     clock: Times
-    noted: NDArray[np.bool_]
     within: NDArray[np.bool_]
+
+    @classmethod
+    def of_parts(
+        cls,
+        first: Times,
+        bounds: NDArray[np.uint64],
+        code: NDArray[np.uint64],
+        part: NDArray[np.uint64],
+        resource: NDArray[np.uint64],
+        clock: Times,
+        within: NDArray[np.bool_],
+    ) -> Columns:
+        """Lay out columns whose own part, `WAITING`, `SERVICE` or `BLOCKED`, is ``part``; shape (places,)."""
+        begins = (np.arange(clock.size) - np.repeat(first[:-1], np.diff(first))) * (TABLES * PARTS)
+        slot, closed = (begins.astype(np.uint64) + part, (begins + CLOSED).astype(np.uint64))
+        return cls(first, bounds, code, slot, closed, resource, clock, within)
 
     def of(self, flow: int) -> slice:
         """The places of one flow."""
@@ -143,6 +164,8 @@ class Tally:
         Milliseconds between the two.
     faults : int64 array, shape (flows,)
         Moments out of order, and exits that are not the last moment: 0 unless there is a bug.
+    code, hints : uint64 arrays, shape (places,)
+        The code of `Columns` with `CLOCKED` where there is a clock to look at, and the window last seen of it.
     """
 
     tables: Times
@@ -151,13 +174,17 @@ class Tally:
     nights: Times
     inside: Times
     faults: Times
+    code: NDArray[np.uint64]
+    hints: NDArray[np.uint64]
 
     @classmethod
-    def empty(cls, columns: Columns) -> Tally:
+    def empty(cls, columns: Columns, clocks: Clocks) -> Tally:
         """Nothing added up yet."""
-        flows, places = columns.first.size - 1, columns.part.size
-        shapes = ((places, 5, 4), (flows, 2, 3), (places, 2), (flows,), (flows,), (flows,))
-        return cls(*(np.zeros(shape, dtype=np.int64) for shape in shapes))
+        flows, places = columns.first.size - 1, columns.clock.size
+        shapes = ((places, TABLES, PARTS), (flows, 2, 3), (places, 2), (flows,), (flows,), (flows,))
+        code = np.where(clocks.runs[columns.clock], columns.code | CLOCKED, columns.code)
+        tables, totals, served, nights, inside, faults = (np.zeros(shape, dtype=np.int64) for shape in shapes)
+        return cls(tables, totals, served, nights, inside, faults, code, clocks.first[columns.clock])
 
     def parts(self, columns: Columns) -> Times:
         """Sums by span, place and part over the vehicles that completed the span; shape (2, places, 4)."""
@@ -200,10 +227,10 @@ def _walk(
     standing: Any,
     lead_in: Any,
     horizon: Any,
-    part: Any,
+    code: Any,
+    slot: Any,
+    closed: Any,
     resource: Any,
-    clocked: Any,
-    noted: Any,
     bounds: Any,
     opens: Any,
     closes: Any,
@@ -238,67 +265,72 @@ def _walk(
         if ended == ABANDONED:
             for c in range(bounds[AFTER_PASSAGE], columns):
                 cleared |= row[c] >= 0
-        table = U_NOT_COUNTED
+        table = AT_NOT_COUNTED
         if counted:
-            table = U_WHOLE if exited else U_PASSAGE_ONLY if cleared else U_NEITHER
+            table = AT_WHOLE if exited else AT_PASSAGE_ONLY if cleared else AT_NEITHER
         for stretch in range(3):
             in_service = 0
             for c in range(bounds[stretch], bounds[stretch + 1]):
                 moment = row[c]
-                if moment < now:
-                    faults += moment >= 0
+                if moment <= now:
+                    faults += 0 <= moment < now
+                    if moment == now and code[c] & NOTED and counted:
+                        served[c, 0] += 1
                     continue
-                took = moment - now
-                if noted[c] and counted:
-                    served[c, 0] += 1
-                    served[c, 1] += took
-                if took == 0:
-                    continue
-                kind, queue = np.uint64(part[c]), resource[c]
-                if queue >= 0:
-                    _note_wait(np.uint64(queue), now, moment, lead_in, horizon, shift, waits, ends)
-                if clocked[c]:
+                took, what = moment - now, code[c]
+                if what & QUEUES:
+                    _note_wait(resource[c], now, moment, lead_in, horizon, shift, waits, ends)
+                if what & CLOCKED:
                     hints[c] = _window_at(now, hints[c], opens)
                     opened, _ = _open_until(moment, now, hints[c], opens, closes, before)
-                    parts[c, table, U_CLOSED] += took - opened
+                    parts[closed[c] + table] += took - opened
                     took = opened
-                parts[c, table, kind] += took
-                if kind == ONE:
+                parts[slot[c] + table] += took
+                if what & SERVES:
                     in_service += took
+                    if what & NOTED and counted:
+                        served[c, 0] += 1
+                        served[c, 1] += moment - now
                 now = moment
             reached[stretch], service[stretch] = now, in_service
-        if place >= 0 and resource[place] >= 0:
-            _note_wait(np.uint64(resource[place]), now, horizon, lead_in, horizon, shift, waits, ends)
-        if place >= 0 and counted:
-            rest = horizon - now
-            if clocked[place]:
-                hints[place] = _window_at(now, hints[place], opens)
-                opened, _ = _open_until(horizon, now, hints[place], opens, closes, before)
-                parts[place, TO_HORIZON, CLOSED] += rest - opened
-                rest = opened
-            parts[place, TO_HORIZON, part[place]] += rest
+        if place >= 0:
+            here, rest = np.uint64(place), horizon - now
+            if code[here] & QUEUES:
+                _note_wait(resource[here], now, horizon, lead_in, horizon, shift, waits, ends)
+            if counted:
+                if code[here] & CLOCKED:
+                    hints[here] = _window_at(now, hints[here], opens)
+                    opened, _ = _open_until(horizon, now, hints[here], opens, closes, before)
+                    parts[closed[here] + AT_TO_HORIZON] += rest - opened
+                    rest = opened
+                parts[slot[here] + AT_TO_HORIZON] += rest
         gone = ended != UNFINISHED
         if gone and exits[number] != now:
             faults += 1
         entered, left = reached[BEFORE_PASSAGE], reached[WITHIN_PASSAGE]
+        within, stay = left - entered, now - begin
+        open_within, open_stay, at_passage = within, stay, service[WITHIN_PASSAGE]
+        at_all = service[BEFORE_PASSAGE] + at_passage + service[AFTER_PASSAGE]
         passed[i] = left
         done[PASSAGE, i] = counted and cleared
         done[TOTAL, i] = counted and exited
-        times[PASSAGE, ON_WALL, i] = times[PASSAGE, ON_OPEN, i] = left - entered
-        times[TOTAL, ON_WALL, i] = times[TOTAL, ON_OPEN, i] = now - begin
-        times[PASSAGE, ON_SERVICE, i] = service[WITHIN_PASSAGE]
-        times[TOTAL, ON_SERVICE, i] = service[BEFORE_PASSAGE] + service[WITHIN_PASSAGE] + service[AFTER_PASSAGE]
-        if clocked[columns] and counted and cleared:
-            hints[columns] = window = _window_at(begin, hints[columns], opens)
-            ahead, window = _open_until(entered, begin, window, opens, closes, before)
-            within, window = _open_until(left, entered, window, opens, closes, before)
-            behind, window = _open_until(now, left, window, opens, closes, before)
-            times[PASSAGE, ON_OPEN, i] = within
-            times[TOTAL, ON_OPEN, i] = ahead + within + behind
-        for span in range(2):
-            if done[span, i]:
-                for clock in range(3):
-                    totals[span, clock] += times[span, clock, i]
+        if counted and cleared:
+            if code[columns] & CLOCKED:
+                hints[columns] = window = _window_at(begin, hints[columns], opens)
+                ahead, window = _open_until(entered, begin, window, opens, closes, before)
+                open_within, window = _open_until(left, entered, window, opens, closes, before)
+                behind, window = _open_until(now, left, window, opens, closes, before)
+                open_stay = ahead + open_within + behind
+            totals[PASSAGE, ON_SERVICE] += at_passage
+            totals[PASSAGE, ON_OPEN] += open_within
+            totals[PASSAGE, ON_WALL] += within
+            if exited:
+                totals[TOTAL, ON_SERVICE] += at_all
+                totals[TOTAL, ON_OPEN] += open_stay
+                totals[TOTAL, ON_WALL] += stay
+        times[PASSAGE, ON_SERVICE, i], times[PASSAGE, ON_OPEN, i] = at_passage, open_within
+        times[PASSAGE, ON_WALL, i] = within
+        times[TOTAL, ON_SERVICE, i], times[TOTAL, ON_OPEN, i], times[TOTAL, ON_WALL, i] = at_all, open_stay, stay
         if counted:
             first_night = _window_at(begin, first_night, midnights)
             end = now if gone else horizon
@@ -430,26 +462,29 @@ def _find_ranked(
 ) -> None:
     """Walk over all times in ascending order, count in each set they belong to, note those whose rank is wanted.
 
-    ``pending`` has, by set, the next rank at which there is something to note, how many times have been counted, the
-    first wanted rank whose time is not yet known, and the first whose next time is not.
+    ``pending`` has, by set, how many times there are before the next at which there is something to note, the rank of
+    that one, the first wanted rank whose time is not yet known, and the first whose next time is not.
     """
+    flows = (ONE << bits) - ONE
     for packed in ordered:
-        time, flow = packed >> bits, packed & ((ONE << bits) - ONE)
+        flow = packed & flows
         for k in range(first[flow], first[flow + ONE]):
-            own = pending[sets[k]]
-            rank = own[1]
-            own[1] = rank + 1
-            if rank != own[0]:
+            number = sets[k]
+            left = pending[number, 0]
+            pending[number, 0] = left - 1
+            if left:
                 continue
-            at, after, stop = own[2], own[3], begins[sets[k] + ONE]
+            time, own = packed >> bits, pending[number]
+            rank, at, after, stop = own[1], own[2], own[3], begins[number + ONE]
             while after < at and ranks[after] + 1 == rank:
                 found[after, 1] = time
                 after += 1
             while at < stop and ranks[at] == rank:
                 found[at, 0] = found[at, 1] = time
                 at += 1
-            own[2], own[3] = at, after
-            own[0] = ranks[after] + 1 if after < at else ranks[at] if at < stop else -1
+            following = ranks[after] + 1 if after < at else ranks[at] if at < stop else rank
+            # Zero is past if nothing follows, and does not come again.
+            own[0], own[1], own[2], own[3] = following - rank - 1, following, at, after
 
 
 @dataclass(frozen=True)
@@ -499,7 +534,7 @@ class TimeSets:
             Zeros for ranks that a set does not have.
         """
         pending = np.zeros((self.members.shape[0], 4), dtype=np.int64)
-        pending[:, 0] = ranks[self.begins[:-1]]
+        pending[:, 0] = pending[:, 1] = ranks[self.begins[:-1]]
         pending[:, 2] = pending[:, 3] = self.begins[:-1]
         found = np.zeros((ranks.size, 2), dtype=np.int64)
         packed.sort()
@@ -745,7 +780,7 @@ def tally_flow(
     FlowTally
     """
     network, layout, here = timeline.network, timeline.network.flows[number], columns.of(number)
-    n, clock = layout.vehicle.size, columns.clock[here]
+    n = layout.vehicle.size
     times, done = np.empty((2, 3, n), dtype=np.int64), np.empty((2, n), dtype=np.bool_)
     passed = np.empty(n, dtype=np.int64)
     tally.nights[number], tally.inside[number], tally.faults[number] = _walk(
@@ -757,10 +792,10 @@ def tally_flow(
         timeline.standing,
         network.lead_in_ms,
         network.horizon_ms,
-        columns.part[here],
+        tally.code[here],
+        columns.slot[here],
+        columns.closed[here],
         columns.resource[here],
-        clocks.runs[clock],
-        columns.noted[here],
         columns.bounds[number],
         clocks.opens,
         clocks.closes,
@@ -769,13 +804,13 @@ def tally_flow(
         times,
         done,
         passed,
-        tally.tables[here],
+        tally.tables[here].reshape(-1),
         tally.totals[number],
         tally.served[here],
         queues.shift_ms,
         queues.waits[number],
         queues.ends,
-        clocks.first[clock],
+        tally.hints[here],
         np.empty(3, dtype=np.int64),
         np.empty(3, dtype=np.int64),
     )

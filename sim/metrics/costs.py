@@ -73,7 +73,7 @@ class CostPlan:
 def plan_costs(scenario: Scenario, network: NetworkPlan, columns: Columns) -> CostPlan:
     """Rates of each flow and each of its columns."""
     costs, flows = scenario.costs or Costs(), [plan.flow for plan in network.flows]
-    officers, idling = np.zeros(columns.part.size, dtype=np.int64), np.zeros(columns.part.size)
+    officers, idling = np.zeros(columns.clock.size, dtype=np.int64), np.zeros(columns.clock.size)
     for number, plan in enumerate(network.flows):
         here = slice(int(columns.first[number]), int(columns.first[number + 1]) - 1)
         officers[here] = [officers_of(scenario, c.station) * (c.kind == "service") for c in plan.columns]

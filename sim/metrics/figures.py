@@ -63,7 +63,7 @@ def plan_stations(scenario: Scenario, network: NetworkPlan, columns: Columns, gr
     def of(group: Group, station: str, shift: int = 0) -> list[int]:
         return [shift + place for name in group.members for place in places.get((name, station), ())]
 
-    spans = [(group, i * columns.part.size, group.stations[span]) for group in groups for i, span in enumerate(SPANS)]
+    spans = [(group, i * columns.clock.size, group.stations[span]) for group in groups for i, span in enumerate(SPANS)]
     manned = [station for group in groups for station in group.manned]
     stations = {f"{p}.{name}": station for p, port in scenario.ports.items() for name, station in port.stations.items()}
     return StationPlan(

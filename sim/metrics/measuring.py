@@ -148,7 +148,7 @@ def _walk_flows(
     plan: MetricsPlan, manifest: Manifest, timeline: Timeline, clocks: Clocks, detail: bool
 ) -> tuple[_Added, dict[str, FlowTimes]]:
     """Add up over all flows; and the times of each counted flow, if wanted."""
-    network, tally = timeline.network, Tally.empty(plan.columns)
+    network, tally = timeline.network, Tally.empty(plan.columns, clocks)
     queues = QueueCounts.empty(plan.resources.shift_ms, len(plan.flows))
     counts = VehicleCounts.empty(len(plan.flows), len(plan.months), network.arrival_ms.size)
     flows: dict[str, FlowTimes] = {}

@@ -8,7 +8,7 @@ import numpy as np
 
 from sim import calendars
 from sim.calendars import Times
-from sim.manifest import Mask, port_zone
+from sim.manifest import port_zone
 from sim.metrics.clocks import ClockPlan, plan_clocks
 from sim.metrics.costs import CostPlan, plan_costs
 from sim.metrics.definitions import Key
@@ -18,9 +18,9 @@ from sim.metrics.groups import Group, gridded, plan_groups
 from sim.metrics.keys import places, table_keys, worked_keys
 from sim.metrics.quantiles import QuantilePlan, plan_quantiles
 from sim.metrics.resources import ResourcePlan, plan_resources
-from sim.network import FlowPlan, NetworkPlan
+from sim.network import Column, FlowPlan, NetworkPlan
 from sim.scenario import Scenario
-from sim.tally import PART_OF_KIND, WAITING, Columns
+from sim.tally import NO_CLOCK, NOTED, PART_OF_KIND, QUEUES, SERVES, Columns
 
 
 @dataclass(frozen=True)
@@ -160,26 +160,26 @@ def _columns(scenario: Scenario, network: NetworkPlan, clocks: ClockPlan) -> Col
     """The columns of all flows, each flow's followed by a place for its passage."""
     first = np.cumsum([0, *(len(flow.columns) + 1 for flow in network.flows)])
     bounds, shape = np.zeros((len(network.flows), 4), dtype=np.uint64), (int(first[-1]),)
-    part, resource, clock = (np.full(shape, none, dtype=np.int64) for none in (WAITING, -1, -1))
-    noted, within = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
+    clock = np.full(shape, NO_CLOCK, dtype=np.int64)
+    code, part, resource = (np.zeros(shape, dtype=np.uint64) for _ in range(3))
+    within = np.zeros(shape, dtype=bool)
     for number, (flow, begin) in enumerate(zip(network.flows, first.tolist(), strict=False)):
-        passage = begin + len(flow.columns)
-        here = slice(begin, passage)
+        here, passage = slice(begin, begin + len(flow.columns)), begin + len(flow.columns)
         bounds[number] = (0, *flow.passage, len(flow.columns))
         part[here] = [PART_OF_KIND[column.kind] for column in flow.columns]
-        resource[here] = [column.resource for column in flow.columns]
+        resource[here] = [max(column.resource, 0) for column in flow.columns]
+        code[here] = [_code(scenario, column) for column in flow.columns]
         clock[here] = [clocks.of_column(column) for column in flow.columns]
-        clock[passage] = -1 if flow.clock is None else clocks.of_calendar[flow.clock]
-        noted[here] = _declares(scenario, flow)
+        clock[passage] = NO_CLOCK if flow.clock is None else clocks.of_calendar[flow.clock]
         within[begin + flow.passage[0] : begin + flow.passage[1]] = True
-    return Columns(first, bounds, part, resource, clock, noted, within)
+    return Columns.of_parts(first, bounds, code, part, resource, clock, within)
 
 
-def _declares(scenario: Scenario, flow: FlowPlan) -> Mask:
-    """Which columns of a flow are service at a declaration station, shape (columns,)."""
-    found = []
-    for column in flow.columns:
-        port, name = column.station.split(".")
-        station = scenario.ports[port].stations.get(name)
-        found.append(column.kind == "service" and station is not None and station.declaration)
-    return np.asarray(found, dtype=bool)
+def _code(scenario: Scenario, column: Column) -> int:
+    """What there is to look at in one column; service at a declaration station is noted."""
+    port, name = column.station.split(".")
+    station = scenario.ports[port].stations.get(name)
+    serves = column.kind == "service"
+    declares = serves and station is not None and station.declaration
+    asked = ((serves, SERVES), (declares, NOTED), (column.resource >= 0, QUEUES))
+    return sum(int(bit) for wanted, bit in asked if wanted)
