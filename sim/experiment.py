@@ -145,8 +145,7 @@ class Sample:
 
 def sample_of(scenario: Scenario, seed: int, engine: str, measures: Sequence[Measures]) -> Sample:
     """Put the measures of replications 0, 1, ... together."""
-    keys = tuple(measures[0].values)
-    values = np.asarray([[m.values[key] for key in keys] for m in measures])
+    keys, values = measures[0].keys, np.stack([m.numbers for m in measures])
     hourly = {name: np.mean([m.queue_by_hour[name] for m in measures], axis=0) for name in measures[0].queue_by_hour}
     grids = {}
     for port in measures[0].passage_grid:
@@ -278,7 +277,7 @@ def collect(
                     progress(len(found) + len(rows), wanted)
             found += [rows[r] for r in sorted(rows)]
             if plan.precision is not None:
-                watched = np.asarray([[m.values[WATCHED] for m in measures_of(row)] for row in found])
+                watched = np.asarray([[m.of(WATCHED) for m in measures_of(row)] for row in found])
                 wanted = max(
                     replications_for(t_interval(watched[:, i]), len(found), plan.precision, MOST_REPLICATIONS)
                     for i in range(watched.shape[1])

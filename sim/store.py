@@ -38,7 +38,7 @@ MODEL_MODULES = (
     "distributions.py",
     "engines",
     "manifest",
-    "metrics.py",
+    "metrics",
     "network",
     "policies.py",
     "scenario",

@@ -215,8 +215,9 @@ def _run_task(task: _Task) -> list[tuple[str, dict[Key, float]]]:
     study = prepare(task.scenario)
     out = []
     for replication, key in zip(task.replications, task.keys, strict=True):
-        values = replicate(study, task.seed, replication, task.engine, detail=False).values
-        out.append((key, {k: v for k, v in values.items() if k[2] == ALL or k[1] == ALL}))
+        found = replicate(study, task.seed, replication, task.engine, detail=False)
+        figures = zip(found.keys, found.numbers.tolist(), strict=True)
+        out.append((key, {k: v for k, v in figures if k[2] == ALL or k[1] == ALL}))
     return out
 
 

@@ -12,23 +12,87 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.calendars import NEVER, OpenClock, Times
+from sim.calendars import NEVER, Times, Windows
 from sim.compiling import compiled
-from sim.network import ABANDONED, EXITED, UNFINISHED, FlowLayout, Network
+from sim.manifest import FlowManifest
+from sim.network import ABANDONED, EXITED, UNFINISHED, Network
 from sim.timeline import Timeline
-from sim.units import MS_PER_HOUR
+from sim.units import MS_PER_DAY, MS_PER_HOUR
 
 WAITING, SERVICE, BLOCKED, CLOSED = range(4)
 PASSAGE, TOTAL = range(2)
 ON_SERVICE, ON_OPEN, ON_WALL = range(3)
-PART_OF_KIND = {"wait": WAITING, "signal": WAITING, "service": SERVICE, "blocked": BLOCKED}
 NO_CLOCK = -1
+PART_OF_KIND = {"wait": WAITING, "signal": WAITING, "service": SERVICE, "blocked": BLOCKED}
 # One table of times for vehicles that completed the route, one for those that completed the passage only, one for the
 # rest, one for what all of them spend between their last moment and the horizon, and one that nobody reads.
 WHOLE, PASSAGE_ONLY, NEITHER, TO_HORIZON, NOT_COUNTED = range(5)
 BEFORE_PASSAGE, WITHIN_PASSAGE, AFTER_PASSAGE = range(3)
-# Unsigned, so that numba leaves out its test for negative indices. The row of days follows those of the 24 hours.
+# What is counted of vehicles, and added up of their goods.
+ARRIVED, HELD_BACK, DIVERTED, CLEARED, GAVE_UP, NOT_FINISHED, BEYOND_LINE = range(7)
+TONNES_ARRIVED, TONNES_CLEARED, VALUE_CLEARED, VALUE_SPOILED, VALUE_GIVEN_UP = range(5)
+INSPECTION_MARKS = ("selected", "opened", "contraband", "found")
+TABLES, PARTS = 5, 4
+# Unsigned, so that numba leaves out its test for negative indices. Where each table begins among a column's own:
+AT_WHOLE, AT_PASSAGE_ONLY, AT_NEITHER, AT_TO_HORIZON, AT_NOT_COUNTED = np.arange(TABLES, dtype=np.uint64) * PARTS
+# What there is to look at in a column: service, service that is noted, a queue, a clock.
+SERVES, NOTED, QUEUES, CLOCKED = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(8)
+# The row of days follows those of the 24 hours.
 ONE, HOUR, DAYS = np.uint64(1), np.uint64(MS_PER_HOUR), np.uint64(24)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of all flows side by side, each flow's followed by a place for its passage; the same in every run.
+
+    Attributes
+    ----------
+    first : int64 array, shape (flows + 1,)
+        Where each flow's columns begin.
+    bounds : uint64 array, shape (flows, 4)
+        Within a flow: the columns at which the stretches before, within and after the passage begin and end.
+    code : uint64 array, shape (places,)
+        What there is to look at: any of `SERVES`, `NOTED` and `QUEUES`.
+    slot, closed : uint64 arrays, shape (places,)
+        Where times of the column's own part, and those that count as closed, are added up: places within the flow's
+        tables of `Tally`, laid flat.
+    resource : uint64 array, shape (places,)
+        For whose unit vehicles wait there; 0 unless the code says that they do.
+    clock : int64 array, shape (places,)
+        Clock that runs while a column's time does not count as closed, or the clock of a passage's open time; -1 is the
+        clock that always runs.
+    within : bool array, shape (places,)
+        Whether the column belongs to the passage.
+    """
+
+    first: Times
+    bounds: NDArray[np.uint64]
+    code: NDArray[np.uint64]
+    slot: NDArray[np.uint64]
+    closed: NDArray[np.uint64]
+    resource: NDArray[np.uint64]
+    clock: Times
+    within: NDArray[np.bool_]
+
+    @classmethod
+    def of_parts(
+        cls,
+        first: Times,
+        bounds: NDArray[np.uint64],
+        code: NDArray[np.uint64],
+        part: NDArray[np.uint64],
+        resource: NDArray[np.uint64],
+        clock: Times,
+        within: NDArray[np.bool_],
+    ) -> Columns:
+        """Lay out columns whose own part, `WAITING`, `SERVICE` or `BLOCKED`, is ``part``; shape (places,)."""
+        begins = (np.arange(clock.size) - np.repeat(first[:-1], np.diff(first))) * (TABLES * PARTS)
+        slot, closed = (begins.astype(np.uint64) + part, (begins + CLOSED).astype(np.uint64))
+        return cls(first, bounds, code, slot, closed, resource, clock, within)
+
+    def of(self, flow: int) -> slice:
+        """The places of one flow."""
+        return slice(int(self.first[flow]), int(self.first[flow + 1]))
 
 
 @dataclass(frozen=True)
@@ -37,46 +101,35 @@ class Clocks:
 
     Attributes
     ----------
-    first : uint64 array, shape (clocks,)
-        Where each clock begins.
+    first : uint64 array, shape (clocks + 1,)
+        Where each clock begins; last, for clock -1, a place that is not read.
+    runs : bool array, shape (clocks + 1,)
+        Whether to look at the clock: not at one that runs all the time, as clock -1 does.
     opens, closes, before : int64 arrays, shape (windows,)
-        When each window opens and closes, and for how long the clock's earlier windows were open.
+        When each window opens and closes, and for how long all windows before it were open.
     """
 
     first: NDArray[np.uint64]
+    runs: NDArray[np.bool_]
     opens: Times
     closes: Times
     before: Times
 
     @classmethod
-    def of(cls, clocks: list[OpenClock]) -> Clocks:
-        """Lay clocks end to end."""
-        ever, never, none = (np.full(1, edge, dtype=np.int64) for edge in (-NEVER, NEVER, 0))
-        empty = np.zeros(0, dtype=np.int64)
-        sizes = [clock.opens.size + 2 for clock in clocks]
-        return cls(
-            np.cumsum([0, *sizes[:-1]]).astype(np.uint64),
-            np.concatenate([empty, *(edges for clock in clocks for edges in (ever, clock.opens, never))]),
-            np.concatenate([empty, *(edges for clock in clocks for edges in (ever, clock.closes, never))]),
-            np.concatenate(
-                [
-                    empty,
-                    *(
-                        sums
-                        for clock in clocks
-                        for sums in (
-                            none,
-                            clock.before,
-                        )
-                    ),
-                ]
-            ),
-        )
+    def of(cls, clocks: list[Windows], horizon_ms: int) -> Clocks:
+        """Lay sorted, disjoint windows, shape (windows, 2), end to end."""
+        ever, never = (np.full((1, 2), edge, dtype=np.int64) for edge in (-NEVER, NEVER))
+        laid = np.concatenate([ever, *(edges for windows in clocks for edges in (windows, never, ever))])
+        opens, closes = np.ascontiguousarray(laid.T)
+        lengths = closes - opens
+        first = np.cumsum([0, *(windows.shape[0] + 2 for windows in clocks)]).astype(np.uint64)
+        always = [len(w) == 1 and w[0, 0] <= 0 and w[0, 1] >= horizon_ms for w in clocks]
+        return cls(first, ~np.asarray([*always, True]), opens, closes, np.cumsum(lengths) - lengths)
 
 
 @dataclass(frozen=True)
-class Tally:
-    """What one walk over a flow's moments gives; whole milliseconds and counts.
+class FlowTally:
+    """What one walk over a flow's moments gives for each vehicle.
 
     Attributes
     ----------
@@ -86,31 +139,61 @@ class Tally:
         Whether a counted vehicle completed the span.
     passed : int64 array, shape (vehicles,)
         When the passage ended; meaningful where it is done.
-    parts : int64 array, shape (2, columns, 4)
-        Sums by span, column and part, over the vehicles that completed the span.
-    spent : int64 array, shape (columns, 4)
-        Sums by column and part over all counted vehicles, from arrival to exit, giving up or the horizon.
-    totals : int64 array, shape (2, 3)
-        Sums of ``times`` over the vehicles that completed the span.
-    served, served_ms : int64 arrays, shape (columns,)
-        How many counted vehicles were served at a column that was to be noted, and for how long together.
-    nights : int
-        Local midnights between arrival and exit, or the end of the horizon, over counted vehicles.
-    faults : int
-        Moments out of order, exits that are not the last moment, times that do not add up to those inside: 0 unless
-        there is a bug.
     """
 
     times: Times
     done: NDArray[np.bool_]
     passed: Times
-    parts: Times
-    spent: Times
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What adds up over the moments of all flows; whole milliseconds and counts, to be added to.
+
+    Attributes
+    ----------
+    tables : int64 array, shape (places, 5, 4)
+        Sums by place of `Columns`, table (`WHOLE` to `NOT_COUNTED`) and part.
+    totals : int64 array, shape (flows, 2, 3)
+        Sums of each flow's times, by span and clock, over the vehicles that completed the span.
+    served : int64 array, shape (places, 2)
+        How many counted vehicles were served at a column that was to be noted, and for how long together.
+    nights : int64 array, shape (flows,)
+        Local midnights between arrival and exit, or the end of the horizon, over counted vehicles.
+    inside : int64 array, shape (flows,)
+        Milliseconds between the two.
+    faults : int64 array, shape (flows,)
+        Moments out of order, and exits that are not the last moment: 0 unless there is a bug.
+    code, hints : uint64 arrays, shape (places,)
+        The code of `Columns` with `CLOCKED` where there is a clock to look at, and the window last seen of it.
+    """
+
+    tables: Times
     totals: Times
     served: Times
-    served_ms: Times
-    nights: int
-    faults: int
+    nights: Times
+    inside: Times
+    faults: Times
+    code: NDArray[np.uint64]
+    hints: NDArray[np.uint64]
+
+    @classmethod
+    def empty(cls, columns: Columns, clocks: Clocks) -> Tally:
+        """Nothing added up yet."""
+        flows, places = columns.first.size - 1, columns.clock.size
+        shapes = ((places, TABLES, PARTS), (flows, 2, 3), (places, 2), (flows,), (flows,), (flows,))
+        code = np.where(clocks.runs[columns.clock], columns.code | CLOCKED, columns.code)
+        tables, totals, served, nights, inside, faults = (np.zeros(shape, dtype=np.int64) for shape in shapes)
+        return cls(tables, totals, served, nights, inside, faults, code, clocks.first[columns.clock])
+
+    def parts(self, columns: Columns) -> Times:
+        """Sums by span, place and part over the vehicles that completed the span; shape (2, places, 4)."""
+        total = self.tables[:, WHOLE]
+        return np.stack([np.where(columns.within[:, None], total + self.tables[:, PASSAGE_ONLY], 0), total])
+
+    def spent(self) -> Times:
+        """Sums by place and part over all counted vehicles, from arrival to exit, giving up or the horizon."""
+        return np.asarray(self.tables[:, :NOT_COUNTED].sum(axis=1))
 
 
 @compiled
@@ -144,10 +227,10 @@ def _walk(
     standing: Any,
     lead_in: Any,
     horizon: Any,
-    part: Any,
+    code: Any,
+    slot: Any,
+    closed: Any,
     resource: Any,
-    clocked: Any,
-    noted: Any,
     bounds: Any,
     opens: Any,
     closes: Any,
@@ -168,10 +251,9 @@ def _walk(
 ) -> Any:
     """Walk over one flow, row by row; returns nights, milliseconds inside and faults.
 
-    ``bounds`` are the columns at which the stretches before, within and after the passage begin and end. ``parts`` has
-    a table for each of `WHOLE` to `NOT_COUNTED`.
+    Arrays by column are a flow's places of `Columns`; ``parts`` and the others that are filled are those of `Tally`.
     """
-    columns, first_night, nights = np.uint64(part.size), np.uint64(0), np.uint64(0)
+    columns, first_night, nights = bounds[AFTER_PASSAGE + 1], np.uint64(0), np.uint64(0)
     inside = faults = 0
     for i in range(vehicle.size):
         row, number = moments[i], vehicle[i]
@@ -183,67 +265,72 @@ def _walk(
         if ended == ABANDONED:
             for c in range(bounds[AFTER_PASSAGE], columns):
                 cleared |= row[c] >= 0
-        table = NOT_COUNTED
+        table = AT_NOT_COUNTED
         if counted:
-            table = WHOLE if exited else PASSAGE_ONLY if cleared else NEITHER
+            table = AT_WHOLE if exited else AT_PASSAGE_ONLY if cleared else AT_NEITHER
         for stretch in range(3):
             in_service = 0
             for c in range(bounds[stretch], bounds[stretch + 1]):
                 moment = row[c]
-                if moment < now:
-                    faults += moment >= 0
+                if moment <= now:
+                    faults += 0 <= moment < now
+                    if moment == now and code[c] & NOTED and counted:
+                        served[c, 0] += 1
                     continue
-                took = moment - now
-                if noted[c] and counted:
-                    served[c, 0] += 1
-                    served[c, 1] += took
-                if took == 0:
-                    continue
-                kind, queue = part[c], resource[c]
-                if queue >= 0:
-                    _note_wait(queue, now, moment, lead_in, horizon, shift, waits, ends)
-                if clocked[c]:
+                took, what = moment - now, code[c]
+                if what & QUEUES:
+                    _note_wait(resource[c], now, moment, lead_in, horizon, shift, waits, ends)
+                if what & CLOCKED:
                     hints[c] = _window_at(now, hints[c], opens)
                     opened, _ = _open_until(moment, now, hints[c], opens, closes, before)
-                    parts[table, c, CLOSED] += took - opened
+                    parts[closed[c] + table] += took - opened
                     took = opened
-                parts[table, c, kind] += took
-                if kind == SERVICE:
+                parts[slot[c] + table] += took
+                if what & SERVES:
                     in_service += took
+                    if what & NOTED and counted:
+                        served[c, 0] += 1
+                        served[c, 1] += moment - now
                 now = moment
             reached[stretch], service[stretch] = now, in_service
-        if place >= 0 and resource[place] >= 0:
-            _note_wait(resource[place], now, horizon, lead_in, horizon, shift, waits, ends)
-        if place >= 0 and counted:
-            rest = horizon - now
-            if clocked[place]:
-                hints[place] = _window_at(now, hints[place], opens)
-                opened, _ = _open_until(horizon, now, hints[place], opens, closes, before)
-                parts[TO_HORIZON, place, CLOSED] += rest - opened
-                rest = opened
-            parts[TO_HORIZON, place, part[place]] += rest
+        if place >= 0:
+            here, rest = np.uint64(place), horizon - now
+            if code[here] & QUEUES:
+                _note_wait(resource[here], now, horizon, lead_in, horizon, shift, waits, ends)
+            if counted:
+                if code[here] & CLOCKED:
+                    hints[here] = _window_at(now, hints[here], opens)
+                    opened, _ = _open_until(horizon, now, hints[here], opens, closes, before)
+                    parts[closed[here] + AT_TO_HORIZON] += rest - opened
+                    rest = opened
+                parts[slot[here] + AT_TO_HORIZON] += rest
         gone = ended != UNFINISHED
         if gone and exits[number] != now:
             faults += 1
         entered, left = reached[BEFORE_PASSAGE], reached[WITHIN_PASSAGE]
+        within, stay = left - entered, now - begin
+        open_within, open_stay, at_passage = within, stay, service[WITHIN_PASSAGE]
+        at_all = service[BEFORE_PASSAGE] + at_passage + service[AFTER_PASSAGE]
         passed[i] = left
         done[PASSAGE, i] = counted and cleared
         done[TOTAL, i] = counted and exited
-        times[PASSAGE, ON_WALL, i] = times[PASSAGE, ON_OPEN, i] = left - entered
-        times[TOTAL, ON_WALL, i] = times[TOTAL, ON_OPEN, i] = now - begin
-        times[PASSAGE, ON_SERVICE, i] = service[WITHIN_PASSAGE]
-        times[TOTAL, ON_SERVICE, i] = service[BEFORE_PASSAGE] + service[WITHIN_PASSAGE] + service[AFTER_PASSAGE]
-        if clocked[columns] and counted and cleared:
-            hints[columns] = window = _window_at(begin, hints[columns], opens)
-            ahead, window = _open_until(entered, begin, window, opens, closes, before)
-            within, window = _open_until(left, entered, window, opens, closes, before)
-            behind, window = _open_until(now, left, window, opens, closes, before)
-            times[PASSAGE, ON_OPEN, i] = within
-            times[TOTAL, ON_OPEN, i] = ahead + within + behind
-        for span in range(2):
-            if done[span, i]:
-                for clock in range(3):
-                    totals[span, clock] += times[span, clock, i]
+        if counted and cleared:
+            if code[columns] & CLOCKED:
+                hints[columns] = window = _window_at(begin, hints[columns], opens)
+                ahead, window = _open_until(entered, begin, window, opens, closes, before)
+                open_within, window = _open_until(left, entered, window, opens, closes, before)
+                behind, window = _open_until(now, left, window, opens, closes, before)
+                open_stay = ahead + open_within + behind
+            totals[PASSAGE, ON_SERVICE] += at_passage
+            totals[PASSAGE, ON_OPEN] += open_within
+            totals[PASSAGE, ON_WALL] += within
+            if exited:
+                totals[TOTAL, ON_SERVICE] += at_all
+                totals[TOTAL, ON_OPEN] += open_stay
+                totals[TOTAL, ON_WALL] += stay
+        times[PASSAGE, ON_SERVICE, i], times[PASSAGE, ON_OPEN, i] = at_passage, open_within
+        times[PASSAGE, ON_WALL, i] = within
+        times[TOTAL, ON_SERVICE, i], times[TOTAL, ON_OPEN, i], times[TOTAL, ON_WALL, i] = at_all, open_stay, stay
         if counted:
             first_night = _window_at(begin, first_night, midnights)
             end = now if gone else horizon
@@ -262,36 +349,63 @@ def _note_wait(
     waits[resource, 1] += 1
     # The hour in which the reported period begins has no mean queue unless it is a whole one.
     whole = -(-start // MS_PER_HOUR) * MS_PER_HOUR
-    _note_end(resource, max(joined, whole) + shift[resource], -1, ends)
-    _note_end(resource, max(granted, whole) + shift[resource], 1, ends)
+    begin, end = np.uint64(max(joined, whole) + shift[resource]), np.uint64(max(granted, whole) + shift[resource])
+    first, last = begin // HOUR, end // HOUR
+    days_before, days = first // DAYS, last // DAYS
+    hour = first - DAYS * days_before
+    ends[resource, hour, 0] -= 1
+    ends[resource, hour, 1] -= np.int64(begin - first * HOUR)
+    hour = last - DAYS * days
+    ends[resource, hour, 0] += 1
+    ends[resource, hour, 1] += np.int64(end - last * HOUR)
+    ends[resource, DAYS, 0] += np.int64(days - days_before)
 
 
 @compiled
-def _note_end(resource: Any, time: Any, sign: Any, ends: Any) -> None:
-    """Count the end of a wait in its hour of the day; ``ends`` is that of `QueueCounts`."""
-    hour = np.uint64(time) // HOUR
-    day = hour // DAYS
-    of_day = hour - DAYS * day
-    ends[resource, of_day, 0] += sign
-    ends[resource, of_day, 1] += sign * np.int64(np.uint64(time) - hour * HOUR)
-    ends[resource, DAYS, 0] += sign * np.int64(day)
-
-
-@compiled
-def _add_up_open(capacity: Any, resource: Any, changed: Any, value: Any, start: Any, stop: Any, total: Any) -> None:
-    """Add to ``total`` the unit-milliseconds of each resource, whose ``capacity`` follows the changes."""
+def _follow_capacity(
+    capacity: Any,
+    resource: Any,
+    changed: Any,
+    value: Any,
+    start: Any,
+    stop: Any,
+    total: Any,
+    windows: Any,
+    filled: Any,
+) -> None:
+    """Follow the capacity of each resource through the changes: add up unit-milliseconds, list when there is any."""
     for r in range(capacity.size):
         total[r] += capacity[r] * (stop - start)
+        if capacity[r] > 0:
+            windows[filled[r], 0], windows[filled[r], 1] = 0, stop
+            filled[r] += 1
     for i in range(resource.size):
         r = resource[i]
         total[r] += (value[i] - capacity[r]) * (stop - max(changed[i], start))
+        if capacity[r] > 0 and value[i] <= 0:
+            windows[filled[r] - 1, 1] = changed[i]
+        elif capacity[r] <= 0 and value[i] > 0:
+            windows[filled[r], 0], windows[filled[r], 1] = changed[i], stop
+            filled[r] += 1
         capacity[r] = value[i]
 
 
-def open_unit_ms(network: Network) -> Times:
-    """Unit-milliseconds for which each resource is open between the lead-in and the end; shape (resources,)."""
-    total = np.zeros(network.capacity.size, dtype=np.int64)
-    _add_up_open(
+def follow_capacity(network: Network) -> tuple[Times, list[Windows]]:
+    """What is open of each resource, in time and in units.
+
+    Returns
+    -------
+    int64 array, shape (resources,)
+        Unit-milliseconds between the lead-in and the end.
+    list of int64 arrays, shape (windows, 2)
+        When each resource has any capacity, from time 0 to the end.
+    """
+    resources = network.capacity.size
+    total = np.zeros(resources, dtype=np.int64)
+    most = np.bincount(network.change_resource, minlength=resources) // 2 + 1
+    stops = np.cumsum(most)
+    windows, filled = np.empty((int(most.sum()), 2), dtype=np.int64), stops - most
+    _follow_capacity(
         network.capacity.copy(),
         network.change_resource,
         network.change_ms,
@@ -299,8 +413,11 @@ def open_unit_ms(network: Network) -> Times:
         network.lead_in_ms,
         network.horizon_ms,
         total,
+        windows,
+        filled,
     )
-    return total
+    spans = zip((stops - most).tolist(), filled.tolist(), strict=True)
+    return total, [windows[first:stop] for first, stop in spans]
 
 
 @dataclass(frozen=True)
@@ -311,7 +428,7 @@ class QueueCounts:
     ----------
     shift_ms : int64 array, shape (resources,)
         Local time of day at time 0, in whole hours.
-    waits : int64 array, shape (resources, 2)
+    waits : int64 array, shape (flows, resources, 2)
         Sum of waits in ms within the reported period, and how many there were.
     ends : int64 array, shape (resources, 25, 2)
         For each local hour of the day, how many more waits ended in it than began, and how many ms into the hour
@@ -323,10 +440,10 @@ class QueueCounts:
     ends: Times
 
     @classmethod
-    def empty(cls, shift_ms: Times) -> QueueCounts:
+    def empty(cls, shift_ms: Times, flows: int) -> QueueCounts:
         """Nothing counted yet."""
-        resources = shift_ms.size
-        return cls(shift_ms, np.zeros((resources, 2), dtype=np.int64), np.zeros((resources, 25, 2), dtype=np.int64))
+        waits, ends = (flows, shift_ms.size, 2), (shift_ms.size, 25, 2)
+        return cls(shift_ms, np.zeros(waits, dtype=np.int64), np.zeros(ends, dtype=np.int64))
 
     def by_hour(self) -> Times:
         """Vehicle-milliseconds of queue in each local hour of the day, whole hours only; shape (resources, 24).
@@ -345,26 +462,29 @@ def _find_ranked(
 ) -> None:
     """Walk over all times in ascending order, count in each set they belong to, note those whose rank is wanted.
 
-    ``pending`` has, by set, the next rank at which there is something to note, how many times have been counted, the
-    first wanted rank whose time is not yet known, and the first whose next time is not.
+    ``pending`` has, by set, how many times there are before the next at which there is something to note, the rank of
+    that one, the first wanted rank whose time is not yet known, and the first whose next time is not.
     """
+    flows = (ONE << bits) - ONE
     for packed in ordered:
-        time, flow = packed >> bits, packed & ((ONE << bits) - ONE)
+        flow = packed & flows
         for k in range(first[flow], first[flow + ONE]):
-            own = pending[sets[k]]
-            rank = own[1]
-            own[1] = rank + 1
-            if rank != own[0]:
+            number = sets[k]
+            left = pending[number, 0]
+            pending[number, 0] = left - 1
+            if left:
                 continue
-            at, after, stop = own[2], own[3], begins[sets[k] + ONE]
+            time, own = packed >> bits, pending[number]
+            rank, at, after, stop = own[1], own[2], own[3], begins[number + ONE]
             while after < at and ranks[after] + 1 == rank:
                 found[after, 1] = time
                 after += 1
             while at < stop and ranks[at] == rank:
                 found[at, 0] = found[at, 1] = time
                 at += 1
-            own[2], own[3] = at, after
-            own[0] = ranks[after] + 1 if after < at else ranks[at] if at < stop else -1
+            following = ranks[after] + 1 if after < at else ranks[at] if at < stop else rank
+            # Zero is past if nothing follows, and does not come again.
+            own[0], own[1], own[2], own[3] = following - rank - 1, following, at, after
 
 
 @dataclass(frozen=True)
@@ -376,25 +496,35 @@ class TimeSets:
     members : bool array, shape (sets, flows)
     begins : int64 array, shape (sets + 1,)
         Where each set's ranks begin, all sets end to end.
+    first, sets : uint64 arrays, shapes (flows + 1,) and (memberships,)
+        The sets that each flow belongs to, flow by flow, and where each flow's begin.
     """
 
     members: NDArray[np.bool_]
     begins: Times
+    first: NDArray[np.uint64]
+    sets: NDArray[np.uint64]
 
-    def sizes(self, times: list[Times]) -> Times:
-        """How many times each set has, for each rank; shape (ranks,)."""
-        sizes = self.members @ np.asarray([flow.size for flow in times], dtype=np.int64)
-        return np.repeat(sizes, np.diff(self.begins))
+    @classmethod
+    def of(cls, members: NDArray[np.bool_], ranks: list[int]) -> TimeSets:
+        """Sets by their members, shape (sets, flows), and by how many ranks they ask for."""
+        flows, sets = np.nonzero(members.T)
+        first = np.searchsorted(flows, np.arange(members.shape[1] + 1))
+        return cls(members, np.cumsum([0, *ranks]), first.astype(np.uint64), sets.astype(np.uint64))
 
-    def ranked(self, times: list[Times], ranks: Times) -> Times:
+    def sizes(self, times: Times) -> Times:
+        """How many times each set has, for each rank; from those of each flow."""
+        return np.repeat(self.members @ times, np.diff(self.begins))
+
+    def ranked(self, packed: NDArray[np.uint64], ranks: Times) -> Times:
         """The time of each rank in its set, and the one after it or, at the end, itself.
 
         All times are sorted once, with their flow in the lowest bits, instead of those of each set.
 
         Parameters
         ----------
-        times : list of int64 arrays
-            By flow, >= 0, in any order.
+        packed : uint64 array
+            Times with their flows, as `flow_bits` has it; sorted in place.
         ranks : int64 array, shape (ranks,)
             From 0 on, ascending within a set.
 
@@ -403,73 +533,270 @@ class TimeSets:
         int64 array, shape (ranks, 2)
             Zeros for ranks that a set does not have.
         """
-        bits = np.uint64(len(times).bit_length())
-        packed = np.concatenate([flow << np.int64(bits) | number for number, flow in enumerate(times)]).view(np.uint64)
-        flows, sets = np.nonzero(self.members.T)
         pending = np.zeros((self.members.shape[0], 4), dtype=np.int64)
-        pending[:, 0] = ranks[self.begins[:-1]]
+        pending[:, 0] = pending[:, 1] = ranks[self.begins[:-1]]
         pending[:, 2] = pending[:, 3] = self.begins[:-1]
         found = np.zeros((ranks.size, 2), dtype=np.int64)
-        first = np.searchsorted(flows, np.arange(len(times) + 1)).astype(np.uint64)
-        _find_ranked(np.sort(packed), bits, first, sets.astype(np.uint64), ranks, self.begins, pending, found)
+        packed.sort()
+        bits = flow_bits(self.members.shape[1])
+        _find_ranked(packed, bits, self.first, self.sets, ranks, self.begins, pending, found)
         return found
 
 
-def tally_flow(
-    layout: FlowLayout,
+def flow_bits(flows: int) -> np.uint64:
+    """How many of the lowest bits of a packed time hold the number of its flow."""
+    return np.uint64(flows.bit_length())
+
+
+@compiled
+def _count_vehicles(
+    arrival: Any,
+    vehicle: Any,
+    outcome: Any,
+    exits: Any,
+    times: Any,
+    done: Any,
+    passed: Any,
+    index: Any,
+    payload: Any,
+    value: Any,
+    selected: Any,
+    opened: Any,
+    carries: Any,
+    found: Any,
+    lead_in: Any,
+    horizon: Any,
+    inspects: Any,
+    edges: Any,
+    rate: Any,
+    after: Any,
+    spans: Any,
+    flow: Any,
+    bits: Any,
+    vehicles: Any,
+    inspected: Any,
+    goods: Any,
+    months: Any,
+    completed: Any,
+    packed: Any,
+    filled: Any,
+) -> Any:
+    """Count one flow's vehicles, add up their goods, pack their times; return whether their numbers ascend."""
+    ascend, last, month = True, index[0], 0
+    for i in range(vehicle.size):
+        if arrival[i] < lead_in:
+            continue
+        ended, worth = outcome[vehicle[i]], value[i]
+        vehicles[ARRIVED] += 1
+        goods[TONNES_ARRIVED] += payload[i]
+        ascend &= index[i] >= last
+        last = index[i]
+        if rate > 0:
+            end = horizon if ended == UNFINISHED else exits[vehicle[i]]
+            days = max(end - arrival[i] - after, 0) / MS_PER_DAY
+            spoiled = min(rate * days, 1.0) * worth
+            goods[VALUE_SPOILED] += spoiled
+            worth -= spoiled
+        if done[PASSAGE, i]:
+            vehicles[CLEARED] += 1
+            vehicles[BEYOND_LINE] += ended == UNFINISHED
+            goods[TONNES_CLEARED] += payload[i]
+            goods[VALUE_CLEARED] += value[i]
+            month = _month_of(passed[i], month, edges)
+            months[month] += payload[i]
+            if inspects:
+                inspected[0] += selected[i]
+                inspected[1] += opened[i]
+                inspected[2] += opened[i] and not carries[i]
+                inspected[3] += carries[i]
+                inspected[4] += carries[i] and selected[i]
+                inspected[5] += found[i]
+        elif ended == ABANDONED:
+            vehicles[GAVE_UP] += 1
+            goods[VALUE_GIVEN_UP] += worth
+        for span in range(2):
+            if done[span, i]:
+                completed[span] += 1
+                if span < spans:
+                    packed[span, filled[span]] = np.uint64(times[span, ON_WALL, i]) << bits | flow
+                    filled[span] += 1
+    return ascend
+
+
+@compiled
+def _month_of(time: Any, hint: Any, edges: Any) -> Any:
+    """Last month that begins at or before ``time``, or the first, searched from ``hint`` on."""
+    month = hint
+    while month + 1 < edges.size and edges[month + 1] <= time:
+        month += 1
+    while month > 0 and edges[month] > time:
+        month -= 1
+    return month
+
+
+@dataclass(frozen=True)
+class VehicleCounts:
+    """What adds up over the counted vehicles of each flow, or of each group; to be added to.
+
+    Attributes
+    ----------
+    vehicles : int64 array, shape (flows, 7)
+        `ARRIVED` to `BEYOND_LINE`.
+    inspected : int64 array, shape (flows, 6)
+        Over cleared vehicles: selected, opened, opened without contraband, with contraband, with contraband and
+        selected, found.
+    goods : float64 array, shape (flows, 5)
+        `TONNES_ARRIVED` to `VALUE_GIVEN_UP`.
+    months : float64 array, shape (flows, months)
+        Tonnes cleared by month of the end of the passage.
+    done : int64 array, shape (flows, 2)
+        Vehicles that completed each span.
+    packed : uint64 array, shape (2, vehicles)
+        By span, one flow after the other: the times of those who completed it, with their flow in the lowest bits;
+        those of the whole stay only of flows that ask for both spans.
+    filled : int64 array, shape (2,)
+        How many times there are.
+    """
+
+    vehicles: Times
+    inspected: Times
+    goods: NDArray[np.float64]
+    months: NDArray[np.float64]
+    done: Times
+    packed: NDArray[np.uint64]
+    filled: Times
+
+    @classmethod
+    def empty(cls, flows: int, months: int, vehicles: int) -> VehicleCounts:
+        """Nothing counted yet."""
+        return cls(
+            np.zeros((flows, 7), dtype=np.int64),
+            np.zeros((flows, 6), dtype=np.int64),
+            np.zeros((flows, 5)),
+            np.zeros((flows, months)),
+            np.zeros((flows, 2), dtype=np.int64),
+            np.empty((2, vehicles), dtype=np.uint64),
+            np.zeros(2, dtype=np.int64),
+        )
+
+
+def count_vehicles(
+    number: int,
     timeline: Timeline,
-    clocks: Clocks,
-    column_clock: Times,
-    passage_clock: int,
-    noted: NDArray[np.bool_],
-    midnights: Times,
-    queues: QueueCounts,
-) -> Tally:
-    """Walk over one flow's moments.
+    drawn: FlowManifest,
+    walked: FlowTally,
+    inspects: bool,
+    edges: Times,
+    spoilage: tuple[float, int],
+    spans: int,
+    counts: VehicleCounts,
+) -> bool:
+    """Count one flow's vehicles.
 
     Parameters
     ----------
-    layout : FlowLayout
+    number : int
+        Of the flow, in the order of the network.
     timeline : Timeline
-    clocks : Clocks
-    column_clock : int64 array, shape (columns,)
-        Clock that runs while a column's time does not count as closed, or `NO_CLOCK` if it never does.
-    passage_clock : int
-        Clock of the span's open time, or `NO_CLOCK`.
-    noted : bool array, shape (columns,)
-        Service columns whose vehicles and times are added up.
-    midnights : int64 array
-        Local midnights of the port, the first at or before time 0.
-    queues : QueueCounts
+    drawn : FlowManifest
+    walked : FlowTally
+    inspects : bool
+        Whether the flow has an inspection, and its vehicles the marks of one.
+    edges : int64 array, shape (months,)
+        When each month begins, local.
+    spoilage : (float, int)
+        Share of the value lost in a day, and after how many ms inside it begins.
+    spans : int
+        1 if only the times of the passage are packed, 2 if those of the whole stay are, too.
+    counts : VehicleCounts
         Added to.
 
     Returns
     -------
-    Tally
+    bool
+        Whether the vehicles come in the order of their numbers.
     """
-    network, vehicle = timeline.network, layout.vehicle
-    n, columns = vehicle.size, len(layout.columns)
-    part = np.asarray([PART_OF_KIND[column.kind] for column in layout.columns], dtype=np.int64)
-    resource = np.asarray([column.resource for column in layout.columns], dtype=np.int64)
+    network, vehicle = timeline.network, timeline.network.flows[number].vehicle
+    if not vehicle.size:
+        return True
+    marks = [drawn.marks[mark] for mark in INSPECTION_MARKS] if inspects else [walked.done[PASSAGE]] * 4
+    return bool(
+        _count_vehicles(
+            drawn.arrival_ms,
+            vehicle,
+            timeline.outcome,
+            timeline.exit_ms,
+            walked.times,
+            walked.done,
+            walked.passed,
+            drawn.index,
+            drawn.payload_t,
+            drawn.value_cny,
+            *marks,
+            network.lead_in_ms,
+            network.horizon_ms,
+            inspects,
+            edges,
+            *spoilage,
+            spans,
+            np.uint64(number),
+            flow_bits(len(network.flows)),
+            counts.vehicles[number],
+            counts.inspected[number],
+            counts.goods[number],
+            counts.months[number],
+            counts.done[number],
+            counts.packed,
+            counts.filled,
+        )
+    )
+
+
+def tally_flow(
+    number: int,
+    timeline: Timeline,
+    columns: Columns,
+    clocks: Clocks,
+    midnights: Times,
+    tally: Tally,
+    queues: QueueCounts,
+) -> FlowTally:
+    """Walk over one flow's moments.
+
+    Parameters
+    ----------
+    number : int
+        Of the flow, in the order of the network.
+    timeline : Timeline
+    columns : Columns
+    clocks : Clocks
+    midnights : int64 array
+        Local midnights of the port, the first at or before time 0.
+    tally, queues : Tally, QueueCounts
+        Added to.
+
+    Returns
+    -------
+    FlowTally
+    """
+    network, layout, here = timeline.network, timeline.network.flows[number], columns.of(number)
+    n = layout.vehicle.size
     times, done = np.empty((2, 3, n), dtype=np.int64), np.empty((2, n), dtype=np.bool_)
-    passed, tables = np.empty(n, dtype=np.int64), np.zeros((5, columns, 4), dtype=np.int64)
-    totals, served = np.zeros((2, 3), dtype=np.int64), np.zeros((columns, 2), dtype=np.int64)
-    clock = np.append(column_clock, passage_clock)
-    first, stop = layout.passage
-    nights, inside, faults = _walk(
+    passed = np.empty(n, dtype=np.int64)
+    tally.nights[number], tally.inside[number], tally.faults[number] = _walk(
         timeline.of(layout),
-        vehicle,
+        layout.vehicle,
         network.arrival_ms,
         timeline.exit_ms,
         timeline.outcome,
         timeline.standing,
         network.lead_in_ms,
         network.horizon_ms,
-        part,
-        resource,
-        clock >= 0,
-        noted,
-        np.asarray([0, first, stop, columns], dtype=np.uint64),
+        tally.code[here],
+        columns.slot[here],
+        columns.closed[here],
+        columns.resource[here],
+        columns.bounds[number],
         clocks.opens,
         clocks.closes,
         clocks.before,
@@ -477,19 +804,14 @@ def tally_flow(
         times,
         done,
         passed,
-        tables,
-        totals,
-        served,
+        tally.tables[here].reshape(-1),
+        tally.totals[number],
+        tally.served[here],
         queues.shift_ms,
-        queues.waits,
+        queues.waits[number],
         queues.ends,
-        clocks.first[clock],
+        tally.hints[here],
         np.empty(3, dtype=np.int64),
         np.empty(3, dtype=np.int64),
     )
-    parts = np.zeros((2, columns, 4), dtype=np.int64)
-    parts[TOTAL] = tables[WHOLE]
-    parts[PASSAGE, first:stop] = tables[WHOLE, first:stop] + tables[PASSAGE_ONLY, first:stop]
-    spent = tables[:NOT_COUNTED].sum(axis=0)
-    faults += int(spent.sum()) != inside
-    return Tally(times, done, passed, parts, spent, totals, served[:, 0], served[:, 1], int(nights), int(faults))
+    return FlowTally(times, done, passed)

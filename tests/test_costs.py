@@ -258,7 +258,7 @@ def test_half_a_year_of_a_policy(engine: EngineName) -> None:
 def test_a_scenario_may_say_what_its_use_costs() -> None:
     top = TOP + "policies: {measure: {cost: {per_year: 3 M CNY}, adoption: 5 %}}\n"
     scenario = port(DESK, top=top, policies=MEASURE, **HALF_A_YEAR)
-    assert prepare(scenario).metrics.infrastructure == 1_500_000  # whatever the adoption
+    assert prepare(scenario).metrics.costs.infrastructure == 1_500_000  # whatever the adoption
 
 
 def test_years_are_calendar_years() -> None:

@@ -176,7 +176,7 @@ def test_a_wait_is_cut_into_the_hours_of_the_day() -> None:
     # From 22:45 to 01:30 two days later: hour 22 for a quarter and once in full, hours 23 and 0 twice, hour 1 once and
     # a half, every other hour once.
     hour = 3_600_000
-    counts = QueueCounts.empty(np.zeros(1, dtype=np.int64))
+    counts = QueueCounts.empty(np.zeros(1, dtype=np.int64), flows=1)
     counts.ends[0, 22] = (-1, -3 * hour // 4)
     counts.ends[0, 1] = (1, hour // 2)
     counts.ends[0, 24, 0] = 2
