@@ -144,22 +144,61 @@ def fill_normal(state: Any, out: Any) -> None:
 
 
 @compiled
-def fill_exponential(state: Any, out: Any) -> None:
-    """Exponential numbers of mean 1."""
-    a, b, c, count = state[0], state[1], state[2], _FIRST_COUNT
-    place = 0
-    while place < out.size:
+def _exponential(a: Any, b: Any, c: Any, count: Any) -> Any:
+    """One exponential number of mean 1, and the state after."""
+    while True:
         number, a, b, c, count = _next(a, b, c, count)
         layer, fraction = (number >> _THREE) & _LAYER, number >> _ELEVEN
         value = np.float64(np.int64(fraction)) * EXPONENTIAL_UNIT[layer]
-        if fraction >= EXPONENTIAL_SURE[layer]:
-            number, a, b, c, count = _next(a, b, c, count)
-            if layer == _NONE:
-                value = EXPONENTIAL_EDGE - math.log1p(-_unit(number))
-            elif _height(EXPONENTIAL_HEIGHT, layer, number) >= math.exp(-value):
-                continue
-        out[place] = value
-        place += 1
+        if fraction < EXPONENTIAL_SURE[layer]:
+            break
+        number, a, b, c, count = _next(a, b, c, count)
+        if layer == _NONE:
+            value = EXPONENTIAL_EDGE - math.log1p(-_unit(number))
+            break
+        if _height(EXPONENTIAL_HEIGHT, layer, number) < math.exp(-value):
+            break
+    return value, a, b, c, count
+
+
+@compiled
+def fill_exponential(state: Any, out: Any) -> None:
+    """Exponential numbers of mean 1."""
+    a, b, c, count = state[0], state[1], state[2], _FIRST_COUNT
+    for place in range(out.size):
+        out[place], a, b, c, count = _exponential(a, b, c, count)
+
+
+@compiled
+def fill_arrivals(state: Any, expected: Any, time_ms: Any, out: Any) -> Any:
+    """Moments of a Poisson process by inversion of its cumulative rate, in one walk along it.
+
+    Parameters
+    ----------
+    state : uint64 array, shape (3,)
+    expected, time_ms : float64 arrays, shape (points,)
+        The cumulative rate from 0 on, rising; linear between its points.
+    out : int64 array
+        Written as far as it goes, ascending.
+
+    Returns
+    -------
+    int
+        How many arrivals there are; more than ``out`` has room for if it was too small.
+    """
+    a, b, c, count = state[0], state[1], state[2], _FIRST_COUNT
+    found, stretch, last = 0, 0, expected.size - 1
+    position, a, b, c, count = _exponential(a, b, c, count)
+    while position < expected[last]:
+        while expected[stretch + 1] <= position:
+            stretch += 1
+        slope = (time_ms[stretch + 1] - time_ms[stretch]) / (expected[stretch + 1] - expected[stretch])
+        if found < out.size:
+            out[found] = np.int64(slope * (position - expected[stretch]) + time_ms[stretch])
+        found += 1
+        gap, a, b, c, count = _exponential(a, b, c, count)
+        position += gap
+    return found
 
 
 # --- laws --------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.deviates import fill_exponential, fill_normal, fill_uniform
+from sim.deviates import fill_arrivals, fill_exponential, fill_normal, fill_uniform
 
 NO_STREAM = bytes(24)
 
@@ -62,6 +62,18 @@ class Streams:
         out = np.empty(n)
         fill_exponential(self._state(owner, purpose), out)
         return out
+
+    def arrivals(
+        self, owner: str, purpose: str, expected: NDArray[np.float64], time_ms: NDArray[np.float64]
+    ) -> NDArray[np.int64]:
+        """Moments of a Poisson process of one address, ascending; see `sim.deviates.fill_arrivals`."""
+        room = int(expected[-1] + 6 * expected[-1] ** 0.5 + 16)
+        while True:
+            out = np.empty(room, dtype=np.int64)
+            found = fill_arrivals(self._state(owner, purpose), expected, time_ms, out)
+            if found <= room:
+                return out[:found]
+            room = found
 
     def states(self, owner: str, purposes: tuple[str | None, ...]) -> NDArray[np.uint64]:
         """Where the streams of some purposes begin, shape (purposes, 3); zeros for None."""

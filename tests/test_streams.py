@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 import pytest
 
-from sim.deviates import EXPONENTIAL_EDGE, NORMAL_EDGE
+from sim.deviates import EXPONENTIAL_EDGE, NORMAL_EDGE, fill_arrivals
 from sim.streams import Streams
 
 
@@ -36,6 +36,19 @@ def test_the_numbers_are_those_that_numpy_draws_from_the_same_state() -> None:
     assert np.allclose(gaps, _numpy("a.b", "p").standard_exponential(n), rtol=1e-12, atol=0)
     assert np.abs(lucks).max() > NORMAL_EDGE
     assert gaps.max() > EXPONENTIAL_EDGE
+
+
+def test_arrivals_are_where_the_cumulative_rate_reaches_the_sums_of_gaps() -> None:
+    """numpy's way: add up gaps, invert the rate between its points. Room that is too small is made larger."""
+    expected, time_ms = np.asarray([0.0, 3.0, 3.5, 50.0]), np.asarray([10.0, 1000.0, 5000.0, 90_000.0])
+    streams = Streams(1, 0)
+    points = np.cumsum(streams.gaps("a.b", "p", 200))
+    wanted = np.interp(points[points < 50], expected, time_ms).astype(np.int64)
+    assert streams.arrivals("a.b", "p", expected, time_ms).tolist() == wanted.tolist()
+    few = np.empty(3, dtype=np.int64)
+    state = streams.states("a.b", ("p",))[0]
+    assert fill_arrivals(state, expected, time_ms, few) == wanted.size
+    assert few.tolist() == wanted[:3].tolist()
 
 
 def _numpy(owner: str, purpose: str) -> np.random.Generator:

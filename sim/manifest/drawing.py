@@ -11,7 +11,7 @@ from sim import calendars
 from sim.calendars import NEVER, Times, Windows
 from sim.deviates import fill_work
 from sim.distributions import Array
-from sim.manifest.arrivals import ArrivalRate, convoy_sizes, poisson_positions, port_zone
+from sim.manifest.arrivals import convoy_sizes, port_zone
 from sim.manifest.closures import draw_breakdowns, draw_closures, draw_slow_days
 from sim.manifest.draws import Draws, Rates
 from sim.manifest.inspection import by_risk, draw_carriers, draw_finds
@@ -126,8 +126,10 @@ def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None
 
 def _consignments(flow_plan: FlowPlan, index: Times) -> Times:
     """Number of each vehicle's consignment."""
-    observed = flow_plan.trace.consignment
-    return index // flow_plan.flow.consignment if observed is None else observed[index]
+    observed, size = flow_plan.trace.consignment, flow_plan.flow.consignment
+    if observed is not None:
+        return observed[index]
+    return index if size == 1 else index // size
 
 
 def _draw_diverted(plan: ManifestPlan, flow_plan: FlowPlan, draws: Draws, arrivals: Times) -> Diverted:
@@ -159,13 +161,12 @@ def _draw_arrivals(plan: ManifestPlan, flow_plan: FlowPlan, streams: Streams) ->
         return index, moments[index]
     if rate is None or rate.expected[-1] <= 0:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    groups = rate.expected / flow_plan.mean_convoy
-    scaled = ArrivalRate(rate.time_ms, groups)
     if flow.arrivals == "fixed":
-        positions = np.sort(streams.uniforms(flow_plan.name, "arrivals", round(groups[-1]))) * groups[-1]
+        count = round(rate.expected[-1])
+        positions = np.sort(streams.uniforms(flow_plan.name, "arrivals", count)) * rate.expected[-1]
+        moments = rate.inverse(positions)
     else:
-        positions = poisson_positions(streams, flow_plan.name, "arrivals", groups[-1])
-    moments = scaled.inverse(positions)
+        moments = streams.arrivals(flow_plan.name, "arrivals", rate.expected, rate.time_ms)
     if flow.convoy is None:
         return np.arange(moments.size), moments
     sizes = convoy_sizes(flow, streams.lucks(flow_plan.name, "convoy", moments.size))

@@ -18,7 +18,9 @@ def draw_carriers(flow_plan: FlowPlan, plan: InspectionPlan, draws: Draws) -> di
     observed = flow_plan.trace.marks
     place = np.full(draws.index.size, plan.shares.size - 1)
     if plan.rule.traders:
-        place = np.searchsorted(np.cumsum(plan.shares)[:-1], draws.uniform("trader"), side="right")
+        trader, place = draws.uniform("trader"), np.zeros(draws.index.size, dtype=np.int64)
+        for edge in np.cumsum(plan.shares)[:-1].tolist():
+            place += trader >= edge
     marks = {name: place == number for number, name in enumerate(plan.rule.traders)}
     marks |= {name: observed[name][draws.index] for name in plan.rule.traders if name in observed}
     if "contraband" in observed:

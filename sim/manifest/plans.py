@@ -129,7 +129,6 @@ class FlowPlan:
     port: str
     flow: Flow
     rate: ArrivalRate | None
-    mean_convoy: float
     work: WorkPlan
     marks: tuple[MarkPlan, ...]
     adoptions: tuple[AdoptionPlan, ...]
@@ -196,15 +195,12 @@ def _plan_flow(scenario: Scenario, port: str, name: str) -> FlowPlan:
     full = f"{port}.{name}"
     amendments = tuple(a for a in scenario.amendments if a.flow == full)
     adoptions = tuple(_plan_adoptions(scenario, amendments))
-    trace, convoy = scenario.traces.get(full, NO_TRACE), 1.0
-    if flow.convoy is not None:
-        convoy = float(convoy_sizes(flow, standard_normal_grid()).mean())
+    trace = scenario.traces.get(full, NO_TRACE)
     return FlowPlan(
         name=full,
         port=port,
         flow=flow,
-        rate=arrival_rate(scenario, port, flow),
-        mean_convoy=convoy,
+        rate=_plan_rate(scenario, port, flow),
         work=_plan_work(_plan_tasks(scenario, port, flow, amendments), adoptions, trace),
         marks=tuple(_plan_marks(scenario, port, flow, amendments)),
         adoptions=adoptions,
@@ -214,6 +210,14 @@ def _plan_flow(scenario: Scenario, port: str, name: str) -> FlowPlan:
         trace=trace,
         inspection=_plan_inspection(scenario.inspections[flow.inspection]) if flow.inspection else None,
     )
+
+
+def _plan_rate(scenario: Scenario, port: str, flow: Flow) -> ArrivalRate | None:
+    """When vehicles come, or, where they come in convoys, when those do."""
+    rate = arrival_rate(scenario, port, flow)
+    if rate is None or flow.convoy is None:
+        return rate
+    return ArrivalRate(rate.time_ms, rate.expected / float(convoy_sizes(flow, standard_normal_grid()).mean()))
 
 
 def _plan_inspection(rule: Inspection) -> InspectionPlan:
