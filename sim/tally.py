@@ -380,7 +380,7 @@ def _follow_capacity(
             windows[filled[r], 0], windows[filled[r], 1] = 0, stop
             filled[r] += 1
     for i in range(resource.size):
-        r = resource[i]
+        r = np.uint64(resource[i])
         total[r] += (value[i] - capacity[r]) * (stop - max(changed[i], start))
         if capacity[r] > 0 and value[i] <= 0:
             windows[filled[r] - 1, 1] = changed[i]
@@ -582,28 +582,32 @@ def _count_vehicles(
     filled: Any,
 ) -> Any:
     """Count one flow's vehicles, add up their goods, pack their times; return whether their numbers ascend."""
-    ascend, last, month = True, index[0], 0
+    ascend, last, month = True, index[0], np.uint64(0)
+    arrived = cleared = beyond = gave_up = 0
+    tonnes_arrived = tonnes_cleared = value_cleared = spoiled = given_up = 0.0
     for i in range(vehicle.size):
         if arrival[i] < lead_in:
             continue
         ended, worth = outcome[vehicle[i]], value[i]
-        vehicles[ARRIVED] += 1
-        goods[TONNES_ARRIVED] += payload[i]
+        arrived += 1
+        tonnes_arrived += payload[i]
         ascend &= index[i] >= last
         last = index[i]
         if rate > 0:
             end = horizon if ended == UNFINISHED else exits[vehicle[i]]
             days = max(end - arrival[i] - after, 0) / MS_PER_DAY
-            spoiled = min(rate * days, 1.0) * worth
-            goods[VALUE_SPOILED] += spoiled
-            worth -= spoiled
+            lost = min(rate * days, 1.0) * worth
+            spoiled += lost
+            worth -= lost
         if done[PASSAGE, i]:
-            vehicles[CLEARED] += 1
-            vehicles[BEYOND_LINE] += ended == UNFINISHED
-            goods[TONNES_CLEARED] += payload[i]
-            goods[VALUE_CLEARED] += value[i]
+            cleared += 1
+            beyond += ended == UNFINISHED
+            tonnes_cleared += payload[i]
+            value_cleared += value[i]
             month = _month_of(passed[i], month, edges)
             months[month] += payload[i]
+            packed[PASSAGE, filled[PASSAGE]] = np.uint64(times[PASSAGE, ON_WALL, i]) << bits | flow
+            filled[PASSAGE] += 1
             if inspects:
                 inspected[0] += selected[i]
                 inspected[1] += opened[i]
@@ -612,14 +616,18 @@ def _count_vehicles(
                 inspected[4] += carries[i] and selected[i]
                 inspected[5] += found[i]
         elif ended == ABANDONED:
-            vehicles[GAVE_UP] += 1
-            goods[VALUE_GIVEN_UP] += worth
-        for span in range(2):
-            if done[span, i]:
-                completed[span] += 1
-                if span < spans:
-                    packed[span, filled[span]] = np.uint64(times[span, ON_WALL, i]) << bits | flow
-                    filled[span] += 1
+            gave_up += 1
+            given_up += worth
+        if done[TOTAL, i]:
+            completed[TOTAL] += 1
+            if spans > TOTAL:
+                packed[TOTAL, filled[TOTAL]] = np.uint64(times[TOTAL, ON_WALL, i]) << bits | flow
+                filled[TOTAL] += 1
+    completed[PASSAGE] = cleared
+    vehicles[ARRIVED], vehicles[CLEARED] = arrived, cleared
+    vehicles[BEYOND_LINE], vehicles[GAVE_UP] = beyond, gave_up
+    goods[TONNES_ARRIVED], goods[TONNES_CLEARED], goods[VALUE_CLEARED] = tonnes_arrived, tonnes_cleared, value_cleared
+    goods[VALUE_SPOILED], goods[VALUE_GIVEN_UP] = spoiled, given_up
     return ascend
 
 
@@ -627,10 +635,10 @@ def _count_vehicles(
 def _month_of(time: Any, hint: Any, edges: Any) -> Any:
     """Last month that begins at or before ``time``, or the first, searched from ``hint`` on."""
     month = hint
-    while month + 1 < edges.size and edges[month + 1] <= time:
-        month += 1
+    while month + ONE < np.uint64(edges.size) and edges[month + ONE] <= time:
+        month += ONE
     while month > 0 and edges[month] > time:
-        month -= 1
+        month -= ONE
     return month
 
 
