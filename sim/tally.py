@@ -380,14 +380,14 @@ def _follow_capacity(
             windows[filled[r], 0], windows[filled[r], 1] = 0, stop
             filled[r] += 1
     for i in range(resource.size):
-        r = np.uint64(resource[i])
-        total[r] += (value[i] - capacity[r]) * (stop - max(changed[i], start))
-        if capacity[r] > 0 and value[i] <= 0:
-            windows[filled[r] - 1, 1] = changed[i]
-        elif capacity[r] <= 0 and value[i] > 0:
-            windows[filled[r], 0], windows[filled[r], 1] = changed[i], stop
-            filled[r] += 1
-        capacity[r] = value[i]
+        own, after = np.uint64(resource[i]), value[i]
+        total[own] += (after - capacity[own]) * (stop - max(changed[i], start))
+        if capacity[own] > 0 and after <= 0:
+            windows[filled[own] - 1, 1] = changed[i]
+        elif capacity[own] <= 0 and after > 0:
+            windows[filled[own], 0], windows[filled[own], 1] = changed[i], stop
+            filled[own] += 1
+        capacity[own] = after
 
 
 def follow_capacity(network: Network) -> tuple[Times, list[Windows]]:
