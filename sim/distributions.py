@@ -238,18 +238,16 @@ class Mixture(Law):
         """See `Law.at`."""
         from scipy.special import ndtri
 
-        u = normal_cdf(luck)
         out = np.empty(luck.shape)
-        start = 0.0
+        starts = np.cumsum([0.0, *(share for share, _ in self.parts[:-1])])
+        edges = [*ndtri(starts).tolist(), math.inf]  # shares of vehicles, as luck: the first begins at minus infinity
         for position, (share, law) in enumerate(self.parts):
-            last = position == len(self.parts) - 1
-            inside = (u >= start if last else (u >= start) & (u < start + share)).nonzero()[0]
+            inside = ((luck >= edges[position]) & (luck < edges[position + 1])).nonzero()[0]
             if isinstance(law, Constant):
                 out[inside] = law.value
             else:
-                within = (u.take(inside) - start) / share
+                within = (normal_cdf(luck.take(inside)) - starts[position]) / share
                 out[inside] = law.at(ndtri(np.minimum(np.maximum(within, 1e-16), 1 - 1e-16)))
-            start += share
         return out
 
     def mean(self) -> float:

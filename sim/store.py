@@ -43,7 +43,7 @@ MODEL_MODULES = (
     "policies.py",
     "scenario",
     "streams.py",
-    "tally.py",
+    "tally",
     "timeline.py",
     "trace.py",
     "units.py",

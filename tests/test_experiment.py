@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
-from sim.experiment import cut, prepare, replicate, run_scenarios, sample_of, scenario_hash, simulate
+from sim.experiment import Chunk, cut, prepare, replicate, run_chunk, run_scenarios, sample_of, scenario_hash, simulate
 from sim.scenario import Scenario
 from sim.statistics import t_interval
 from tests.builders import at_minutes, port
@@ -42,6 +44,14 @@ def test_a_sample_has_one_row_for_each_replication_in_order() -> None:
     column = sample.keys.index(("east", "all", "desk", "queue_mean"))
     expected = t_interval(sample.of("east", "all", "queue_mean", "desk"))
     assert (low[column], mean[column], high[column]) == (expected.low, expected.mean, expected.high)
+
+
+def test_the_replications_of_a_chunk_share_their_keys() -> None:
+    """A worker sends the driver one list of keys, and numbers."""
+    sent = run_chunk(Chunk((small(),), seed=1, replications=(0, 1), engine="compiled", detail=False))
+    first, second = (row[0] for row in sent)
+    assert first.keys is second.keys
+    assert len(pickle.dumps([first, second])) < len(pickle.dumps([first])) + 2 * second.numbers.nbytes
 
 
 def test_a_metric_that_does_not_exist_is_an_error() -> None:

@@ -11,7 +11,8 @@ import pytest
 from sim.calendars import OpenClock, open_windows, subtract
 from sim.errors import CheckFailed
 from sim.experiment import EngineName
-from sim.metrics import PARTS, measure
+from sim.metrics import GRID, PARTS, measure
+from sim.metrics.definitions import QUANTILES
 from sim.network import EXITED
 from sim.tally import QueueCounts
 from sim.units import MS_PER_MINUTE
@@ -104,6 +105,19 @@ def test_the_stations_parts_add_up_to_the_whole(busy: Run) -> None:
         ]
         assert len(stations) >= 5
         assert sum(stations) == pytest.approx(busy.value(f"total_{part}_mean", "cars"), rel=1e-12)
+
+
+def test_quantiles_are_those_of_the_vehicles_own_times(busy: Run) -> None:
+    """Of each flow and of all, in both spans: all times are ranked together, and some ranks serve two figures."""
+    flows = busy.measures.flows
+    for flow in ("cars", "priority_cars", "all"):
+        for span in ("passage", "total"):
+            times = [t.times[span, "wall"][t.done[span]] for n, t in flows.items() if flow in ("all", n.split(".")[1])]
+            found = [busy.value(f"{span}_time_{name}", flow) for name in QUANTILES]
+            expected = np.quantile(np.concatenate(times), list(QUANTILES.values())) / MS_PER_MINUTE
+            assert found == pytest.approx(expected.tolist(), rel=1e-12)
+    every = np.concatenate([t.times["passage", "wall"][t.done["passage"]] for t in flows.values()])
+    assert busy.measures.passage_grid["east"] == pytest.approx(np.quantile(every, GRID) / MS_PER_MINUTE, rel=1e-12)
 
 
 def test_every_vehicle_that_arrives_is_accounted_for(busy: Run) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 from sim.calendars import Times, Windows
 from sim.network import Column, Network, NetworkPlan
 from sim.scenario import Scenario
-from sim.tally import NO_CLOCK, Clocks
+from sim.tally import Clocks
+from sim.tally.terms import NO_CLOCK
 
 
 @dataclass(frozen=True)

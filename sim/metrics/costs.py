@@ -11,7 +11,8 @@ from sim.distributions import Array
 from sim.metrics.groups import officers_of
 from sim.network import FlowPlan, NetworkPlan
 from sim.scenario import Costs, Scenario
-from sim.tally import BLOCKED, CLOSED, SERVICE, VALUE_GIVEN_UP, VALUE_SPOILED, WAITING, Columns, VehicleCounts
+from sim.tally import Columns, VehicleCounts
+from sim.tally.terms import BLOCKED, CLOSED, SERVICE, VALUE_GIVEN_UP, VALUE_SPOILED, WAITING
 from sim.units import LENGTH_M, MS_PER_HOUR
 
 

@@ -14,17 +14,8 @@ from sim.metrics.gathering import Gathering, ratios
 from sim.metrics.groups import Group
 from sim.network import NetworkPlan
 from sim.scenario import Scenario
-from sim.tally import (
-    ON_OPEN,
-    ON_SERVICE,
-    ON_WALL,
-    TONNES_ARRIVED,
-    TONNES_CLEARED,
-    VALUE_CLEARED,
-    Columns,
-    Tally,
-    VehicleCounts,
-)
+from sim.tally import Columns, Tally, VehicleCounts
+from sim.tally.terms import ON_OPEN, ON_SERVICE, ON_WALL, TONNES_ARRIVED, TONNES_CLEARED, VALUE_CLEARED
 from sim.units import MS_PER_HOUR, MS_PER_MINUTE
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,4 @@ def sums_between(values: Times, edges: Times) -> Times:
 
 def ratios(top: Array | Times, bottom: Array | Times) -> Array:
     """Quotients; NaN where the divisor is 0."""
-    shape = np.broadcast_shapes(top.shape, bottom.shape)
-    out: Any = np.full(shape, np.nan)
-    return np.asarray(np.divide(top, bottom, out=out, where=bottom != 0))
+    return np.asarray(top / np.where(bottom != 0, bottom, np.nan))

@@ -17,25 +17,8 @@ from sim.metrics.figures import Sums, of_inspections, of_span, of_stations, of_v
 from sim.metrics.gathering import sums_between
 from sim.metrics.plan import MetricsPlan
 from sim.metrics.resources import check_queues
-from sim.tally import (
-    ARRIVED,
-    CLEARED,
-    DIVERTED,
-    GAVE_UP,
-    HELD_BACK,
-    NOT_FINISHED,
-    PASSAGE,
-    SERVICE,
-    TOTAL,
-    Clocks,
-    FlowTally,
-    QueueCounts,
-    Tally,
-    VehicleCounts,
-    count_vehicles,
-    follow_capacity,
-    tally_flow,
-)
+from sim.tally import Clocks, FlowTally, QueueCounts, Tally, VehicleCounts, count_vehicles, follow_capacity, tally_flow
+from sim.tally.terms import ARRIVED, CLEARED, DIVERTED, GAVE_UP, HELD_BACK, NOT_FINISHED, PASSAGE, SERVICE, TOTAL
 from sim.timeline import Timeline
 from sim.units import MS_PER_HOUR
 

@@ -20,7 +20,8 @@ from sim.metrics.quantiles import QuantilePlan, plan_quantiles
 from sim.metrics.resources import ResourcePlan, plan_resources
 from sim.network import Column, FlowPlan, NetworkPlan
 from sim.scenario import Scenario
-from sim.tally import NO_CLOCK, NOTED, PART_OF_KIND, QUEUES, SERVES, Columns
+from sim.tally import Columns
+from sim.tally.terms import NO_CLOCK, NOTED, PART_OF_KIND, QUEUES, SERVES
 
 
 @dataclass(frozen=True)
