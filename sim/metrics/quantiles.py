@@ -53,17 +53,19 @@ def plan_quantiles(groups: Sequence[Group], grids: Sequence[Group], flows: list[
     """Put the levels that groups, and the grids of some of them, want of each set in order."""
     levels = list(QUANTILES.values())
     wanted = [(group.members, levels) for group in groups] + [(group.members, GRID.tolist()) for group in grids]
-    sets = list(dict.fromkeys(frozenset(members) for members, _ in wanted))
+    numbers = {members: number for number, members in enumerate(dict.fromkeys(frozenset(m) for m, _ in wanted))}
     # by set, then level; each remembers who wants it
     asked = sorted(
-        (sets.index(frozenset(members)), level, number) for number, (members, own) in enumerate(wanted) for level in own
+        (number, level, who)
+        for who, (number, own) in enumerate((numbers[frozenset(members)], own) for members, own in wanted)
+        for level in own
     )
-    places = np.argsort([number for *_, number in asked], kind="stable").astype(np.int64)
+    places = np.argsort([who for *_, who in asked], kind="stable").astype(np.int64)
     split = len(groups) * len(levels)
-    members = np.asarray([[name in members for name in flows] for members in sets], dtype=bool)
-    ranks = np.bincount(np.asarray([number for number, *_ in asked], dtype=np.int64), minlength=len(sets))
+    members = np.asarray([[name in members for name in flows] for members in numbers], dtype=bool)
+    ranks = np.bincount(np.asarray([number for number, *_ in asked], dtype=np.int64), minlength=len(numbers))
     return QuantilePlan(
-        TimeSets.of(members.reshape(len(sets), len(flows)), ranks.tolist()),
+        TimeSets.of(members.reshape(len(numbers), len(flows)), ranks.tolist()),
         np.asarray([level for _, level, _ in asked]),
         places[:split].reshape(len(groups), len(levels)),
         places[split:].reshape(len(grids), GRID.size),
