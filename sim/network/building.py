@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from sim.calendars import Times
 from sim.manifest import FlowManifest, Manifest, Mask
 from sim.network.changes import all_changes, open_now, pace_changes
-from sim.network.loops import add_answers, choose_declarants, fill_records, find_distinct, put_in_order
+from sim.network.loops import (
+    ARRIVAL,
+    SIGNAL,
+    add_answers,
+    choose_declarants,
+    fill_records,
+    fill_vehicles,
+    find_distinct,
+    put_in_order,
+)
 from sim.network.plans import FlowPlan, NetworkPlan
 from sim.network.programs import ALONE, DECLARES_FOR_ALL, WAITS_FOR_DECLARATION, compile_program
 from sim.network.values import FlowLayout, Network, Ops
@@ -21,24 +30,23 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
     counts = [manifest.flows[flow.name].index.size for flow in plan.flows]
     sizes = [n * len(flow.columns) for n, flow in zip(counts, plan.flows, strict=True)]
     first_vehicle, first_record = _offsets(counts), _offsets(sizes)
-    vehicles = _Vehicles.empty(int(first_vehicle[-1]), plan.slots)
+    vehicles = np.empty((int(first_vehicle[-1]), SIGNAL + plan.slots), dtype=np.int64)
     work = np.empty(int(first_record[-1]), dtype=np.int64)
     programs = _Programs(plan)
-    numbers = _SignalNumbers(first_vehicle, {flow.name: i for i, flow in enumerate(plan.flows)}, plan.slots)
+    first_signal = _first_signals(plan, first_vehicle)
     for position, flow in enumerate(plan.flows):
         drawn = manifest.flows[flow.name]
         here = slice(int(first_vehicle[position]), int(first_vehicle[position + 1]))
         records = slice(int(first_record[position]), int(first_record[position + 1]))
         matrix = work[records].reshape(drawn.index.size, len(flow.columns))
         fill_records(drawn.work, *_columns_of_tasks(flow, drawn), matrix)
-        vehicles.arrival_ms[here], vehicles.deadline_ms[here] = drawn.arrival_ms, drawn.deadline_ms
-        vehicles.row[here] = np.arange(records.start, records.stop, len(flow.columns))
         answers = _answers(flow, drawn)
-        consignment = _distinct(drawn.consignment)[1] if flow.has_consignments else None
-        roles = _roles(flow, drawn, matrix, answers, consignment)
-        vehicles.start[here] = programs.assign(flow, drawn, answers, roles)
-        numbers.write(flow, position, consignment, vehicles.signal[here])
-    ordered, place = vehicles.by_arrival()
+        goods = _distinct(drawn.consignment)[1] if flow.has_consignments else np.arange(drawn.index.size)
+        roles = _roles(flow, drawn, matrix, answers, goods)
+        starts = programs.assign(flow, drawn, answers, roles)
+        numbers = (records.start, len(flow.columns), first_signal[position])
+        fill_vehicles(drawn.arrival_ms, drawn.deadline_ms, starts, goods, numbers, vehicles[here])
+    ordered, place = _by_arrival(vehicles)
     windows = {name: open_now(plan, manifest, name) for name in plan.windows}
     capacity, change_ms, change_resource, change_capacity, change_refills = all_changes(plan, windows, manifest.broken)
     pace_first, pace_ms, pace_per_mille = pace_changes(plan, manifest)
@@ -56,42 +64,23 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
         pace_per_mille=pace_per_mille,
         levels=max(len(plan.priorities), 1),
         ops=programs.table(),
-        **vars(ordered),
-        signals=numbers.total,
+        **ordered,
+        signals=vehicles.shape[0] * plan.slots,
         work_ms=work,
         windows=windows,
         flows=_layouts(plan, first_vehicle, first_record, place),
     )
 
 
-@dataclass(frozen=True)
-class _Vehicles:
-    """What a network holds of each vehicle, shape (vehicles,) or (vehicles, slots); see `Network`."""
-
-    arrival_ms: Times
-    start: NDArray[np.uint32]
-    row: Times
-    deadline_ms: Times
-    signal: NDArray[np.uint32]
-
-    @classmethod
-    def empty(cls, vehicles: int, slots: int) -> _Vehicles:
-        """Nothing written yet."""
-        return cls(
-            arrival_ms=np.empty(vehicles, dtype=np.int64),
-            start=np.empty(vehicles, dtype=np.uint32),
-            row=np.empty(vehicles, dtype=np.int64),
-            deadline_ms=np.empty(vehicles, dtype=np.int64),
-            signal=np.empty((vehicles, slots), dtype=np.uint32),
-        )
-
-    def by_arrival(self) -> tuple[_Vehicles, Times]:
-        """The same in order of arrival, ties by flow; and the place of each in that order, shape (vehicles,)."""
-        order = np.argsort(self.arrival_ms, kind="stable")
-        ordered = _Vehicles.empty(*self.signal.shape)
-        place = np.empty(order.size, dtype=np.int64)
-        put_in_order(order, tuple(vars(self).values()), tuple(vars(ordered).values()), place)
-        return ordered, place
+def _by_arrival(vehicles: Times) -> tuple[dict[str, Any], Times]:
+    """What a network holds of each vehicle, in order of arrival, ties by flow; and the place of each in that order."""
+    count, slots = vehicles.shape[0], vehicles.shape[1] - SIGNAL
+    order = np.argsort(vehicles[:, ARRIVAL], kind="stable")
+    place, (arrival, deadline, row) = np.empty(count, dtype=np.int64), np.empty((3, count), dtype=np.int64)
+    start, signal = np.empty(count, dtype=np.uint32), np.empty((count, slots), dtype=np.uint32)
+    put_in_order(order, vehicles, place, arrival, deadline, row, start, signal)
+    ordered = {"arrival_ms": arrival, "deadline_ms": deadline, "row": row, "start": start, "signal": signal}
+    return ordered, place
 
 
 def _layouts(plan: NetworkPlan, first_vehicle: Times, first_record: Times, place: Times) -> tuple[FlowLayout, ...]:
@@ -147,20 +136,20 @@ def _answers(flow: FlowPlan, drawn: FlowManifest) -> Mask:
     return answers
 
 
-def _roles(flow: FlowPlan, drawn: FlowManifest, records: Times, answers: Mask, consignment: Times | None) -> Times:
-    """Each vehicle's role in its consignment's declaration.
+def _roles(flow: FlowPlan, drawn: FlowManifest, records: Times, answers: Mask, goods: Times) -> Times:
+    """Each vehicle's role in the declaration of its ``goods``, consignments numbered from 0 on.
 
     The one that declares is the one that would be ready first if nobody queued: arrival plus its own work before the
     declaration. The others wait for its signal.
     """
     roles = np.full(drawn.index.size, ALONE, dtype=np.int64)
-    if consignment is None:
+    if not flow.has_consignments:
         return roles
     before = [(item.columns[-1], item.choice) for item in flow.items[: flow.declares] if item.kind == "visit"]
     soonest, declarant = np.empty(roles.size, dtype=np.int64), np.full(roles.size, -1)
     together = _declares_together(flow, drawn, answers)
     steps = np.asarray(before, dtype=np.int64).reshape(-1, 2)
-    choose_declarants(drawn.arrival_ms, records, steps, answers, together, consignment, soonest, declarant)
+    choose_declarants(drawn.arrival_ms, records, steps, answers, together, goods, soonest, declarant)
     roles[together] = WAITS_FOR_DECLARATION
     roles[declarant[declarant >= 0]] = DECLARES_FOR_ALL
     return roles
@@ -175,20 +164,14 @@ def _declares_together(flow: FlowPlan, drawn: FlowManifest, answers: Mask) -> Ma
     return together & answers[choice] if choice >= 0 else together
 
 
-class _SignalNumbers:
-    """Hands out signal numbers: one for each consignment (slot 0), one for each signal a vehicle gives (1, 2, ...)."""
+def _first_signals(plan: NetworkPlan, first_vehicle: Times) -> list[int]:
+    """Number of each flow's first signal; companions share their leaders' signals.
 
-    def __init__(self, first_vehicle: Times, position: dict[str, int], slots: int) -> None:
-        self.first_vehicle, self.position, self.slots = first_vehicle, position, slots
-        self.total = int(first_vehicle[-1]) * slots
-
-    def write(self, flow: FlowPlan, position: int, consignment: Times | None, signal: NDArray[np.uint32]) -> None:
-        """Write the signal behind each slot, shape (vehicles, slots); companions share their leaders' signals."""
-        owner = self.position[flow.leader] if flow.leader else position
-        first = int(self.first_vehicle[owner]) * self.slots
-        signal[:] = np.arange(first, first + signal.size).reshape(signal.shape)
-        if consignment is not None:
-            signal[:, 0] = first + consignment * self.slots
+    A vehicle has one for each slot: that of its consignment (slot 0), and those it gives by itself (1, 2, ...).
+    """
+    position = {flow.name: i for i, flow in enumerate(plan.flows)}
+    owners = [position[flow.leader or flow.name] for flow in plan.flows]
+    return [int(first_vehicle[owner]) * plan.slots for owner in owners]
 
 
 class _Programs:

@@ -11,6 +11,8 @@ from sim.compiling import compiled
 ONE = np.uint64(1)
 SPREAD = np.uint64(0x9E3779B97F4A7C15)  # an odd number whose products differ in their upper bits
 UPPER = np.uint64(40)
+# Columns of the table of vehicles; one for each slot of signals from the last on.
+ARRIVAL, DEADLINE, ROW, START, SIGNAL = range(5)
 
 
 @compiled
@@ -34,27 +36,53 @@ def fill_records(work: Any, task: Any, column: Any, records: Any) -> None:
 
 
 @compiled
-def put_in_order(order: Any, given: Any, ordered: Any, places: Any) -> None:
+def fill_vehicles(arrival: Any, deadline: Any, start: Any, goods: Any, numbers: Any, vehicles: Any) -> None:
+    """Write the table of one flow's vehicles, of which `put_in_order` takes those of all flows.
+
+    Parameters
+    ----------
+    arrival, deadline, start, goods : arrays, shape (vehicles,)
+        ``goods`` are the consignments, numbered from 0 on.
+    numbers : tuple of int
+        The flow's first record, records of each vehicle, and first signal.
+    vehicles : int64 array, shape (vehicles, SIGNAL + slots)
+        Written.
+    """
+    first_record, records, first_signal = numbers
+    slots = vehicles.shape[1] - SIGNAL
+    for number in range(arrival.size):
+        vehicle = vehicles[number]
+        vehicle[ARRIVAL], vehicle[DEADLINE], vehicle[START] = arrival[number], deadline[number], start[number]
+        vehicle[ROW] = first_record + number * records
+        vehicle[SIGNAL] = first_signal + goods[number] * slots
+        for slot in range(1, slots):
+            vehicle[SIGNAL + slot] = first_signal + number * slots + slot
+
+
+@compiled
+def put_in_order(
+    order: Any, vehicles: Any, places: Any, arrival: Any, deadline: Any, row: Any, start: Any, signal: Any
+) -> None:
     """Put what belongs to each vehicle in the order of arrival.
 
     Parameters
     ----------
     order : int64 array, shape (vehicles,)
         Numbers of the vehicles as they come.
-    given, ordered : tuples of arrays, shape (vehicles,), the last (vehicles, slots)
-        Arrival, start, row, deadline and signals, by number; the same in order, written.
+    vehicles : int64 array, shape (vehicles, SIGNAL + slots)
+        By number: what the other arrays hold in order, side by side, so that one vehicle is read at once.
     places : int64 array, shape (vehicles,)
         Place of each number in the order; written.
+    arrival, deadline, row, start, signal : arrays, shape (vehicles,), the last (vehicles, slots)
+        Written.
     """
-    arrivals, starts, rows, deadlines, signals = given
-    arrival, start, row, deadline, signal = ordered
     for place in range(order.size):
         number = np.uint64(order[place])
         places[number] = place
-        arrival[place], start[place], row[place] = arrivals[number], starts[number], rows[number]
-        deadline[place] = deadlines[number]
+        arrival[place], deadline[place] = vehicles[number, ARRIVAL], vehicles[number, DEADLINE]
+        row[place], start[place] = vehicles[number, ROW], vehicles[number, START]
         for slot in range(signal.shape[1]):
-            signal[place, slot] = signals[number, slot]
+            signal[place, slot] = vehicles[number, SIGNAL + slot]
 
 
 @compiled
@@ -98,7 +126,7 @@ def find_distinct(numbers: Any, slots: Any, distinct: Any, places: Any) -> Any:
 
 @compiled
 def choose_declarants(
-    arrival: Any, records: Any, steps: Any, answers: Any, together: Any, consignment: Any, soonest: Any, declarant: Any
+    arrival: Any, records: Any, steps: Any, answers: Any, together: Any, goods: Any, soonest: Any, declarant: Any
 ) -> None:
     """Find who of each consignment would be ready to declare first if nobody queued; of equals, the first.
 
@@ -112,8 +140,8 @@ def choose_declarants(
     answers : bool array, shape (choices, vehicles)
     together : bool array, shape (vehicles,)
         Whose consignment declares together.
-    consignment : int64 array, shape (vehicles,)
-        From 0 on.
+    goods : int64 array, shape (vehicles,)
+        Number of each one's consignment, from 0 on.
     soonest, declarant : int64 arrays, shape (consignments or more,)
         Written; ``declarant`` is -1 before, and for consignments that do not declare together.
     """
@@ -125,9 +153,9 @@ def choose_declarants(
             choice = steps[step, 1]
             if choice < 0 or answers[choice, vehicle]:
                 ready += records[vehicle, steps[step, 0]]
-        goods = consignment[vehicle]
-        if declarant[goods] < 0 or ready < soonest[goods]:
-            soonest[goods], declarant[goods] = ready, vehicle
+        own = goods[vehicle]
+        if declarant[own] < 0 or ready < soonest[own]:
+            soonest[own], declarant[own] = ready, vehicle
 
 
 @compiled
