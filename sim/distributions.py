@@ -240,7 +240,10 @@ class Mixture(Law):
 
         out = np.empty(luck.shape)
         starts = np.cumsum([0.0, *(share for share, _ in self.parts[:-1])])
-        edges = [*ndtri(starts).tolist(), math.inf]  # shares of vehicles, as luck: the first begins at minus infinity
+        edges = [
+            *ndtri(np.minimum(starts, 1.0)).tolist(),
+            math.inf,
+        ]  # shares of vehicles, as luck: the first begins at minus infinity
         for position, (share, law) in enumerate(self.parts):
             inside = ((luck >= edges[position]) & (luck < edges[position + 1])).nonzero()[0]
             if isinstance(law, Constant):

@@ -139,6 +139,27 @@ def test_each_library_has_its_place(path: Path) -> None:
         assert home is None or name_of(path).startswith(home), f"{name_of(path)}:{line} imports {dotted}"
 
 
+def compiled_functions(path: Path) -> list[ast.FunctionDef]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    decorated = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.decorator_list]
+    marks = ("compiled", "inlined")
+    return [f for f in decorated if any(isinstance(d, ast.Name) and d.id in marks for d in f.decorator_list)]
+
+
+@pytest.mark.parametrize("path", modules(), ids=IDS)
+def test_a_compiled_function_calls_none_of_another_file(path: Path) -> None:
+    """numba keeps what it compiled while the function's own file is the same: a change elsewhere would be missed."""
+    elsewhere = {f.name for other in modules() if other != path for f in compiled_functions(other)}
+    own = {f.name for f in compiled_functions(path)}
+    for function in compiled_functions(path):
+        called = {n.func.id for n in ast.walk(function) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+        assert not (called & elsewhere) - own, f"{name_of(path)}: {function.name}"
+
+
+def test_there_are_compiled_functions_to_look_at() -> None:
+    assert sum(len(compiled_functions(path)) for path in modules()) > 20
+
+
 @pytest.mark.parametrize("path", modules(), ids=IDS)
 def test_random_numbers_begin_in_streams_only(path: Path) -> None:
     """Nothing to the right of the manifest draws; seeds of any other kind are nowhere."""

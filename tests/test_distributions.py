@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import special, stats
 from scipy.special import ndtri
 
-from sim.distributions import Law, law_text, parse_law
+from sim.distributions import Constant, Law, Mixture, law_text, parse_law
 from sim.units import format_duration, parse_duration, parse_mass
 
 N = 400_000
@@ -68,6 +70,31 @@ def test_a_law_is_its_quantile_function_whatever_else_is_asked(given_law: object
     law, luck = parse_law(given_law, parse_duration), GRID[:: N // 50]
     one_by_one = [float(law.at(np.asarray([z]))[0]) for z in luck]
     assert law.at(luck).tolist() == one_by_one
+
+
+@pytest.mark.parametrize(
+    ("given_law", "theirs"),
+    [
+        ("{lognormal: {mean: 34 min, cv: 1.2}}", stats.lognorm(math.sqrt(math.log(2.44)), 0, 34 / math.sqrt(2.44))),
+        ("{exponential: {mean: 7 min}}", stats.expon(0, 7)),
+        ("{normal: {mean: 60 min, sd: 2 min}}", stats.norm(60, 2)),
+        ("{uniform: {low: 2 min, high: 8 min}}", stats.uniform(2, 6)),
+        ("{triangular: {low: 2 min, mode: 3 min, high: 10 min}}", stats.triang(1 / 8, 2, 8)),
+        ("{triangular: {low: 2 min, mode: 10 min, high: 10 min}}", stats.triang(1, 2, 8)),
+        ("{gamma: {mean: 5 min, cv: 2}}", stats.gamma(0.25, 0, 20)),
+    ],
+)
+def test_a_law_is_the_quantile_function_that_scipy_knows(given_law: str, theirs: Any) -> None:
+    luck = np.linspace(-5, 5, 1001)
+    ours = parse_law(yaml.safe_load(given_law), parse_duration).at(luck) / MINUTE
+    # From below and from above the middle, so that no share is rounded to one.
+    wanted = np.where(luck < 0, theirs.ppf(special.ndtr(luck)), theirs.isf(special.ndtr(-luck)))
+    assert np.allclose(ours, wanted, rtol=1e-8, atol=1e-12)
+
+
+def test_shares_of_a_mixture_that_add_up_to_a_hair_more_than_one_leave_nobody_out() -> None:
+    parts = ((0.7, Constant(9.0)), (0.3 + 1e-10, Constant(13.0)), (0.0, Constant(20.0)))
+    assert Mixture(parts).at(np.asarray([-3.0, 3.0])).tolist() == [9.0, 13.0]
 
 
 def test_a_normal_law_is_cut_to_its_bounds() -> None:

@@ -359,6 +359,13 @@ def test_many_mistakes_do_not_take_long(tmp_path: Path) -> None:
             "chance goes with count",
         ),
         (
+            "payload: 2 t",
+            "arrivals: fixed}\n    closures:\n      c: {stops: all, random: {every: 1 min, length: 1 d}",
+            "random",
+            "closures.c.random",
+            "every must be at least 1 h",
+        ),
+        (
             "capacity: 5",
             "capacity: 5, breakdowns: {every: 1 min, length: 1 h}",
             "breakdowns",
