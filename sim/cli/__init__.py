@@ -95,8 +95,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit with the code that says how it went."""
-    # Of what importing makes hardly anything is garbage; looking for it again and again, and at the end once more, took a
-    # seventh of a short run.
+    # Of what importing makes hardly anything is garbage; looking for it again and again, and once more at the end, took
+    # a seventh of a short run.
     gc.set_threshold(GARBAGE_THRESHOLD)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as cleanly as an interrupt does
