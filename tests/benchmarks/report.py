@@ -122,7 +122,7 @@ def gates(findings: Findings) -> list[Target]:
         Target(
             "pipeline of one replication against its kernel",
             findings.extras.get("pipeline", {}).get("pipeline"),
-            4.5,
+            3.5,
             False,
         ),
     ]
