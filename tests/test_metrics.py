@@ -291,6 +291,18 @@ def test_the_lead_in_is_simulated_but_not_counted(engine: EngineName) -> None:
     assert found.value("tonnes_cleared_2024-01") == 5
 
 
+def test_cars_of_convoys_that_overlap_are_counted_by_their_own_arrival(engine: EngineName) -> None:
+    """Convoys of five hours, several under way at once: numbers ascend, arrivals do not."""
+    body = DESK.replace("1 trips per d", "100 cars per d, convoy: {size: 30 cars, gap: 10 min}")
+    found = run(port(body, start="2024-01-03", end="2024-01-04", lead_in="2 d"), engine)
+    drawn = found.manifest.flows["east.cars"]
+    assert (np.diff(drawn.arrival_ms) < 0).any()
+    counted = drawn.index[drawn.arrival_ms >= 2 * DAY * MS_PER_MINUTE]
+    times = found.measures.flows["east.cars"]
+    assert times.index.tolist() == sorted(counted.tolist())
+    assert times.done["total"].sum() <= found.value("vehicles_arrived") == counted.size
+
+
 def test_nights_are_local_midnights_between_arrival_and_exit(engine: EngineName) -> None:
     # Kathmandu is 5 h 45 min ahead of UTC: its midnights are at 18:15 UTC. A vehicle of 18:10 served for 10 min stays
     # one night, one of 18:15 none; one that waits for ever stays every night to the end.

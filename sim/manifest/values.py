@@ -38,7 +38,7 @@ class Diverted:
 
 @dataclass(frozen=True)
 class FlowManifest:
-    """The vehicles of one flow in one replication, in order of arrival; every array has shape (vehicles,).
+    """The vehicles of one flow in one replication, by number; every array has shape (vehicles,).
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class FlowManifest:
     index : int64
         The vehicle's number in its flow, the same in every scenario: what pairs vehicles.
     arrival_ms : int64
-        Ascending, since time 0.
+        Since time 0; ascending, but for convoys that overlap.
     payload_t : float64
         All loads together, tonnes.
     value_cny : float64

@@ -148,16 +148,16 @@ def _walk_flows(
         if drawn.diverted is not None:
             counts.vehicles[number, DIVERTED] = (drawn.diverted.arrival_ms >= network.lead_in_ms).sum()
         if detail:
-            first = int(np.searchsorted(drawn.arrival_ms, network.lead_in_ms))
-            flows[flow.name] = _times_of(walked, drawn.index[first:], first, ascend)
+            late = slice(None) if not network.lead_in_ms else np.flatnonzero(drawn.arrival_ms >= network.lead_in_ms)
+            flows[flow.name] = _times_of(walked, drawn.index, late, ascend)
     vehicles = counts.vehicles
     vehicles[:, NOT_FINISHED] = vehicles[:, ARRIVED] - vehicles[:, CLEARED] - vehicles[:, GAVE_UP]
     return _Added(tally, tally.spent(), queues, counts), flows
 
 
-def _times_of(walked: FlowTally, index: Times, first: int, ascend: bool) -> FlowTimes:
-    """The times of the counted vehicles, which come last and are numbered ``index``, in the order of their numbers."""
-    done, times = walked.done[:, first:], walked.times[:, :, first:]
+def _times_of(walked: FlowTally, index: Times, counted: Times | slice, ascend: bool) -> FlowTimes:
+    """The times of the counted vehicles in the order of their numbers, which ``index`` has for all vehicles."""
+    index, done, times = index[counted], walked.done[:, counted], walked.times[:, :, counted]
     if not ascend:
         order = np.argsort(index, kind="stable")
         index, done, times = index[order], done[:, order], times[:, :, order]
