@@ -52,9 +52,10 @@ $(STAMPS)/run: requirements.lock pyproject.toml | $(STAMPS)/venv
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Compiles the engine once and keeps it on disk, so that the first simulation starts at once.
-$(STAMPS)/warm: $(STAMPS)/run $(wildcard sim/engines/*.py)
-	$(PY) -c 'from sim.engines.compiled import warm_up; warm_up()'
+# Compiles every loop once and keeps it on disk, so that the first simulation starts at once.
+$(STAMPS)/warm: $(STAMPS)/run $(wildcard sim/*.py sim/*/*.py)
+	$(PY) -c 'from sim.experiment import prepare, replicate; from sim.loading import load_scenario; \
+	  replicate(prepare(load_scenario("2024").scenario), seed=1, replication=0)'
 	@touch $@
 
 $(STAMPS)/dev: requirements-dev.lock $(STAMPS)/run

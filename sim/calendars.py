@@ -186,38 +186,6 @@ def inside(windows: Windows, times: Times) -> NDArray[np.bool_]:
     return (np.searchsorted(windows.ravel(), times, side="right") & 1).astype(bool)
 
 
-@dataclass(frozen=True)
-class OpenClock:
-    """A clock that runs only while windows are open: ``reading(t)`` is the open time in ``[0, t)``.
-
-    Examples
-    --------
-    >>> clock = OpenClock.of(np.array([[10, 20], [30, 40]]))
-    >>> clock.reading(np.array([5, 15, 25, 40, 99])).tolist()
-    [0, 5, 10, 20, 20]
-    """
-
-    opens: Times
-    closes: Times
-    before: Times
-
-    @classmethod
-    def of(cls, windows: Windows) -> OpenClock:
-        """Build the clock of sorted, disjoint windows, shape (windows, 2)."""
-        lengths = windows[:, 1] - windows[:, 0]
-        before = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        return cls(np.ascontiguousarray(windows[:, 0]), np.ascontiguousarray(windows[:, 1]), before)
-
-    def reading(self, times: Times) -> Times:
-        """Open ms before each time, int64, shape as ``times``."""
-        if self.opens.size == 0:
-            return np.zeros(times.shape, dtype=np.int64)
-        position = np.searchsorted(self.opens, times, side="right") - 1
-        window = np.maximum(position, 0)
-        passed = np.minimum(times, self.closes[window]) - self.opens[window]
-        return np.where(position < 0, 0, self.before[window] + passed)
-
-
 def quota_changes(quota: Quota, zone: str, horizon: Horizon) -> tuple[Times, Times, NDArray[np.bool_]]:
     """When a quota is refilled, by how much, and which entries are refills rather than a new capacity.
 

@@ -52,12 +52,6 @@ class ScenarioInvalid(SimError):
         return "\n".join(str(problem) for problem in self.problems)
 
 
-class UnknownResource(SimError):
-    """A resource, station or metric was asked for by a name that does not exist."""
-
-    exit_code = 2
-
-
 class CheckFailed(SimError):
     """A run ended, but an invariant such as flow balance does not hold: its figures must not be used."""
 

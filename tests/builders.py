@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sim.calendars import Windows
 from sim.engines import compiled, reference
 from sim.experiment import EngineName, Study, prepare, simulate
 from sim.loading import load_scenario
@@ -22,6 +23,17 @@ from sim.trace import Trace
 from sim.units import MS_PER_MINUTE
 
 DAY = 1440  # minutes
+
+
+@dataclass(frozen=True)
+class OpenClock:
+    """A clock that runs only in sorted, disjoint windows, shape (windows, 2): a second way to what the walk adds up."""
+
+    windows: Windows
+
+    def reading(self, time: int) -> int:
+        """Open ms before a moment."""
+        return int(np.clip(time - self.windows[:, 0], 0, self.windows[:, 1] - self.windows[:, 0]).sum())
 
 
 def read(text: str, *, policies: Mapping[str, str] | None = None, with_policies: Sequence[str] = ()) -> Scenario:

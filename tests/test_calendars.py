@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sim import calendars
-from sim.calendars import OpenClock, Windows, open_windows, pace_changes, quota_changes
+from sim.calendars import Windows, open_windows, pace_changes, quota_changes
 from sim.network.changes import capacity_changes
 from sim.scenario import WEEKDAYS, Calendar, Horizon, Pace, Quota, Resource, Season
 from sim.units import MS_PER_HOUR, MS_PER_MINUTE
@@ -150,12 +150,6 @@ def test_pace_by_season_days_and_draw() -> None:
     assert values.tolist() == [1000, 500, 1000, 500]
 
 
-def test_an_open_clock_runs_in_its_windows_only() -> None:
-    clock = OpenClock.of(np.asarray([[10, 20], [30, 40]]))
-    assert clock.reading(np.asarray([0, 10, 15, 20, 25, 30, 40, 99])).tolist() == [0, 0, 5, 10, 10, 10, 20, 20]
-    assert OpenClock.of(np.empty((0, 2), dtype=np.int64)).reading(np.asarray([5])).tolist() == [0]
-
-
 # --------------------------------------------------------------------------------------------------- brute force
 
 WINDOWS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=8).map(
@@ -200,7 +194,6 @@ def test_clipping_and_asking_whether_open(windows: Windows, start: int, stop: in
     expected[max(start, stop) :] = False
     assert np.array_equal(minutes(cut), expected)
     assert np.array_equal(calendars.inside(windows, np.arange(60)), minutes(windows))
-    assert OpenClock.of(windows).reading(np.arange(61)).tolist() == [0, *np.cumsum(minutes(windows)).tolist()]
 
 
 ZONES = st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/New_York", "Australia/Lord_Howe"])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.calendars import OpenClock, open_windows, subtract
+from sim.calendars import open_windows, subtract
 from sim.errors import CheckFailed
 from sim.experiment import EngineName
 from sim.metrics import GRID, PARTS, measure
@@ -16,7 +16,7 @@ from sim.metrics.definitions import QUANTILES
 from sim.network import EXITED
 from sim.tally import QueueCounts
 from sim.units import MS_PER_MINUTE
-from tests.builders import DAY, Run, at_minutes, port, run
+from tests.builders import DAY, OpenClock, Run, at_minutes, port, run
 
 DESK = """
 resources: {desk: {capacity: 1}}
@@ -413,14 +413,13 @@ def test_a_compiled_walk_agrees_with_one_by_hand(busy: Run) -> None:
     for a, b in zip(network.pace_first[:-1].tolist(), network.pace_first[1:].tolist(), strict=True):
         edges = np.append(network.pace_ms[a:b], network.horizon_ms)
         windows = np.column_stack([edges[:-1], edges[1:]])
-        suspended.append(OpenClock.of(windows[network.pace_per_mille[a:b] == 0]))
+        suspended.append(OpenClock(windows[network.pace_per_mille[a:b] == 0]))
     scenario = busy.study.scenario
     hours = open_windows(scenario.ports["east"].calendars["day"], "UTC", scenario.horizon)
-    border = OpenClock.of(subtract(hours, busy.manifest.closed["east.day"]))
+    border = OpenClock(subtract(hours, busy.manifest.closed["east.day"]))
 
     def passed(clock: OpenClock, begin: int, end: int) -> int:
-        before, after = clock.reading(np.asarray([begin, end])).tolist()
-        return int(after - before)
+        return clock.reading(end) - clock.reading(begin)
 
     for flow in ("cars", "priority_cars"):
         layout, times = busy.layout(flow), busy.measures.flows[f"east.{flow}"]

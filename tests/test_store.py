@@ -151,7 +151,7 @@ def test_the_same_again_changes_nothing(store: ResultStore) -> None:
 
 def test_all_records_of_one_call_are_kept_or_none(store: ResultStore) -> None:
     class Wrong(dict[Key, float]):
-        def items(self) -> object:  # type: ignore[override]
+        def items(self) -> object:  # type: ignore[override]  # breaks the promise of dict on purpose
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

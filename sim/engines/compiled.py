@@ -525,34 +525,3 @@ def run(network: Network) -> Timeline:
     queue_max = np.maximum(resources[:, int(LONGEST)], still)
     queue_ms = resources[:, int(WAITED)] + still * network.horizon_ms
     return Timeline(network, moments, exit_ms, outcome, standing, busy_ms, queue_max, queue_ms)
-
-
-def warm_up() -> None:
-    """Compile, or load from the cache, so that the first real run does not wait."""
-    empty = np.empty(0, dtype=np.int64)
-    run(
-        Network(
-            horizon_ms=1,
-            lead_in_ms=0,
-            resources=(),
-            capacity=empty,
-            change_ms=empty,
-            change_resource=empty,
-            change_capacity=empty,
-            change_refills=np.empty(0, dtype=bool),
-            pace_first=np.zeros(1, dtype=np.int64),
-            pace_ms=empty,
-            pace_per_mille=empty,
-            levels=1,
-            ops=np.empty((0, 5), dtype=np.uint32),
-            arrival_ms=empty,
-            start=np.empty(0, dtype=np.uint32),
-            row=empty,
-            deadline_ms=empty,
-            signal=np.empty((0, 1), dtype=np.uint32),
-            signals=1,
-            work_ms=empty,
-            windows={},
-            flows=(),
-        )
-    )
