@@ -27,7 +27,7 @@ test: $(STAMPS)/dev
 lint: $(STAMPS)/dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy --strict sim
+	$(PY) -m mypy --strict sim/borderport
 	$(VENV)/bin/codespell
 
 benchmark: $(STAMPS)/bench
@@ -53,8 +53,8 @@ $(STAMPS)/run: requirements.lock pyproject.toml | $(STAMPS)/venv
 	@touch $@
 
 # Compiles every loop once and keeps it on disk, so that the first simulation starts at once.
-$(STAMPS)/warm: $(STAMPS)/run $(wildcard sim/*.py sim/*/*.py)
-	$(PY) -c 'from sim.experiment import prepare, replicate; from sim.loading import load_scenario; \
+$(STAMPS)/warm: $(STAMPS)/run $(wildcard sim/borderport/*.py sim/borderport/*/*.py)
+	$(PY) -c 'from borderport.experiment import prepare, replicate; from borderport.loading import load_scenario; \
 	  replicate(prepare(load_scenario("2024").scenario), seed=1, replication=0)'
 	@touch $@
 

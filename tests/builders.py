@@ -10,17 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from sim.calendars import Windows
-from sim.engines import compiled, reference
-from sim.experiment import EngineName, Study, prepare, simulate
-from sim.loading import load_scenario
-from sim.manifest import Manifest
-from sim.metrics import Measures, measure
-from sim.network import ColumnKind, FlowLayout, build_network
-from sim.scenario import Scenario
-from sim.timeline import Timeline
-from sim.trace import Trace
-from sim.units import MS_PER_MINUTE
+from borderport.calendars import Windows
+from borderport.engines import compiled, reference
+from borderport.experiment import EngineName, Study, prepare, simulate
+from borderport.loading import load_scenario
+from borderport.manifest import Manifest
+from borderport.metrics import Measures, measure
+from borderport.network import ColumnKind, FlowLayout, build_network
+from borderport.scenario import Scenario
+from borderport.timeline import Timeline
+from borderport.trace import Trace
+from borderport.units import MS_PER_MINUTE
 
 DAY = 1440  # minutes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sim.experiment import EngineName
+from borderport.experiment import EngineName
 
 
 @pytest.fixture(params=["compiled", "simpy"])

@@ -5,8 +5,21 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from sim.calendars import NEVER
-from sim.network import ABANDONED, DELAY, END, ESCAPE, EXITED, RELEASE, SEIZE, SIGNAL, WAIT, Column, FlowLayout, Network
+from borderport.calendars import NEVER
+from borderport.network import (
+    ABANDONED,
+    DELAY,
+    END,
+    ESCAPE,
+    EXITED,
+    RELEASE,
+    SEIZE,
+    SIGNAL,
+    WAIT,
+    Column,
+    FlowLayout,
+    Network,
+)
 
 HORIZON = 60
 LEVELS = 2

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SIM = ROOT / "sim"
+PACKAGE = ROOT / "sim" / "borderport"
 
 # The data flow and the import order: a module imports only from those before it. A stage may be a folder;
 # within `engines` the order is that of ENGINES, within the other folders anything but the package itself.
@@ -38,11 +38,11 @@ PLACES = re.compile(
 
 
 def modules() -> list[Path]:
-    return sorted(SIM.rglob("*.py"))
+    return sorted(PACKAGE.rglob("*.py"))
 
 
 def name_of(path: Path) -> str:
-    return path.relative_to(SIM).as_posix()
+    return path.relative_to(PACKAGE).as_posix()
 
 
 IDS = [name_of(path) for path in modules()]
@@ -71,20 +71,20 @@ def imports(path: Path) -> Iterator[tuple[int, str, bool]]:
                 yield node.lineno, alias.name, id(node) not in inner
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
-            # `from sim import calendars` names a module, `from sim.units import X` what is in one.
-            names = [f"{module}.{alias.name}" for alias in node.names] if module == "sim" else [module]
+            # `from borderport import calendars` names a module, `from borderport.units import X` what is in one.
+            names = [f"{module}.{alias.name}" for alias in node.names] if module == "borderport" else [module]
             for name in names:
                 yield node.lineno, name, id(node) not in inner
 
 
 def stage(dotted: str) -> str | None:
-    """The stage that ``sim.stage...`` belongs to; None for what is not ours."""
+    """The stage that ``borderport.stage...`` belongs to; None for what is not ours."""
     parts = dotted.split(".")
-    return parts[1] if parts[0] == "sim" and len(parts) > 1 else None
+    return parts[1] if parts[0] == "borderport" and len(parts) > 1 else None
 
 
 def test_every_module_has_its_place_in_the_order() -> None:
-    found = {path.relative_to(SIM).parts[0].removesuffix(".py") for path in modules()} - {"__init__", "__main__"}
+    found = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in modules()} - {"__init__", "__main__"}
     assert found <= set(ORDER), f"say where these stand: {sorted(found - set(ORDER))}"
 
 
@@ -97,7 +97,7 @@ def test_the_readme_shows_the_same_order() -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=IDS)
 def test_imports_come_from_above_only(path: Path) -> None:
-    own = path.relative_to(SIM).parts[0].removesuffix(".py")
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
     if own == "__main__":
         return
     for line, dotted, _ in imports(path):
@@ -113,23 +113,24 @@ def test_imports_come_from_above_only(path: Path) -> None:
 
 def test_engines_import_in_their_order() -> None:
     for position, name in enumerate(ENGINES):
-        path = SIM / "engines" / f"{name}.py"
-        found = {d.split(".")[2] for _, d, _ in imports(path) if d.startswith("sim.engines.")}
+        path = PACKAGE / "engines" / f"{name}.py"
+        found = {d.split(".")[2] for _, d, _ in imports(path) if d.startswith("borderport.engines.")}
         assert found <= set(ENGINES[: min(position, 1)]), f"{name} imports {found}"
 
 
 def test_the_two_engines_know_nothing_of_scenarios_and_chance() -> None:
     for name in ENGINES:
-        found = {stage(dotted) for _, dotted, _ in imports(SIM / "engines" / f"{name}.py")}
+        found = {stage(dotted) for _, dotted, _ in imports(PACKAGE / "engines" / f"{name}.py")}
         assert not found & {"scenario", "streams", "manifest", "policies", "metrics", "statistics"}
-        assert "random" not in (SIM / "engines" / f"{name}.py").read_text(encoding="utf-8").replace("randomness", "")
+        text = (PACKAGE / "engines" / f"{name}.py").read_text(encoding="utf-8")
+        assert "random" not in text.replace("randomness", "")
 
 
 @pytest.mark.parametrize("path", modules(), ids=IDS)
 def test_imports_are_absolute_and_never_from_the_root(path: Path) -> None:
     for line, dotted, _ in imports(path):
         assert not dotted.startswith("."), f"{name_of(path)}:{line}"
-        assert dotted != "sim", f"{name_of(path)}:{line}"
+        assert dotted != "borderport", f"{name_of(path)}:{line}"
 
 
 @pytest.mark.parametrize("path", modules(), ids=IDS)
@@ -206,14 +207,14 @@ def test_help_needs_no_numpy() -> None:
 
 def test_a_store_grows_stale_with_every_module_that_decides_results() -> None:
     """Whatever the modules of the model import, down to the constants of units, is part of a store's key."""
-    from sim.store import MODEL_MODULES
+    from borderport.store import MODEL_MODULES
 
     listed = {name.removesuffix(".py") for name in MODEL_MODULES}
-    assert all((SIM / name).exists() for name in MODEL_MODULES)
+    assert all((PACKAGE / name).exists() for name in MODEL_MODULES)
     needed = {
         stage(dotted)
         for path in modules()
-        if path.relative_to(SIM).parts[0].removesuffix(".py") in listed
+        if path.relative_to(PACKAGE).parts[0].removesuffix(".py") in listed
         for _, dotted, _ in imports(path)
     }
     assert needed - {None, "errors"} <= listed

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sim.compare import compare_scenarios
-from sim.experiment import EngineName, prepare, replicate, run_scenarios, simulate
-from sim.loading import load_scenario
-from sim.scenario import Scenario
+from borderport.compare import compare_scenarios
+from borderport.experiment import EngineName, prepare, replicate, run_scenarios, simulate
+from borderport.loading import load_scenario
+from borderport.scenario import Scenario
 from tests.builders import port
 
 SEED = 11

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sim import calendars
-from sim.calendars import Windows, open_windows, pace_changes, quota_changes
-from sim.network.changes import capacity_changes
-from sim.scenario import WEEKDAYS, Calendar, Horizon, Pace, Quota, Resource, Season
-from sim.units import MS_PER_HOUR, MS_PER_MINUTE
+from borderport import calendars
+from borderport.calendars import Windows, open_windows, pace_changes, quota_changes
+from borderport.network.changes import capacity_changes
+from borderport.scenario import WEEKDAYS, Calendar, Horizon, Pace, Quota, Resource, Season
+from borderport.units import MS_PER_HOUR, MS_PER_MINUTE
 
 
 def horizon(start: str, end: str, zone: str = "UTC", lead_in: str = "0 s") -> Horizon:

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import pytest
 import yaml
 
-from sim.calibrate import Calibration, TargetResult, calibrate, evaluate, load_recipe, overlay_texts, settings_of
-from sim.errors import CheckFailed, ScenarioInvalid, UsageError
-from sim.loading import builtin_folder, load_scenario
-from sim.loading import files as loading_files
+from borderport.calibrate import Calibration, TargetResult, calibrate, evaluate, load_recipe, overlay_texts, settings_of
+from borderport.errors import CheckFailed, ScenarioInvalid, UsageError
+from borderport.loading import builtin_folder, load_scenario
+from borderport.loading import files as loading_files
 from tests.test_cli import borderport
 
 KINDS: tuple[Literal["scenarios", "calibration"], ...] = ("scenarios", "calibration")
@@ -101,7 +101,7 @@ def test_what_is_reported_comes_from_replications_the_fit_has_not_seen(
         seeds.append(seed)
         return evaluate(*given, seed=seed, **options)
 
-    monkeypatch.setattr("sim.calibrate.evaluate", watched)
+    monkeypatch.setattr("borderport.calibrate.evaluate", watched)
     result = calibrate(load_recipe(write(tmp_path)), seed=7, jobs=1)
     assert set(seeds[:-1]) == {7} and seeds[-1] == 8 and len(seeds) == result.evaluations
 
@@ -164,7 +164,7 @@ def test_calibrate_from_the_command_line(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_made_is_refused_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sim.calibrate._fit", lambda *_: pytest.fail("fitted before it was refused"))
+    monkeypatch.setattr("borderport.calibrate._fit", lambda *_: pytest.fail("fitted before it was refused"))
     recipe = write(tmp_path)
     done = borderport("calibrate", recipe, "--out", f"{recipe}/below")
     assert done.code == 5 and "cannot write results" in done.err

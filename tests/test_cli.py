@@ -23,10 +23,10 @@ from unittest import mock
 
 import pytest
 
-from sim.cli import COMMANDS, main
-from sim.cli import simulate as cli_simulate
-from sim.errors import CheckFailed
-from sim.metrics import METRICS
+from borderport.cli import COMMANDS, main
+from borderport.cli import simulate as cli_simulate
+from borderport.errors import CheckFailed
+from borderport.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = """\
@@ -108,7 +108,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def not_simulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fails if anything is simulated."""
     for module in ("experiment.run_scenarios", "compare.compare_scenarios", "sweep.run_sweep", "calibrate._fit"):
-        monkeypatch.setattr(f"sim.{module}", lambda *a, **k: pytest.fail("simulated before it was refused"))
+        monkeypatch.setattr(f"borderport.{module}", lambda *a, **k: pytest.fail("simulated before it was refused"))
     yield
 
 
@@ -127,7 +127,8 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 @pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["sweep", "--help"], ["--version"], ["rum"]])
 @pytest.mark.parametrize("way", ["module", "script"])
 def test_help_loads_nothing_heavy(words: list[str], way: str) -> None:
-    start = "runpy.run_module('sim', run_name='__main__')" if way == "module" else "from sim.cli import main; main()"
+    module = "runpy.run_module('borderport', run_name='__main__')"
+    start = module if way == "module" else "from borderport.cli import main; main()"
     code = (
         f"import sys, runpy\nsys.argv = ['borderport', *{words!r}]\ntry:\n    {start}\nexcept SystemExit:\n    pass\n"
         "heavy = {'numpy', 'pandas', 'matplotlib', 'scipy', 'numba', 'simpy', 'pydantic', 'yaml', 'rich'}\n"
@@ -146,7 +147,7 @@ def test_the_help_names_every_command_and_every_command_has_help() -> None:
 def test_checking_a_builtin_takes_little_time() -> None:
     """The best of three counts, since other programs may run beside it."""
     code = (
-        "import sys, time\nsys.argv = ['borderport', 'check', '2024']\nfrom sim.cli import main\n"
+        "import sys, time\nsys.argv = ['borderport', 'check', '2024']\nfrom borderport.cli import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 0\n"
         "heavy = {'numba', 'pandas', 'matplotlib', 'simpy', 'scipy.optimize', 'scipy.stats'} & set(sys.modules)\n"
         "assert not heavy, heavy\nprint(time.process_time())"
@@ -265,7 +266,7 @@ def test_a_failed_check_ends_with_4(tiny: Path, monkeypatch: pytest.MonkeyPatch)
     def fail(*_: object) -> None:
         raise CheckFailed("east.cars: vehicles were lost; please report this")
 
-    monkeypatch.setattr("sim.experiment.measure", fail)
+    monkeypatch.setattr("borderport.experiment.measure", fail)
     done = borderport("run", "tiny.yaml", *FEW, "--out", "out")
     assert (done.code, done.out) == (4, "")
     assert done.err == "east.cars: vehicles were lost; please report this\n"
@@ -273,7 +274,7 @@ def test_a_failed_check_ends_with_4(tiny: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_defect_of_the_program_keeps_its_traceback(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sim.experiment.measure", lambda *_: 1 / 0)
+    monkeypatch.setattr("borderport.experiment.measure", lambda *_: 1 / 0)
     with (
         mock.patch.object(sys, "argv", ["borderport", "run", "tiny.yaml", *FEW, "--out", "out", "--quiet"]),
         pytest.raises(ZeroDivisionError),
@@ -379,7 +380,7 @@ def test_the_table_of_a_sweep_is_whole_in_a_pipe(tiny: Path) -> None:
 
 
 def test_progress_goes_to_standard_error(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sim.cli.common.SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("borderport.cli.common.SECONDS_BETWEEN_LINES", 0.0)
     done = borderport("run", "tiny.yaml", *FEW, "--json", "--out", "out")
     assert "replications: 2 of 2" in done.err and done.document["replications"] == 2
 
@@ -591,7 +592,7 @@ def test_schema_prints_the_schemas_that_are_kept() -> None:
 
 
 def start(folder: Path, *words: str, **options: Any) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "sim", *words]
+    command = [sys.executable, "-m", "borderport", *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True, **options)
 

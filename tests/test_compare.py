@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim.compare import VehicleEffect, come_otherwise, compare_scenarios, pair_flow
-from sim.metrics import FlowTimes
-from sim.scenario import Scenario
-from sim.units import MS_PER_MINUTE
+from borderport.compare import VehicleEffect, come_otherwise, compare_scenarios, pair_flow
+from borderport.metrics import FlowTimes
+from borderport.scenario import Scenario
+from borderport.units import MS_PER_MINUTE
 from tests.builders import at_minutes, port
 
 BODY = """

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from sim.cli import cli
-from sim.cli.simulate import print_costs
-from sim.compare import compare_scenarios
-from sim.errors import ScenarioInvalid
-from sim.experiment import EngineName, prepare, run_scenarios, scenario_hash
-from sim.figures.costs import costs as costs_figure
-from sim.figures.style import save
-from sim.metrics import COSTS, METRICS
-from sim.scenario import Costs, PolicyCost, Scenario
+from borderport.cli import cli
+from borderport.cli.simulate import print_costs
+from borderport.compare import compare_scenarios
+from borderport.errors import ScenarioInvalid
+from borderport.experiment import EngineName, prepare, run_scenarios, scenario_hash
+from borderport.figures.costs import costs as costs_figure
+from borderport.figures.style import save
+from borderport.metrics import COSTS, METRICS
+from borderport.scenario import Costs, PolicyCost, Scenario
 from tests.builders import DAY, Run, at_minutes, port, run
 
 TOP = """

@@ -7,10 +7,10 @@ from math import comb
 import numpy as np
 import pytest
 
-from sim.detection import bad_items, chance_to_find, class_rates, sample_size, targeted
-from sim.experiment import EngineName
-from sim.manifest import draw_manifest, plan_manifest
-from sim.scenario import Scenario
+from borderport.detection import bad_items, chance_to_find, class_rates, sample_size, targeted
+from borderport.experiment import EngineName
+from borderport.manifest import draw_manifest, plan_manifest
+from borderport.scenario import Scenario
 from tests.builders import at_minutes, port, run
 
 LOTS = 20_000
@@ -244,7 +244,7 @@ def test_finds_misses_and_officer_hours_by_hand(engine: EngineName) -> None:
     ],
 )
 def test_what_cannot_be_is_refused(inspection: str, message: str) -> None:
-    from sim.errors import SimError
+    from borderport.errors import SimError
 
     with pytest.raises(SimError, match=message):
         border(inspection)
@@ -259,7 +259,7 @@ def test_what_cannot_be_is_refused(inspection: str, message: str) -> None:
     ],
 )
 def test_a_flow_that_is_inspected_says_how(old: str, new: str, message: str) -> None:
-    from sim.errors import SimError
+    from borderport.errors import SimError
 
     text = BORDER.format(selected="15 %", volume=1)
     assert old in text

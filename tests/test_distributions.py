@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scipy import special, stats
 from scipy.special import ndtri
 
-from sim.distributions import Constant, Law, Mixture, law_text, parse_law
-from sim.units import format_duration, parse_duration, parse_mass
+from borderport.distributions import Constant, Law, Mixture, law_text, parse_law
+from borderport.units import format_duration, parse_duration, parse_mass
 
 N = 400_000
 # Equally spaced quantiles: moments by quadrature, without chance. The ends of heavy tails are cut off a little.

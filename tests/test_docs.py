@@ -31,15 +31,15 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from sim.calibrate import Recipe
-from sim.cli import cli
-from sim.distributions import LAW_NAMES
-from sim.errors import SimError
-from sim.experiment import Sample
-from sim.loading import builtin_names, load_scenario
-from sim.loading.yaml import read_yaml
-from sim.metrics import METRICS
-from sim.scenario import EFFECT_KINDS, Policy, Scenario, Step
+from borderport.calibrate import Recipe
+from borderport.cli import cli
+from borderport.distributions import LAW_NAMES
+from borderport.errors import SimError
+from borderport.experiment import Sample
+from borderport.loading import builtin_names, load_scenario
+from borderport.loading.yaml import read_yaml
+from borderport.metrics import METRICS
+from borderport.scenario import EFFECT_KINDS, Policy, Scenario, Step
 from tests.test_architecture import ORDER
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -190,9 +190,10 @@ def test_every_decision_has_its_number_and_its_parts() -> None:
 
 
 def test_the_readme_lists_the_modules_there_are() -> None:
-    listing = (ROOT / "README.md").read_text(encoding="utf-8").partition("```text\nsim/\n")[2].partition("```")[0]
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    listing = text.partition("```text\nsim/borderport/\n")[2].partition("```")[0]
     listed = re.findall(r"^  ([a-z_]+)(?:\.py|/)", listing, flags=re.MULTILINE)
-    there = {path.stem for path in (ROOT / "sim").iterdir() if not path.name.startswith(("_", "."))}
+    there = {path.stem for path in (ROOT / "sim" / "borderport").iterdir() if not path.name.startswith(("_", "."))}
     assert listed == [name for name in ORDER if name in there]
 
 
@@ -203,7 +204,7 @@ def generated(page: Path, name: str) -> str:
 
 
 def metrics_table() -> str:
-    """The table of `sim.metrics.METRICS` in Markdown."""
+    """The table of `borderport.metrics.METRICS` in Markdown."""
     rows = [f"| `{m.name}` | {m.unit} | {m.formula} |" for m in METRICS.values()]
     return "\n".join(["| metric | unit | formula |", "| --- | --- | --- |", *rows]) + "\n"
 
@@ -477,7 +478,7 @@ class Checked:
 
     def row(self) -> dict[str, object]:
         """As a row of ``validation.csv``."""
-        from sim.statistics import t_interval
+        from borderport.statistics import t_interval
 
         found = t_interval(self.values)
         shown = {name: f"{getattr(found, name):.6g}" for name in ("mean", "low", "high")}
@@ -500,8 +501,8 @@ def at_most(target: str, values: Any, reported: float, unit: str, role: str, dig
 
 def validation_rows() -> list[dict[str, object]]:
     """Each reported figure with what is simulated: runs `2024-before`, `2024`, `2023` and `flood-2025`."""
-    from sim.compare import compare_scenarios
-    from sim.experiment import run_scenarios
+    from borderport.compare import compare_scenarios
+    from borderport.experiment import run_scenarios
 
     before, after, *others = (load_scenario(name).scenario for name in (*MAIN_JOB, "2023", "flood-2025"))
     comparison = compare_scenarios([before, after], replications=REPLICATIONS, seed=SEED)
@@ -568,9 +569,9 @@ def _is_month(metric: str, first: str, last: str) -> bool:
 
 def one_by_one(scenario: Scenario) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """By replication: trailers that queue at Zhangmu's yard in mid-November, the median of cars' open passage (min)."""
-    from sim.experiment import prepare, simulate
-    from sim.metrics import measure
-    from sim.timeline import visits_of
+    from borderport.experiment import prepare, simulate
+    from borderport.metrics import measure
+    from borderport.timeline import visits_of
 
     study, queue, medians = prepare(scenario), [], []
     for replication in range(REPLICATIONS):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 
-from sim.engines import compiled, reference
-from sim.network import Network
+from borderport.engines import compiled, reference
+from borderport.network import Network
 from tests.random_networks import networks
 
 

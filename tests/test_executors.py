@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sim.executors import WINDOW_PER_WORKER, SerialExecutor, default_jobs, map_unordered, open_executor
+from borderport.executors import WINDOW_PER_WORKER, SerialExecutor, default_jobs, map_unordered, open_executor
 
 
 def square(x: int) -> int:

@@ -7,9 +7,19 @@ import pickle
 import numpy as np
 import pytest
 
-from sim.experiment import Chunk, cut, prepare, replicate, run_chunk, run_scenarios, sample_of, scenario_hash, simulate
-from sim.scenario import Scenario
-from sim.statistics import t_interval
+from borderport.experiment import (
+    Chunk,
+    cut,
+    prepare,
+    replicate,
+    run_chunk,
+    run_scenarios,
+    sample_of,
+    scenario_hash,
+    simulate,
+)
+from borderport.scenario import Scenario
+from borderport.statistics import t_interval
 from tests.builders import at_minutes, port
 
 BODY = """

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from sim.cli import simulate as cli_simulate
-from sim.errors import SimError
-from sim.executors import MOST_STRIKES, PoolExecutor, WorkerLost, map_unordered, open_executor
-from sim.store import ResultStore
+from borderport.cli import simulate as cli_simulate
+from borderport.errors import SimError
+from borderport.executors import MOST_STRIKES, PoolExecutor, WorkerLost, map_unordered, open_executor
+from borderport.store import ResultStore
 from tests.test_cli import borderport, start, write_tiny
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -142,7 +142,7 @@ def test_random_kills_of_a_run_leave_whole_files_only(tiny: Path) -> None:
     """Whenever it is killed, each file is that of an undisturbed run or not there."""
     folder = tiny.parent
     command = ("compare", "tiny.yaml", "quick.yaml", "--reps", "2", "--jobs", "1", "--quiet", "--out")
-    assert subprocess.run([sys.executable, "-m", "sim", *command, "calm"], cwd=folder).returncode == 0
+    assert subprocess.run([sys.executable, "-m", "borderport", *command, "calm"], cwd=folder).returncode == 0
     for number in range(12):
         process = start(folder, *command, "killed")
         time.sleep(1.0 + 0.15 * number)
@@ -151,7 +151,7 @@ def test_random_kills_of_a_run_leave_whole_files_only(tiny: Path) -> None:
         for path in (folder / "killed").rglob("*") if (folder / "killed").exists() else ():
             if path.is_file() and not path.name.startswith(".writing-"):
                 assert path.read_bytes() == (folder / "calm" / path.relative_to(folder / "killed")).read_bytes()
-    assert subprocess.run([sys.executable, "-m", "sim", *command, "killed"], cwd=folder).returncode == 0
+    assert subprocess.run([sys.executable, "-m", "borderport", *command, "killed"], cwd=folder).returncode == 0
     assert not list((folder / "killed").rglob(".writing-*"))
 
 
@@ -205,7 +205,7 @@ def test_workers_killed_from_outside_cost_nothing(pool: PoolExecutor) -> None:
 
 def test_a_pool_that_breaks_while_it_is_left_is_left_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception in a thread of the pool would be printed as a traceback, and fails this test."""
-    monkeypatch.setattr("sim.executors.WINDOW_PER_WORKER", 10)
+    monkeypatch.setattr("borderport.executors.WINDOW_PER_WORKER", 10)
     for error in (None, RuntimeError):
         with contextlib.suppress(RuntimeError), open_executor(2) as executor:
             for _ in map_unordered(executor, slowly, range(30), 2):
@@ -310,7 +310,7 @@ def test_a_store_that_cannot_grow_ends_with_5_and_keeps_what_it_has(tiny: Path) 
     limited = (
         "import resource, signal, sys\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))\n"
-        f"sys.argv = ['borderport', *{[*SWEEP, 'out', '--jobs', '1']!r}]\nfrom sim.cli import main\nmain()\n"
+        f"sys.argv = ['borderport', *{[*SWEEP, 'out', '--jobs', '1']!r}]\nfrom borderport.cli import main\nmain()\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
     done = subprocess.run(
@@ -328,8 +328,8 @@ def test_a_store_that_cannot_grow_ends_with_5_and_keeps_what_it_has(tiny: Path) 
 @pytest.mark.timeout(300)
 def test_an_install_that_nobody_can_write_to_runs_without_a_home(tmp_path: Path) -> None:
     """Nothing compiled can be kept then. Permissions do not stop root: files stand where folders would be made."""
-    package, work = tmp_path / "install" / "sim", tmp_path / "work"
-    shutil.copytree(ROOT / "sim", package, ignore=shutil.ignore_patterns("__pycache__"))
+    package, work = tmp_path / "install" / "borderport", tmp_path / "work"
+    shutil.copytree(ROOT / "sim" / "borderport", package, ignore=shutil.ignore_patterns("__pycache__"))
     work.mkdir()
     write_tiny(work)
     for folder in [package, *(path for path in package.rglob("*") if path.is_dir())]:
@@ -345,7 +345,7 @@ def test_an_install_that_nobody_can_write_to_runs_without_a_home(tmp_path: Path)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    asked = "from sim.engines import compiled; print(compiled.__file__, type(compiled._advance._cache).__name__)"
+    asked = "from borderport.engines import compiled; print(compiled.__file__, type(compiled._advance._cache).__name__)"
     assert python("-c", asked) == f"{package / 'engines' / 'compiled.py'} NullCache"
-    python("-m", "sim", "run", "tiny.yaml", "--reps", "1", "--quiet", "--out", "results")
+    python("-m", "borderport", "run", "tiny.yaml", "--reps", "1", "--quiet", "--out", "results")
     assert any((work / "results").iterdir())

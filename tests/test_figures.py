@@ -14,20 +14,20 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from sim.compare import Comparison, VehicleEffect
-from sim.distributions import Array
-from sim.experiment import Sample
-from sim.figures import labels, style
-from sim.figures.ecdf import passage_ecdf
-from sim.figures.months import tonnes_by_month
-from sim.figures.parts import time_by_station
-from sim.figures.queue import queue_by_hour
-from sim.figures.response import heat_map, response_curve
-from sim.figures.saving import paired_saving
-from sim.figures.utilisation import utilisation
-from sim.metrics import GRID
-from sim.scenario import Scenario
-from sim.statistics import Interval
+from borderport.compare import Comparison, VehicleEffect
+from borderport.distributions import Array
+from borderport.experiment import Sample
+from borderport.figures import labels, style
+from borderport.figures.ecdf import passage_ecdf
+from borderport.figures.months import tonnes_by_month
+from borderport.figures.parts import time_by_station
+from borderport.figures.queue import queue_by_hour
+from borderport.figures.response import heat_map, response_curve
+from borderport.figures.saving import paired_saving
+from borderport.figures.utilisation import utilisation
+from borderport.metrics import GRID
+from borderport.scenario import Scenario
+from borderport.statistics import Interval
 
 MONTHS = ("2024-01", "2024-02", "2024-03")
 STATIONS = {"gate": (30.0, 10.0, 0.0, 600.0), "hall": (6.0, 12.0, 3.0, 0.0)}
@@ -332,7 +332,7 @@ def test_parts_are_stacked_in_the_port_s_unit_and_closed_time_stands_apart() -> 
 
 
 def test_parts_of_many_stations_still_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sim.figures.parts.MOST_STATIONS", 1)
+    monkeypatch.setattr("borderport.figures.parts.MOST_STATIONS", 1)
     left, right, *_ = panels(time_by_station([sample()]))
     total = sum(bar.get_width() for part in range(3) for bar in bars(left, part))
     closed = bars(right, 0)[0].get_width() * 60

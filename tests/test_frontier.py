@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from sim.cli import cli
-from sim.errors import UsageError
-from sim.frontier import Frontier, Point, _costs, _dominated, trace_frontier, with_inspection
-from sim.statistics import ratio_interval
+from borderport.cli import cli
+from borderport.errors import UsageError
+from borderport.frontier import Frontier, Point, _costs, _dominated, trace_frontier, with_inspection
+from borderport.statistics import ratio_interval
 from tests.builders import port, scenario_text
 
 BODY = """
@@ -160,7 +160,7 @@ def test_the_command_writes_a_table_and_a_figure(file: Path, tmp_path: Path) -> 
 def test_bad_options_are_refused(file: Path, options: list[str], message: str) -> None:
     import click
 
-    from sim.errors import SimError
+    from borderport.errors import SimError
 
     with pytest.raises((click.UsageError, SimError), match=message):
         cli(["frontier", str(file), *options], standalone_mode=False)

@@ -14,9 +14,9 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from sim.distributions import Constant, Gamma, Lognormal
-from sim.errors import Problem, ScenarioInvalid, UsageError
-from sim.loading import (
+from borderport.distributions import Constant, Gamma, Lognormal
+from borderport.errors import Problem, ScenarioInvalid, UsageError
+from borderport.loading import (
     Loaded,
     Origin,
     builtin_folder,
@@ -27,10 +27,10 @@ from sim.loading import (
     scenario_schema,
     schema_text,
 )
-from sim.loading import files as loading_files
-from sim.loading.merge import law_name, merged
-from sim.loading.tree import option_node
-from sim.loading.yaml import MAX_BYTES, read_yaml
+from borderport.loading import files as loading_files
+from borderport.loading.merge import law_name, merged
+from borderport.loading.tree import option_node
+from borderport.loading.yaml import MAX_BYTES, read_yaml
 
 TINY = """\
 title: Tiny
@@ -145,7 +145,7 @@ def test_numbers_and_words_follow_yaml_1_2() -> None:
 @pytest.mark.parametrize("text", [TINY, "a: [1, {b: '2'}]\nc:\nd: ''\n", "a: {b: }\ne: |\n x\n"])
 def test_both_parsers_of_pyyaml_give_the_same(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     first = read_yaml(text.encode(), "f.yaml")
-    monkeypatch.setattr("sim.loading.yaml._PARSER", yaml.SafeLoader)
+    monkeypatch.setattr("borderport.loading.yaml._PARSER", yaml.SafeLoader)
     assert read_yaml(text.encode(), "f.yaml") == first
 
 
@@ -1106,7 +1106,7 @@ def test_ten_thousand_lines_load_within_two_seconds(tmp_path: Path) -> None:
 
 def test_loading_imports_nothing_heavy() -> None:
     heavy = "'numba', 'simpy', 'matplotlib', 'pandas', 'scipy.stats'"
-    code = f"import sys, sim.loading; print([name for name in ({heavy}) if name in sys.modules])"
+    code = f"import sys, borderport.loading; print([name for name in ({heavy}) if name in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert shown.stdout.strip() == "[]"
 

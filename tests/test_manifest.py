@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sim.calendars import NEVER, intersect
-from sim.deviates import KINDS
-from sim.errors import ScenarioInvalid
-from sim.manifest import FlowManifest, Manifest, draw_manifest, plan_manifest
-from sim.scenario import Scenario
-from sim.units import MS_PER_DAY, MS_PER_MINUTE
+from borderport.calendars import NEVER, intersect
+from borderport.deviates import KINDS
+from borderport.errors import ScenarioInvalid
+from borderport.manifest import FlowManifest, Manifest, draw_manifest, plan_manifest
+from borderport.scenario import Scenario
+from borderport.units import MS_PER_DAY, MS_PER_MINUTE
 from tests.builders import at_minutes, port
 
 SEED = 20240101

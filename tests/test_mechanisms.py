@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from sim.experiment import EngineName
+from borderport.experiment import EngineName
 from tests.builders import DAY, at_minutes, port, run
 
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.calendars import open_windows, subtract
-from sim.errors import CheckFailed
-from sim.experiment import EngineName
-from sim.metrics import GRID, PARTS, measure
-from sim.metrics.definitions import QUANTILES
-from sim.network import EXITED
-from sim.tally import QueueCounts
-from sim.units import MS_PER_MINUTE
+from borderport.calendars import open_windows, subtract
+from borderport.errors import CheckFailed
+from borderport.experiment import EngineName
+from borderport.metrics import GRID, PARTS, measure
+from borderport.metrics.definitions import QUANTILES
+from borderport.network import EXITED
+from borderport.tally import QueueCounts
+from borderport.units import MS_PER_MINUTE
 from tests.builders import DAY, OpenClock, Run, at_minutes, port, run
 
 DESK = """

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim.errors import ScenarioInvalid
-from sim.experiment import EngineName
-from sim.network import ABANDONED, EXITED, UNFINISHED
+from borderport.errors import ScenarioInvalid
+from borderport.experiment import EngineName
+from borderport.network import ABANDONED, EXITED, UNFINISHED
 from tests.builders import DAY, at_minutes, port, run
 
 MS = 1 / 60_000  # minutes

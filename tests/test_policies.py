@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from sim.calendars import open_windows
-from sim.distributions import Constant
-from sim.experiment import EngineName, prepare, replicate, scenario_hash
-from sim.loading import load_policies, load_scenario
-from sim.network.changes import capacity_changes
-from sim.policies import apply_policies
-from sim.scenario import EFFECT_KINDS, VEHICLE_EFFECTS, Amendment, Policy, PolicyUse, Scenario
-from sim.units import MS_PER_DAY, MS_PER_HOUR
+from borderport.calendars import open_windows
+from borderport.distributions import Constant
+from borderport.experiment import EngineName, prepare, replicate, scenario_hash
+from borderport.loading import load_policies, load_scenario
+from borderport.network.changes import capacity_changes
+from borderport.policies import apply_policies
+from borderport.scenario import EFFECT_KINDS, VEHICLE_EFFECTS, Amendment, Policy, PolicyUse, Scenario
+from borderport.units import MS_PER_DAY, MS_PER_HOUR
 from tests.builders import at_minutes, port, run
 
 BODY = """

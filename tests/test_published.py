@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from sim.experiment import EngineName, Study, prepare, replicate, simulate
-from sim.loading import load_scenario
-from sim.statistics import t_interval
-from sim.timeline import visits_of
-from sim.units import MS_PER_MINUTE
+from borderport.experiment import EngineName, Study, prepare, replicate, simulate
+from borderport.loading import load_scenario
+from borderport.statistics import t_interval
+from borderport.timeline import visits_of
+from borderport.units import MS_PER_MINUTE
 
 SEED = 1
 HALF_95, HALF_99 = 1.96, 2.576  # standard errors in half of an interval

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sim.experiment import Study, prepare, replicate, simulate
-from sim.scenario import Scenario
-from sim.statistics import Interval, t_interval
-from sim.timeline import Timeline
-from sim.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE
+from borderport.experiment import Study, prepare, replicate, simulate
+from borderport.scenario import Scenario
+from borderport.statistics import Interval, t_interval
+from borderport.timeline import Timeline
+from borderport.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE
 from tests.builders import at_minutes, port, run
 
 SEED = 1

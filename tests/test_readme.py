@@ -27,7 +27,7 @@ def borderport(command: str, out: Path) -> str:
     if "--out" in words:
         words[words.index("--out") + 1] = str(out)
     done = subprocess.run(
-        [sys.executable, "-m", "sim", *words], cwd=ROOT, capture_output=True, text=True, check=True, timeout=110
+        [sys.executable, "-m", "borderport", *words], cwd=ROOT, capture_output=True, text=True, check=True, timeout=110
     )
     return done.stdout
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from sim.statistics import holm, p_value, replications_for, t_interval, t_intervals, variance_saved
+from borderport.statistics import holm, p_value, replications_for, t_interval, t_intervals, variance_saved
 
 NAN = float("nan")
 

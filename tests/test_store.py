@@ -22,10 +22,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim import store as sim_store
-from sim.errors import StoreError
-from sim.metrics import Key
-from sim.store import MODEL_MODULES, ResultStore, RunFolder, json_text, model_hash, record_key, tidy_rows
+from borderport import store as sim_store
+from borderport.errors import StoreError
+from borderport.metrics import Key
+from borderport.store import MODEL_MODULES, ResultStore, RunFolder, json_text, model_hash, record_key, tidy_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD: dict[Key, float] = {
@@ -169,17 +169,17 @@ def test_the_key_is_of_everything_that_decides_a_result() -> None:
 def test_a_change_of_the_model_makes_stored_results_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every module that decides results counts, and one that only draws figures does not."""
     before = model_hash()
-    shutil.copytree(ROOT / "sim", tmp_path / "sim", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(sim_store, "__file__", str(tmp_path / "sim" / "store.py"))
+    shutil.copytree(ROOT / "sim" / "borderport", tmp_path / "borderport", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(sim_store, "__file__", str(tmp_path / "borderport" / "store.py"))
     assert model_hash() == before
     for name in MODEL_MODULES:
-        place = tmp_path / "sim" / name
+        place = tmp_path / "borderport" / name
         for file in sorted(place.glob("*.py")) or [place]:
             original = file.read_bytes()
             file.write_bytes(original + b"# changed\n")
             assert model_hash() != before, file
             file.write_bytes(original)
-    (tmp_path / "sim" / "figures" / "bars.py").write_text("")
+    (tmp_path / "borderport" / "figures" / "bars.py").write_text("")
     assert model_hash() == before
     monkeypatch.setattr(np, "__version__", "0.0")
     assert model_hash() != before
@@ -283,7 +283,7 @@ def test_an_empty_file_is_an_empty_store(tmp_path: Path) -> None:
 def test_two_programs_may_use_one_store(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     code = (
-        "import sys\nfrom pathlib import Path\nfrom sim.store import ResultStore\n"
+        "import sys\nfrom pathlib import Path\nfrom borderport.store import ResultStore\n"
         "who, path = sys.argv[1], Path(sys.argv[2])\nstore = ResultStore(path)\n"
         "for i in range(60):\n    name = f'{i}' if i % 2 else f'{who}-{i}'\n"
         "    store.put([(name, {('all', 'all', 'all', 'm'): float(i)})])\nstore.close()\n"

@@ -8,8 +8,8 @@ import itertools
 import numpy as np
 import pytest
 
-from sim.deviates import EXPONENTIAL_EDGE, NORMAL_EDGE, fill_arrivals
-from sim.streams import Streams
+from borderport.deviates import EXPONENTIAL_EDGE, NORMAL_EDGE, fill_arrivals
+from borderport.streams import Streams
 
 
 def test_the_first_numbers_of_an_address_never_change() -> None:

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from sim.cli import simulate as cli_simulate
-from sim.errors import ScenarioInvalid, UsageError
-from sim.store import ResultStore
-from sim.sweep import Sweep, parse_variation, plan_sweep, run_sweep
+from borderport.cli import simulate as cli_simulate
+from borderport.errors import ScenarioInvalid, UsageError
+from borderport.store import ResultStore
+from borderport.sweep import Sweep, parse_variation, plan_sweep, run_sweep
 from tests.test_cli import borderport, means, rows_of, write_tiny
 
 DESK = "ports.east.resources.desk.capacity"
@@ -147,7 +147,7 @@ def test_a_changed_scenario_or_model_is_computed_anew(tiny: Path, monkeypatch: p
     assert sweep_of(tiny.parent, f"{DESK}=1..2", reps=1).computed == 0
     tiny.write_text(tiny.read_text().replace("volume: 20", "volume: 21"))
     assert sweep_of(tiny.parent, f"{DESK}=1..2", reps=1).computed == 2
-    monkeypatch.setattr("sim.sweep.model_hash", lambda: "another")
+    monkeypatch.setattr("borderport.sweep.model_hash", lambda: "another")
     assert sweep_of(tiny.parent, f"{DESK}=1..2", reps=1).computed == 2
 
 
@@ -240,7 +240,7 @@ def test_values_of_one_unit_are_drawn_to_scale(
         drawn.append((at, parameter))
         return Figure()
 
-    monkeypatch.setattr("sim.figures.response.response_curve", curve)
+    monkeypatch.setattr("borderport.figures.response.response_curve", curve)
     done = borderport("sweep", "tiny.yaml", "--vary", f"{GATE}={spec}", "--reps", "1", "--jobs", "1", "--quiet")
     assert done.code == 0, done.err
     assert drawn == [(values, parameter)]

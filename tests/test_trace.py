@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from sim.errors import Problem, ScenarioInvalid
-from sim.experiment import scenario_hash
-from sim.loading import load_scenario
-from sim.scenario import Scenario
-from sim.trace import MOST_FINDINGS, Trace, read_trace
+from borderport.errors import Problem, ScenarioInvalid
+from borderport.experiment import scenario_hash
+from borderport.loading import load_scenario
+from borderport.scenario import Scenario
+from borderport.trace import MOST_FINDINGS, Trace, read_trace
 from tests.builders import run
 from tests.test_cli import borderport, means
 

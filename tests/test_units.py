@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim import units
+from borderport import units
 
 
 @given(st.integers(0, 2**53 - 1))

@@ -1,4 +1,4 @@
-"""Compiles ``kernel.c`` and calls it as `sim.engines.compiled.run` calls its own kernel: same arrays in, same out."""
+"""Compiles ``kernel.c`` and calls it as `borderport.engines.compiled.run` calls its own kernel: same arrays."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engines.ordering import key_bits
-from sim.network import ARGUMENT, CODE, COLUMN, ESCAPE, LEVEL, UNFINISHED, Network
-from sim.timeline import NOT_REACHED, Timeline
+from borderport.engines.ordering import key_bits
+from borderport.network import ARGUMENT, CODE, COLUMN, ESCAPE, LEVEL, UNFINISHED, Network
+from borderport.timeline import NOT_REACHED, Timeline
 
 SOURCE = Path(__file__).with_name("kernel.c")
 FLAGS = ("-O3", "-march=native", "-shared", "-fPIC")

@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sim.experiment import prepare, replicate, run_scenarios
-from sim.loading import load_scenario
-from sim.manifest import draw_manifest
-from sim.metrics import measure
-from sim.network import build_network
-from sim.scenario import Scenario
+from borderport.experiment import prepare, replicate, run_scenarios
+from borderport.loading import load_scenario
+from borderport.manifest import draw_manifest
+from borderport.metrics import measure
+from borderport.network import build_network
+from borderport.scenario import Scenario
 from tests.benchmarks.tools import BUILT_IN
 from tests.benchmarks.worker import peak_mib
 
@@ -32,7 +32,7 @@ SEED = 1
 
 def pipeline() -> Values:
     """CPU time of one replication and of its stages, as multiples of the kernel's; medians over replications."""
-    from sim.engines import compiled
+    from borderport.engines import compiled
 
     study = prepare(load_scenario(BUILT_IN).scenario)
     replicate(study, SEED, 0)
@@ -84,7 +84,7 @@ def start_up() -> Values:
     with tempfile.TemporaryDirectory() as folder:
         for number in range(START_UPS + 1):
             begin = time.monotonic()
-            command = [sys.executable, "-m", "sim", "run", BUILT_IN, "--reps", "1", "--out", f"results/{number}"]
+            command = [sys.executable, "-m", "borderport", "run", BUILT_IN, "--reps", "1", "--out", f"results/{number}"]
             subprocess.run(command, cwd=folder, check=True, capture_output=True)
             times.append(time.monotonic() - begin)
     return {"seconds": statistics.median(times[1:])}

@@ -1,4 +1,4 @@
-/* The algorithm of sim/engines/compiled.py in C, for the benchmark alone: the same loop over the same arrays.
+/* The algorithm of sim/borderport/engines/compiled.py in C, for the benchmark alone: the same loop over the same arrays.
 
    One loop takes the earliest of the heap's root (ends of delays), the next arrival, the next deadline and the next
    change of capacity. An event is one 64-bit number, time << bits | key. The root of the heap leaves a hole that the

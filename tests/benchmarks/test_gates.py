@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from sim.engines import compiled
-from sim.loading import load_scenario
-from sim.network import Network
-from sim.timeline import Timeline
+from borderport.engines import compiled
+from borderport.loading import load_scenario
+from borderport.network import Network
+from borderport.timeline import Timeline
 from tests.benchmarks import c_kernel, workload
 from tests.benchmarks.measure import ROOT
 from tests.random_networks import networks

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sim.loading import load_scenario
-from sim.network import Network
-from sim.timeline import Timeline
+from borderport.loading import load_scenario
+from borderport.network import Network
+from borderport.timeline import Timeline
 from tests.benchmarks.workload import VARIANTS, Times, Workload, load, network_of, scenario
 
 BUILT_IN = "2024"
@@ -113,11 +113,11 @@ def prepare(name: str, workload: str, vehicles: int, folder: Path) -> Prepared:
 def _engine(name: str, network: Network) -> Prepared:
     run: Callable[[Network], Timeline]
     if name == "compiled":
-        from sim.engines import compiled
+        from borderport.engines import compiled
 
         run = compiled.run
     elif name == "reference":
-        from sim.engines import reference
+        from borderport.engines import reference
 
         run = reference.run
     else:

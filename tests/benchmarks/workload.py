@@ -21,10 +21,10 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from sim.manifest import draw_manifest, plan_manifest
-from sim.network import Network, build_network, plan_network
-from sim.scenario import Scenario
-from sim.trace import Trace
+from borderport.manifest import draw_manifest, plan_manifest
+from borderport.network import Network, build_network, plan_network
+from borderport.scenario import Scenario
+from borderport.trace import Trace
 
 Variant = Literal["w24", "wcal", "wyard"]
 Times = NDArray[np.int64]

@@ -1,5 +1,0 @@
-"""``python -m sim`` is the command ``borderport``."""
-
-from sim.cli import main
-
-main()

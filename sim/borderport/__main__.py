@@ -1,0 +1,5 @@
+"""``python -m borderport`` is the command ``borderport``."""
+
+from borderport.cli import main
+
+main()

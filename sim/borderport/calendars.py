@@ -1,0 +1,228 @@
+"""Hours, shifts, seasons, closures and pace → sorted changes over the horizon, in ms since time 0.
+
+Windows are int64 arrays of shape (windows, 2): half-open ``[open, close)``, sorted, disjoint. Only this
+module and `borderport.scenario` know of dates and zones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from borderport.scenario import MINUTES_PER_DAY, Calendar, Horizon, Pace, Quota, Season
+from borderport.units import MS_PER_DAY, MS_PER_MINUTE
+
+Windows = NDArray[np.int64]
+Times = NDArray[np.int64]
+
+NEVER = 2**62
+UNLIMITED = 2**40
+NORMAL_PACE = 1000
+MONDAY_EPOCH_SHIFT = 3  # 1970-01-01 was a Thursday
+
+
+@dataclass(frozen=True)
+class LocalDays:
+    """The local days of a zone that the horizon touches.
+
+    Attributes
+    ----------
+    dates : array of datetime64[D], shape (days,)
+    midnight_ms : int64 array, shape (days + 1,)
+        Local midnights; the first may lie before time 0, the last ends the last day.
+    """
+
+    zone: str
+    dates: NDArray[np.datetime64]
+    midnight_ms: Times
+
+    def window(self, first: date | None, last: date | None) -> tuple[int, int]:
+        """From the midnight that begins ``first`` to the one that ends ``last``; ``None`` means no limit."""
+        start = int(self.midnight_ms[0]) if first is None else self._midnight(first)
+        stop = int(self.midnight_ms[-1]) if last is None else self._midnight(last + timedelta(days=1))
+        return start, stop
+
+    def _midnight(self, day: date) -> int:
+        position = int((np.datetime64(day) - self.dates[0]).astype(int))
+        return int(self.midnight_ms[min(max(position, 0), self.dates.size)])
+
+
+@lru_cache(maxsize=64)
+def local_days(zone: str, horizon: Horizon, before: int = 0) -> LocalDays:
+    """List the local days of ``zone`` from ``before`` days before time 0 to the end of the horizon."""
+    tz = ZoneInfo(zone)
+    origin = horizon.origin()
+    first = origin.astimezone(tz).date() - timedelta(days=before)
+    end = (origin.astimezone(ZoneInfo("UTC")) + timedelta(milliseconds=horizon.length_ms())).astimezone(tz)
+    days = (end.date() - first).days + 1
+    base = origin.timestamp()
+    midnights = [
+        round((datetime(d.year, d.month, d.day, tzinfo=tz).timestamp() - base) * 1000)
+        for d in (first + timedelta(days=i) for i in range(days + 1))
+    ]
+    dates = np.datetime64(first) + np.arange(days)
+    return LocalDays(zone, dates, np.asarray(midnights, dtype=np.int64))
+
+
+def season_mask(dates: NDArray[np.datetime64], season: Season | None) -> NDArray[np.bool_]:
+    """Which dates lie in the season, shape as ``dates``; a season may run over new year."""
+    if season is None:
+        return np.ones(dates.shape, dtype=bool)
+    month_day = np.asarray([str(day)[5:] for day in dates])
+    after, before = month_day >= season.first, month_day <= season.last
+    return np.asarray(after & before if season.first <= season.last else after | before)
+
+
+def weekday_of(dates: NDArray[np.datetime64]) -> NDArray[np.int64]:
+    """Weekday of each date, Monday 0 to Sunday 6."""
+    return np.asarray((dates.astype("datetime64[D]").astype(np.int64) + MONDAY_EPOCH_SHIFT) % 7)
+
+
+def open_days(calendar: Calendar, dates: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+    """Which dates have windows by weekday and season; closures are not looked at."""
+    from borderport.scenario import WEEKDAYS
+
+    closed = [WEEKDAYS.index(name) for name in calendar.closed_on]
+    return np.asarray(season_mask(dates, calendar.season) & ~np.isin(weekday_of(dates), closed))
+
+
+def open_windows(calendar: Calendar, zone: str, horizon: Horizon) -> Windows:
+    """When a calendar is open by its hours, weekdays and season; closures are subtracted elsewhere.
+
+    Parameters
+    ----------
+    calendar : Calendar
+    zone : str
+        Used unless the calendar names its own.
+    horizon : Horizon
+
+    Returns
+    -------
+    int64 array, shape (windows, 2)
+        Cut to ``[0, horizon.length_ms())``.
+    """
+    days = local_days(calendar.zone or zone, horizon, 1)  # a night shift may have begun the evening before
+    chosen = np.flatnonzero(open_days(calendar, days.dates))
+    parts = [windows_of(_clock(days, chosen, start), _clock(days, chosen, stop)) for start, stop in calendar.open]
+    if not parts:
+        return np.empty((0, 2), dtype=np.int64)
+    return clip(merge(np.concatenate(parts)), 0, horizon.length_ms())
+
+
+def _clock(days: LocalDays, chosen: Times, minute: int) -> Times:
+    """Wall-clock ``minute`` of the chosen days; days on which the clocks change are converted one by one."""
+    begin = days.midnight_ms[chosen]
+    times = begin + minute * MS_PER_MINUTE
+    changes = np.append(np.diff(days.midnight_ms) != MS_PER_DAY, False)
+    for position in np.flatnonzero(changes[chosen] | (changes[chosen + 1] & (minute > MINUTES_PER_DAY))):
+        tz = ZoneInfo(days.zone)
+        midnight = datetime.combine(days.dates[chosen[position]].astype(object), datetime.min.time())
+        shift = (midnight + timedelta(minutes=minute)).replace(tzinfo=tz).timestamp()
+        times[position] = begin[position] + round((shift - midnight.replace(tzinfo=tz).timestamp()) * 1000)
+    return np.asarray(times)
+
+
+def windows_of(opens: Times, closes: Times) -> Windows:
+    """Windows by when they open and close, shape (windows,) each."""
+    windows = np.empty((opens.size, 2), dtype=np.int64)
+    windows[:, 0], windows[:, 1] = opens, closes
+    return windows
+
+
+def merge(windows: Windows) -> Windows:
+    """Sort windows and join those that touch or overlap; empty ones go."""
+    opens, closes = windows.T
+    if (opens < closes).all() and (opens[1:] > closes[:-1]).all():
+        return windows
+    opens, closes = windows[opens < closes].T
+    order = np.argsort(opens, kind="stable")
+    opens, reach = opens[order], np.maximum.accumulate(closes[order])
+    first = np.ones(opens.size + 1, dtype=bool)  # of those that it is joined with; and one beyond the last
+    first[1:-1] = opens[1:] > reach[:-1]
+    return windows_of(opens[first[:-1]], reach[first[1:]])
+
+
+def clip(windows: Windows, start: int, stop: int) -> Windows:
+    """Cut windows to ``[start, stop)``; empty ones go."""
+    cut = np.clip(windows, start, stop)
+    return cut[cut[:, 0] < cut[:, 1]]
+
+
+def subtract(windows: Windows, closed: Windows) -> Windows:
+    """What is left of ``windows`` outside ``closed``; both sorted and disjoint."""
+    if closed.shape[0] == 0 or windows.shape[0] == 0:
+        return windows
+    gap_opens = np.concatenate([[-NEVER], closed[:, 1]])
+    gap_closes = np.concatenate([closed[:, 0], [NEVER]])
+    first = np.searchsorted(gap_closes, windows[:, 0], side="right")
+    pieces = np.searchsorted(gap_opens, windows[:, 1]) - first
+    window = np.repeat(np.arange(pieces.size), pieces)
+    gap = np.arange(window.size) + np.repeat(first - np.cumsum(pieces) + pieces, pieces)
+    opens = np.maximum(windows[:, 0].take(window), gap_opens.take(gap))
+    closes = np.minimum(windows[:, 1].take(window), gap_closes.take(gap))
+    return windows_of(opens, closes)
+
+
+def intersect(windows: Windows, others: Windows) -> Windows:
+    """Where both are open; both sorted and disjoint."""
+    return subtract(windows, subtract(windows, others))
+
+
+def inside(windows: Windows, times: Times) -> NDArray[np.bool_]:
+    """Whether each time lies in a window, shape as ``times``; quicker for many times in order."""
+    if windows.shape[0] == 0:
+        return np.zeros(times.shape, dtype=bool)
+    if times.size > 4 * windows.shape[0] and (times[1:] >= times[:-1]).all():
+        found = np.zeros(times.shape, dtype=bool)
+        for first, stop in np.searchsorted(times, windows).tolist():
+            found[first:stop] = True
+        return found
+    # Sorted and disjoint, so a time lies in a window if an odd number of edges lie at or before it.
+    return (np.searchsorted(windows.ravel(), times, side="right") & 1).astype(bool)
+
+
+def quota_changes(quota: Quota, zone: str, horizon: Horizon) -> tuple[Times, Times, NDArray[np.bool_]]:
+    """When a quota is refilled, by how much, and which entries are refills rather than a new capacity.
+
+    Outside its days the quota does not bind (capacity `UNLIMITED`).
+    """
+    days = local_days(zone, horizon)
+    start, stop = days.window(quota.first_day, quota.last_day)
+    refills = days.midnight_ms[(days.midnight_ms >= start) & (days.midnight_ms < stop)]
+    refills = np.unique(np.maximum(refills, 0))
+    refills = refills[refills < horizon.length_ms()]
+    free = [max(edge, 0) for edge in ([0] if start > 0 else []) + [stop] if edge < horizon.length_ms()]
+    time = np.concatenate([refills, np.asarray(free, dtype=np.int64)])
+    amount = np.concatenate([np.full(refills.size, quota.amount), np.full(len(free), UNLIMITED)]).astype(np.int64)
+    order = np.argsort(time, kind="stable")
+    return time[order], amount[order], (amount != UNLIMITED)[order]
+
+
+def pace_changes(pace: Pace, slow_days: NDArray[np.bool_] | None, zone: str, horizon: Horizon) -> tuple[Times, Times]:
+    """When a pace changes and what it becomes, in per mille of normal; the first change is at time 0.
+
+    Parameters
+    ----------
+    slow_days : bool array, shape (days,), or None
+        The manifest's draw for each local day, for a pace with a daily share.
+    """
+    days = local_days(zone, horizon)
+    start, stop = days.window(pace.first_day, pace.last_day)
+    slow = season_mask(days.dates, pace.season)
+    slow &= (days.midnight_ms[1:] > start) & (days.midnight_ms[:-1] < stop)
+    if slow_days is not None:
+        slow &= slow_days
+    times = np.maximum(days.midnight_ms[:-1], 0)
+    factors = np.where(slow, pace.factor, pace.otherwise)
+    values = np.rint(factors * NORMAL_PACE).astype(np.int64)
+    return _drop_repeats(times, values)
+
+
+def _drop_repeats(times: Times, values: Times) -> tuple[Times, Times]:
+    keep = np.concatenate([[True], values[1:] != values[:-1]])
+    return times[keep], values[keep]

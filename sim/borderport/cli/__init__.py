@@ -1,0 +1,115 @@
+"""The command line: parse, call one function of the library, store, print. No logic here.
+
+Commands are loaded when they are called, and import what they need inside, so that ``--help`` imports no numpy.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import gc
+import importlib
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+import click
+
+from borderport.errors import SimError, StoreError
+
+COMMANDS = {
+    "run": "borderport.cli.simulate:run",
+    "compare": "borderport.cli.simulate:compare",
+    "sweep": "borderport.cli.explore:sweep",
+    "frontier": "borderport.cli.frontier:frontier",
+    "calibrate": "borderport.cli.explore:calibrate",
+    "check": "borderport.cli.inspect:check",
+    "show": "borderport.cli.inspect:show",
+    "list": "borderport.cli.inspect:list_",
+    "schema": "borderport.cli.inspect:schema",
+}
+INTERRUPTED = 130
+GARBAGE_THRESHOLD = 1_000_000  # containers made and not yet freed, at which Python looks for garbage
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+def _close_output() -> None:
+    """Let what is still to be printed go nowhere, so that it fails no second time at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; end quietly when the reader, such as ``head``, has seen enough."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _close_output()
+            return 0
+        except OSError as error:
+            if error.errno not in NO_SPACE:
+                raise
+            _close_output()
+            raise StoreError(f"cannot write: {error.strerror}") from error
+        return result
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one was probably meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if not close:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean '{close[0]}'?", error.ctx) from None
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="borderport")
+def cli() -> None:
+    """Simulate land border ports and compare clearance policies on the same vehicles.
+
+    SCENARIO is a YAML file or the name of a built-in one: see `borderport list scenarios`.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit with the code that says how it went."""
+    # Of what importing makes hardly anything is garbage; looking for it again and again, and once more at the end, took
+    # a seventh of a short run.
+    gc.set_threshold(GARBAGE_THRESHOLD)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as cleanly as an interrupt does
+    try:
+        code = cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except SimError as error:
+        click.echo(str(error), err=True)
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; every file in the results is whole, and a sweep goes on where it stopped", err=True)
+        code = INTERRUPTED
+    gc.freeze()
+    sys.exit(code if isinstance(code, int) else 0)

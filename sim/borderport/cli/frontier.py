@@ -1,0 +1,151 @@
+"""``frontier``."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from borderport.cli.common import Percentages, bracketed, print_table, progress, run_options, scenario_options, workers
+
+if TYPE_CHECKING:
+    from borderport.frontier import Frontier
+    from borderport.store import RunFolder
+
+
+@click.command(short_help="Contraband found against time spent.")
+@click.argument("scenario")
+@click.option(
+    "--rates",
+    type=Percentages(0.0),
+    default="0,2,5,10,15,20,30,50%",
+    show_default=True,
+    help="Shares of every inspected flow that are selected.",
+)
+@click.option(
+    "--targeting",
+    type=Percentages(0.5),
+    default="50,65,80%",
+    show_default=True,
+    help="How well carriers are told from others: 50% is blind, 100% knows them all.",
+)
+@scenario_options
+@run_options(reps=20)
+def frontier(scenario: str, rates: tuple[float, ...], targeting: tuple[float, ...], **options: Any) -> None:
+    """Trace detection against delay over the rate of selection and the quality of targeting.
+
+    SCENARIO needs flows with an `inspection`. Every point meets the same vehicles with the same luck; which points no
+    other dominates is judged by paired differences.
+    """
+    from borderport.errors import UsageError
+    from borderport.frontier import trace_frontier
+    from borderport.loading import load_scenario
+    from borderport.store import RunFolder
+
+    if options["reps"] < 2:
+        raise UsageError("--reps: a frontier is judged by intervals, which take at least 2 replications")
+    loaded = load_scenario(
+        scenario, sets=options["sets"], with_policies=options["with_"], without_policies=options["without"]
+    ).scenario
+    folder = RunFolder(options["out"] or Path("results") / f"{loaded.name}-frontier")
+    with progress("replications", options["quiet"]) as advance:
+        result = trace_frontier(
+            loaded,
+            rates,
+            targeting,
+            replications=options["reps"],
+            seed=options["seed"],
+            engine=options["engine"],
+            jobs=workers(options["jobs"], options["executor"]),
+            progress=advance,
+        )
+    _write_frontier(folder, result)
+    _report_frontier(folder, result, options)
+
+
+def _frontier_rows(result: Frontier) -> list[dict[str, Any]]:
+    """What is known of each point, by name."""
+    from borderport.statistics import t_interval
+
+    return [
+        {
+            "rate": point.rate,
+            "targeting": point.targeting,
+            "found": vars(t_interval(point.found)),
+            "detection": vars(point.detection()),
+            "delay_vehicle_hours": vars(delay),
+            "officer_hours": vars(t_interval(point.officer_hours)),
+            "vehicle_hours_per_find": vars(cost),
+            "dominated_by": other,
+        }
+        for point, delay, cost, other in zip(result.points, result.delay, result.cost, result.dominated_by, strict=True)
+    ]
+
+
+def _write_frontier(folder: RunFolder, result: Frontier) -> None:
+    """Write the table and draw the figure."""
+    from borderport.figures.frontier import detection_against_delay
+    from borderport.figures.style import save
+    from borderport.store import provenance
+
+    rows = _frontier_rows(result)
+    header = [
+        f"{name}_{part}" if isinstance(value, dict) else name
+        for name, value in rows[0].items()
+        for part in (value if isinstance(value, dict) else ("",))
+    ]
+    lines = [
+        tuple(
+            number
+            for value in row.values()
+            for number in (value.values() if isinstance(value, dict) else ["" if value is None else value])
+        )
+        for row in rows
+    ]
+    folder.write_csv("frontier.csv", ("point", *header), [(i, *line) for i, line in enumerate(lines)])
+    about = {"scenario": result.scenario.name, "replications": result.replications, "seed": result.seed}
+    folder.write_json("run.json", {**about, "versions": provenance()})
+    folder.place("figures/frontier.png", functools.partial(save, detection_against_delay(result)))
+
+
+def _report_frontier(folder: RunFolder, result: Frontier, options: dict[str, Any]) -> None:
+    """Print one line for each point, as text or as JSON."""
+    from borderport.frontier import FEWEST_FINDS
+    from borderport.statistics import t_interval
+    from borderport.store import json_text
+
+    if options["as_json"]:
+        about = {"scenario": result.scenario.name, "replications": result.replications, "seed": result.seed}
+        click.echo(json_text({**about, "points": _frontier_rows(result)}), nl=False)
+        return
+    if options["quiet"]:
+        return
+    rows = []
+    for number, point in enumerate(result.points):
+        other = result.dominated_by[number]
+        rows.append(
+            [
+                str(number),
+                point.label,
+                "" if point.targeting is None or point.rate in (0, 1) else f"{point.targeting:.0%}".replace("%", " %"),
+                bracketed(t_interval(point.found), 1),
+                bracketed(point.detection(), 3),
+                bracketed(result.delay[number], 0),
+                bracketed(t_interval(point.officer_hours), 0),
+                bracketed(result.cost[number], 0),
+                "no" if other is None else f"by {other}",
+            ]
+        )
+    header = ["point", "selected", "targeting", "finds", "detection", "vehicle-hours", "officer-hours"]
+    print_table(
+        f"Detection against delay: {result.scenario.name}",
+        [*header, "hours per find", "dominated"],
+        rows,
+        "mean with 95 % interval; vehicle-hours: more than with nobody selected; hours per find: vehicle-hours for\n"
+        "one more find than at the next lower rate; dominated: paired differences, Holm's correction, 5 %",
+    )
+    if result.rare:
+        click.echo(f"fewer than {FEWEST_FINDS} finds were seen at every point: run more replications")
+    click.echo(f"Table and figure are in {folder.path}")

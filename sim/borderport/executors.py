@@ -1,0 +1,223 @@
+"""Serial and processes behind one interface, that of `concurrent.futures`.
+
+The driver alone keeps results; a worker only computes. Workers watch their parent and end with it, even if it is
+killed (a process pool's own workers would wait for ever). A worker that dies takes the pool with it: the pool is
+started again and what was under way is done again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from types import TracebackType
+from typing import Any, TypeVar
+
+from borderport.errors import SimError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+WINDOW_PER_WORKER = 3
+MOST_STRIKES = 3
+
+
+class WorkerLost(SimError):
+    """A worker process died again and again at the same task: killed from outside, or out of memory."""
+
+    exit_code = 4
+
+
+class SerialExecutor(Executor):
+    """Runs each task at once, in this process."""
+
+    def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
+        """Run the task and return a finished future."""
+        future: Future[R] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+            if isinstance(error, KeyboardInterrupt):
+                raise
+        return future
+
+
+class PoolExecutor(Executor):
+    """A pool of processes that can be started again after a worker died.
+
+    Left by an exception, such as an interrupt, it ends its workers at once instead of waiting for their tasks.
+
+    Parameters
+    ----------
+    jobs : int
+        Processes, >= 1.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+        self._pool = self._open()
+
+    def _open(self) -> ProcessPoolExecutor:
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self.jobs, mp_context=context, initializer=_start_worker)
+
+    def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
+        """Hand a task to a worker; raises BrokenExecutor if one has died since the last start."""
+        with _interrupts_held():  # workers are started by the first task, and inherit what is held
+            return self._pool.submit(fn, *args, **kwargs)
+
+    def restart(self) -> None:
+        """End what is left of the pool and start another."""
+        self._end()
+        self._pool = self._open()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the pool when its tasks are done."""
+        self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the pool: when its tasks are done, or at once if an exception is why."""
+        if kind is None:
+            self.shutdown()
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        # There is no public way to end workers amid a task (`kill_workers` came with Python 3.14).
+        for process in list((getattr(self._pool, "_processes", None) or {}).values()):
+            process.kill()
+        # A worker killed amid a message leaves the pool's own thread waiting for the rest of it; with our end of the
+        # pipe closed, which only workers write to, it sees that nobody is there.
+        with contextlib.suppress(AttributeError, OSError):
+            results: Any = vars(self._pool).get("_result_queue")
+            results._writer.close()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Keep an interrupt back for a moment, and from processes started meanwhile for good."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_worker() -> None:
+    """Keep numerical libraries to one thread, leave interrupts to the driver, and end when the parent ends."""
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def open_executor(jobs: int) -> Executor:
+    """An executor with ``jobs`` workers: this process if 1, else a pool of processes started once."""
+    return SerialExecutor() if jobs <= 1 else PoolExecutor(jobs)
+
+
+def map_unordered(executor: Executor, task: Callable[[T], R], items: Iterable[T], jobs: int) -> Iterator[tuple[T, R]]:
+    """Yield (item, result) as results come in, never with more than a few tasks per worker under way.
+
+    Results must not depend on their order: whoever calls sorts them. When a worker dies, the pool is started again
+    and everything that was under way is done again. Who caused it cannot be known, so all of it has a strike against
+    it; what has all strikes but one runs alone, so that the last strike never hits a bystander.
+
+    Raises
+    ------
+    WorkerLost
+        A worker died `MOST_STRIKES` times with the same item under way.
+    """
+    waiting = iter(items)
+    again: deque[tuple[T, int]] = deque()
+    running: dict[Future[R], tuple[T, int]] = {}
+    try:
+        while True:
+            lost = _fill(executor, task, waiting, again, running, WINDOW_PER_WORKER * jobs)
+            if not running and not lost:
+                return
+            wait(running, return_when=FIRST_COMPLETED)
+            struck = []
+            for future in [future for future in running if future.done()]:
+                item, strikes = running.pop(future)
+                try:
+                    result = future.result()
+                except BrokenExecutor:
+                    if not isinstance(executor, PoolExecutor):
+                        raise
+                    struck.append((item, strikes))
+                else:
+                    yield item, result
+            if (struck or lost) and isinstance(executor, PoolExecutor):
+                struck += running.values()
+                running.clear()
+                again.extend(_struck(item, strikes) for item, strikes in struck)
+                executor.restart()
+    finally:
+        if not isinstance(executor, PoolExecutor):  # of a pool that breaks, a cancelled future fails its own thread
+            for future in running:
+                future.cancel()
+
+
+def _fill(
+    executor: Executor,
+    task: Callable[[T], R],
+    waiting: Iterator[T],
+    again: deque[tuple[T, int]],
+    running: dict[Future[R], tuple[T, int]],
+    most: int,
+) -> bool:
+    """Submit tasks until enough are under way; return whether the pool broke meanwhile."""
+    while len(running) < most:
+        if again:
+            if running and any(strikes >= MOST_STRIKES - 1 for _, strikes in (again[0], *running.values())):
+                return False  # a suspect runs alone
+            item, strikes = again.popleft()
+        else:
+            if any(strikes >= MOST_STRIKES - 1 for _, strikes in running.values()):
+                return False
+            try:
+                item, strikes = next(waiting), 0
+            except StopIteration:
+                return False
+        try:
+            running[executor.submit(task, item)] = item, strikes
+        except BrokenExecutor:
+            if not isinstance(executor, PoolExecutor):
+                raise
+            again.appendleft((item, strikes))
+            return True
+    return False
+
+
+def _struck(item: T, strikes: int) -> tuple[T, int]:
+    if strikes + 1 >= MOST_STRIKES:
+        raise WorkerLost(
+            f"a worker process died {MOST_STRIKES} times at the same task: it was killed or ran out of memory; "
+            "--jobs 1 runs without workers"
+        )
+    return item, strikes + 1
+
+
+def default_jobs(tasks: int) -> int:
+    """Processes worth starting for so many replications: a pool costs about as much as a dozen of them."""
+    return min(os.cpu_count() or 1, max(tasks // 8, 1))

@@ -1,0 +1,296 @@
+"""Replications on common random numbers, serial or parallel.
+
+A *study* is a scenario made ready to run. Replication r of every scenario draws from the same addresses, so the r-th
+replications of two scenarios meet the same vehicles with the same luck. Results do not depend on the number of
+workers, on their order or on how replications are cut into chunks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar
+
+import numpy as np
+
+from borderport.distributions import Array
+from borderport.executors import default_jobs, map_unordered, open_executor
+from borderport.manifest import Manifest, ManifestPlan, draw_manifest, plan_manifest
+from borderport.metrics import Key, Measures, MetricsPlan, measure, plan_metrics
+from borderport.network import NetworkPlan, build_network, plan_network
+from borderport.scenario import Scenario
+from borderport.statistics import replications_for, t_interval, t_intervals
+from borderport.timeline import Timeline
+
+EngineName = Literal["compiled", "simpy"]
+Progress = Callable[[int, int], None]
+Row = TypeVar("Row")
+MOST_REPLICATIONS = 10_000
+LARGE_BLOCK = 31 << 20  # glibc does not learn from blocks of 32 MiB and more
+
+
+@dataclass(frozen=True)
+class Study:
+    """A scenario (policies applied) made ready to run; what is the same in every replication is worked out."""
+
+    scenario: Scenario
+    manifest: ManifestPlan
+    network: NetworkPlan
+    metrics: MetricsPlan
+
+
+def prepare(scenario: Scenario) -> Study:
+    """Make a scenario ready to run."""
+    _keep_freed_memory()
+    network = plan_network(scenario)
+    return Study(scenario, plan_manifest(scenario), network, plan_metrics(scenario, network))
+
+
+def _keep_freed_memory() -> None:
+    """Ask for a large block and free it, untouched.
+
+    From then on glibc keeps twice as much freed memory for the next replication, instead of giving it back and having
+    every page cleared again, which took a tenth of the time. Other C libraries do not mind.
+    """
+    np.empty(LARGE_BLOCK, dtype=np.uint8)
+
+
+def simulate(study: Study, seed: int, replication: int, engine: EngineName = "compiled") -> tuple[Manifest, Timeline]:
+    """Run one replication; `borderport.metrics.measure` checks it.
+
+    Parameters
+    ----------
+    study : Study
+    seed, replication : int
+        The address of all random numbers.
+    engine : str
+        ``compiled``, or ``simpy`` for the reference. Both return the same timeline.
+
+    Returns
+    -------
+    Manifest, Timeline
+    """
+    manifest = draw_manifest(study.manifest, seed, replication)
+    network = build_network(study.network, manifest)
+    if engine == "simpy":
+        from borderport.engines import reference
+
+        timeline = reference.run(network)
+    else:
+        from borderport.engines import compiled
+
+        timeline = compiled.run(network)
+    return manifest, timeline
+
+
+def replicate(
+    study: Study, seed: int, replication: int, engine: EngineName = "compiled", detail: bool = True
+) -> Measures:
+    """Run one replication and measure it."""
+    manifest, timeline = simulate(study, seed, replication, engine)
+    return measure(study.metrics, manifest, timeline, detail)
+
+
+def scenario_hash(scenario: Scenario) -> str:
+    """SHA-256 of a resolved scenario, policies in force included; its name and texts do not count."""
+    plain = scenario.model_dump(mode="json", exclude={"name", "title", "question", "reported"})
+    plain["adoptions"] = scenario.adoptions
+    plain["policy_costs"] = scenario.policy_costs
+    plain["amendments"] = [amendment.model_dump(mode="json") for amendment in scenario.amendments]
+    plain["traces"] = {name: trace.digest() for name, trace in scenario.traces.items()}
+    text = json.dumps(_without_texts(plain), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without_texts(value: object) -> object:
+    if isinstance(value, dict):
+        return {
+            k: _without_texts(v) for k, v in value.items() if k not in ("source", "assumed", "label", "description")
+        }
+    return [_without_texts(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The metrics of one scenario over replications.
+
+    Attributes
+    ----------
+    scenario : Scenario
+    seed : int
+    engine : str
+    keys : tuple of (port, flow, station, metric)
+    values : float array, shape (replications, keys)
+        NaN where a replication has no value.
+    queue_by_hour : dict of float arrays, shape (24,)
+        By ``port.resource``, mean over replications.
+    passage_grid : dict of float arrays, shape (200,)
+        By port, mean over replications of the quantiles at `borderport.metrics.GRID`.
+    """
+
+    scenario: Scenario
+    seed: int
+    engine: str
+    keys: tuple[Key, ...]
+    values: Array
+    queue_by_hour: dict[str, Array] = field(default_factory=dict)
+    passage_grid: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def replications(self) -> int:
+        """How many."""
+        return int(self.values.shape[0])
+
+    def of(self, port: str, flow: str, metric: str, station: str = "all") -> Array:
+        """Values of one metric, shape (replications,); KeyError if there is none."""
+        return self.values[:, self.keys.index((port, flow, station, metric))]
+
+    def intervals(self) -> tuple[Array, Array, Array]:
+        """Low, mean and high of every metric, shape (keys,)."""
+        return t_intervals(self.values)
+
+
+def sample_of(scenario: Scenario, seed: int, engine: str, measures: Sequence[Measures]) -> Sample:
+    """Put the measures of replications 0, 1, ... together."""
+    keys, values = measures[0].keys, np.stack([m.numbers for m in measures])
+    hourly = {name: np.mean([m.queue_by_hour[name] for m in measures], axis=0) for name in measures[0].queue_by_hour}
+    grids = {}
+    for port in measures[0].passage_grid:
+        rows = np.asarray([m.passage_grid[port] for m in measures])
+        rows = rows[~np.isnan(rows).any(axis=1)]
+        grids[port] = rows.mean(axis=0) if rows.size else np.full(measures[0].passage_grid[port].shape, np.nan)
+    return Sample(scenario, seed, engine, keys, values, hourly, grids)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A few replications of some scenarios: what one task of a worker is."""
+
+    scenarios: tuple[Scenario, ...]
+    seed: int
+    replications: tuple[int, ...]
+    engine: EngineName
+    detail: bool
+
+
+def run_chunk(chunk: Chunk) -> list[list[Measures]]:
+    """Measures by replication, then by scenario; the per-vehicle times stay with the worker."""
+    studies = [prepare(scenario) for scenario in chunk.scenarios]
+    return [
+        [replace(replicate(study, chunk.seed, r, chunk.engine, chunk.detail), flows={}) for study in studies]
+        for r in chunk.replications
+    ]
+
+
+def cut(replications: int, jobs: int, first: int = 0) -> Iterator[tuple[int, ...]]:
+    """Cut replications into chunks, a few for each worker."""
+    size = max(1, -(-(replications - first) // (4 * jobs)))
+    for start in range(first, replications, size):
+        yield tuple(range(start, min(start + size, replications)))
+
+
+def run_scenarios(
+    scenarios: Sequence[Scenario],
+    *,
+    replications: int,
+    seed: int,
+    engine: EngineName = "compiled",
+    jobs: int | None = None,
+    detail: bool = True,
+    precision: float | None = None,
+    progress: Progress | None = None,
+) -> list[Sample]:
+    """Run every scenario with the same random numbers.
+
+    Parameters
+    ----------
+    scenarios : sequence of Scenario
+        Policies applied.
+    replications : int
+        >= 1; each scenario has so many, or more if ``precision`` asks for it.
+    seed : int
+    engine : str
+    jobs : int or None
+        Worker processes; by default as many as pay.
+    detail : bool
+        Whether to keep what only figures need.
+    precision : float or None
+        Go on until the half-width of every scenario's mean passage time is at most this share of it.
+    progress : callable, optional
+        Called with (done, total) replications.
+
+    Returns
+    -------
+    list of Sample
+        In the order of ``scenarios``.
+    """
+    plan = Plan(tuple(scenarios), replications, seed, engine, jobs, detail, precision)
+    rows = collect(plan, run_chunk, lambda row: row, progress)
+    return [sample_of(s, seed, engine, [row[i] for row in rows]) for i, s in enumerate(scenarios)]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `collect` is to run: scenarios, how often, how precisely, by how many workers."""
+
+    scenarios: tuple[Scenario, ...]
+    replications: int
+    seed: int
+    engine: EngineName
+    jobs: int | None
+    detail: bool
+    precision: float | None
+
+
+WATCHED: Key = ("all", "all", "all", "passage_time_mean")
+
+
+def collect(
+    plan: Plan,
+    task: Callable[[Chunk], list[Row]],
+    measures_of: Callable[[Row], Sequence[Measures]],
+    progress: Progress | None = None,
+    executor: Executor | None = None,
+) -> list[Row]:
+    """Run replications 0, 1, ... with one pool of workers, in chunks, until there are enough.
+
+    Parameters
+    ----------
+    plan : Plan
+    task : callable
+        What a worker does with a chunk; returns one row for each of its replications.
+    measures_of : callable
+        The measures in a row, one for each scenario: their mean passage times are what ``precision`` is about.
+    executor : Executor, optional
+        With ``plan.jobs`` workers; one is opened for this call if there is none.
+
+    Returns
+    -------
+    list
+        Rows by replication.
+    """
+    jobs = plan.jobs or default_jobs(plan.replications * len(plan.scenarios))
+    found: list[Row] = []
+    wanted = plan.replications
+    with contextlib.ExitStack() as stack:
+        workers = executor or stack.enter_context(open_executor(jobs))
+        while len(found) < wanted:
+            parts = cut(wanted, jobs, first=len(found))
+            chunks = [Chunk(plan.scenarios, plan.seed, part, plan.engine, plan.detail) for part in parts]
+            rows: dict[int, Row] = {}
+            for chunk, results in map_unordered(workers, task, chunks, jobs):
+                rows.update(zip(chunk.replications, results, strict=True))
+                if progress is not None:
+                    progress(len(found) + len(rows), wanted)
+            found += [rows[r] for r in sorted(rows)]
+            if plan.precision is not None:
+                watched = np.asarray([[m.of(WATCHED) for m in measures_of(row)] for row in found])
+                wanted = max(
+                    replications_for(t_interval(watched[:, i]), len(found), plan.precision, MOST_REPLICATIONS)
+                    for i in range(watched.shape[1])
+                )
+    return found

@@ -1,0 +1,98 @@
+"""The policies there are: one file each, named like the policy."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from borderport.loading.files import Source, builtin_folder, read_mapping, shown_name
+from borderport.loading.messages import findings_of
+from borderport.loading.tree import Finding, Node, Origin, raise_if_any
+from borderport.scenario import NAME_PATTERN, Policy
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A policy and the tree of its file."""
+
+    policy: Policy
+    root: Node
+
+
+def load_policies(folder: Path | None = None) -> dict[str, Policy]:
+    """Read every policy of a folder.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Files ``NAME.yaml``; the built-in catalogue if None.
+
+    Returns
+    -------
+    dict of str to Policy
+        By name, sorted.
+
+    Raises
+    ------
+    ScenarioInvalid
+        With every problem of every file.
+    """
+    entries, findings = read_catalogue(folder or builtin_folder("scenarios") / "policies")
+    raise_if_any(findings)
+    return {name: entry.policy for name, entry in entries.items()}
+
+
+def read_plain(path: Path, model: type[M]) -> M:
+    """Read a file that holds one model as it is, such as a calibration recipe.
+
+    Raises
+    ------
+    ScenarioInvalid
+        With every problem of the file.
+    """
+    root, findings = read_mapping(Source(shown_name(path), path.resolve()))
+    raise_if_any(findings)
+    assert root is not None
+    try:
+        return model.model_validate(root.plain())
+    except ValidationError as error:
+        raise_if_any(findings_of(error, model, root))
+        raise
+
+
+def read_catalogue(folder: Path) -> tuple[dict[str, Entry], list[Finding]]:
+    """Read every policy of a folder that may not exist, and what is wrong with them."""
+    entries: dict[str, Entry] = {}
+    findings: list[Finding] = []
+    for path in sorted(folder.glob("*.yaml")) if folder.is_dir() else ():
+        entry, more = _read_policy(path)
+        findings += more
+        if entry is not None:
+            entries[path.stem] = entry
+    return entries, findings
+
+
+def _read_policy(path: Path) -> tuple[Entry | None, list[Finding]]:
+    shown = shown_name(path)
+    start = Origin(shown, 1, 1)
+    if not re.fullmatch(NAME_PATTERN, path.stem):
+        return None, [Finding(start, (), "a policy's file is named in lower-case letters, digits, - and _")]
+    resolved = path.resolve()
+    if not resolved.is_relative_to(path.parent.resolve()):
+        return None, [Finding(start, (), "is a link out of its folder")]
+    root, findings = read_mapping(Source(shown, resolved))
+    if root is None or findings:
+        return None, findings
+    name = root.child("name")
+    if name is not None and name.value != path.stem:
+        return None, [Finding(name.at, ("name",), f"must be the file's name, '{path.stem}', or be left out")]
+    try:
+        return Entry(Policy.model_validate({**root.plain(), "name": path.stem}), root), []
+    except ValidationError as error:
+        return None, findings_of(error, Policy, root)

@@ -1,0 +1,12 @@
+"""Scenario + replication → Manifest: all vehicles and all their draws, as arrays.
+
+Nothing to the right of the manifest draws a random number. What does not depend on the replication
+(calendars, cumulative arrival rates, mean payloads) is worked out once, in a `ManifestPlan`.
+"""
+
+from borderport.manifest.arrivals import port_zone
+from borderport.manifest.drawing import draw_manifest
+from borderport.manifest.plans import ManifestPlan, plan_manifest
+from borderport.manifest.values import FlowManifest, Manifest, Mask
+
+__all__ = ["FlowManifest", "Manifest", "ManifestPlan", "Mask", "draw_manifest", "plan_manifest", "port_zone"]

@@ -1,0 +1,135 @@
+"""What a manifest is made of: vehicles and their draws, as arrays."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from borderport.calendars import Times, Windows
+from borderport.distributions import Array
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Diverted:
+    """The vehicles that left a flow for another port; every array has shape (vehicles diverted,).
+
+    Attributes
+    ----------
+    index : int64
+        Number in the flow they left, ascending; they keep it.
+    arrival_ms : int64
+        When they would have come.
+    payload_t, value_cny : float64
+    consignment : int64
+        As in the flow they left.
+    """
+
+    index: Times
+    arrival_ms: Times
+    payload_t: Array
+    value_cny: Array
+    consignment: Times
+
+
+@dataclass(frozen=True)
+class FlowManifest:
+    """The vehicles of one flow in one replication, by number; every array has shape (vehicles,).
+
+    Attributes
+    ----------
+    name : str
+        ``port.flow``.
+    index : int64
+        The vehicle's number in its flow, the same in every scenario: what pairs vehicles.
+    arrival_ms : int64
+        Since time 0; ascending, but for convoys that overlap.
+    payload_t : float64
+        All loads together, tonnes.
+    value_cny : float64
+    marks : dict of bool arrays
+        Yes/no attributes, and ``STATION.visited`` for steps with a share of their own.
+    adopted : dict of bool arrays
+        By policy.
+    tasks : tuple of str
+        ``port.station.task``.
+    work : int64 array, shape (tasks, vehicles)
+        How long each task takes in ms, >= 0; 0 for vehicles that lack its mark.
+    deadline_ms : int64
+        When the driver gives up; `NEVER` for those who do not.
+    consignment : int64
+        Number of the consignment within the flow.
+    held_back : int64 array, shape (vehicles held back,)
+        When those would have come that did not set out because the port was shut.
+    diverted : Diverted or None
+        Those that went to another port; ``None`` for a flow without a diversion.
+    """
+
+    name: str
+    index: Times
+    arrival_ms: Times
+    payload_t: Array
+    value_cny: Array
+    marks: dict[str, Mask]
+    adopted: dict[str, Mask]
+    tasks: tuple[str, ...]
+    work: Times
+    deadline_ms: Times
+    consignment: Times
+    held_back: Times
+    diverted: Diverted | None = None
+
+    @property
+    def work_ms(self) -> dict[str, Times]:
+        """Rows of ``work`` by task."""
+        return dict(zip(self.tasks, self.work, strict=True))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All vehicles of one replication with all their random numbers, and the random closures and slow days.
+
+    Attributes
+    ----------
+    seed, replication : int
+    flows : dict of FlowManifest
+        By ``port.flow``, in the order of the scenario.
+    closed : dict of int64 arrays, shape (windows, 2)
+        By ``port.calendar``: when closures keep it shut, fixed and random ones together.
+    slow_days : dict of bool arrays
+        By ``port.pace``: which local days are slow, for paces with a daily share.
+    broken : dict of int64 arrays, shape (windows, 2)
+        By ``port.resource``: when some or all of its servers have failed, for resources with breakdowns.
+    """
+
+    seed: int
+    replication: int
+    flows: dict[str, FlowManifest]
+    closed: dict[str, Windows]
+    slow_days: dict[str, Mask]
+    broken: dict[str, Windows] = field(default_factory=dict)
+
+    def digest(self) -> str:
+        """SHA-256 over every array: two manifests with one digest hold the same bits."""
+        total = hashlib.sha256()
+
+        def add(label: str, values: NDArray[np.generic]) -> None:
+            total.update(f"{label}{values.dtype.str}{values.shape}".encode())
+            total.update(np.ascontiguousarray(values).tobytes())
+
+        for name, flow in self.flows.items():
+            for key in ("index", "arrival_ms", "payload_t", "value_cny", "deadline_ms", "consignment", "held_back"):
+                add(f"{name}.{key}", getattr(flow, key))
+            for key, values in vars(flow.diverted).items() if flow.diverted is not None else ():
+                add(f"{name}.diverted.{key}", values)
+            for group in (flow.marks, flow.adopted, flow.work_ms):
+                for key, values in group.items():
+                    add(f"{name}.{key}", values)
+        for owner in (self.closed, self.slow_days, self.broken):
+            for key, values in owner.items():
+                add(key, values)
+        return total.hexdigest()

@@ -1,0 +1,94 @@
+"""Queues and the use of resources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from borderport.calendars import Times
+from borderport.distributions import Array
+from borderport.errors import CheckFailed
+from borderport.metrics.gathering import ratios
+from borderport.network import NetworkPlan
+from borderport.scenario import Scenario
+from borderport.tally import QueueCounts
+from borderport.timeline import Timeline
+from borderport.units import MS_PER_HOUR
+
+
+@dataclass(frozen=True)
+class ResourcePlan:
+    """What is the same of each resource in every replication.
+
+    Attributes
+    ----------
+    shift_ms : int64 array, shape (resources,)
+        Local time of day at time 0, in whole hours; the zone's offset at the start stands for all.
+    hour_ms : int64 array, shape (resources, 24)
+        How long each local hour of the day lasts in the reported period, days added up.
+    room_m : float64 array, shape (resources,)
+        Holding area.
+    released : bool array, shape (resources,)
+        Whether what is taken is given back, so that it has a utilisation.
+    lengths_m : float64 array, shape (flows,)
+        Length of a vehicle.
+    """
+
+    shift_ms: Times
+    hour_ms: Times
+    room_m: Array
+    released: Array
+    lengths_m: Array
+
+    def figures(self, timeline: Timeline, queues: QueueCounts, open_ms: Times) -> Array:
+        """`RESOURCE_METRICS` of each resource, shape (resources, 4)."""
+        network = timeline.network
+        waits, number = queues.waits[:, :, 0].sum(axis=0), queues.waits[:, :, 1].sum(axis=0)
+        lengths = (queues.waits[:, :, 1] * self.lengths_m[:, None]).sum(axis=0)
+        mean_length = np.divide(lengths, number, out=np.zeros(number.size), where=number > 0)
+        tail_back = np.where(number > 0, np.maximum(timeline.queue_max * mean_length - self.room_m, 0.0), 0.0)
+        used = np.where(self.released, ratios(timeline.busy_ms, open_ms), np.nan)
+        mean_queue = waits / (network.horizon_ms - network.lead_in_ms)
+        return np.column_stack([mean_queue, timeline.queue_max, tail_back, used])
+
+    def by_hour(self, queues: QueueCounts) -> Array:
+        """Mean queue in each local hour of the day, shape (resources, 24)."""
+        area, days = queues.by_hour(), self.hour_ms
+        return np.divide(area, days, out=np.zeros(area.shape), where=days > 0)
+
+
+def plan_resources(scenario: Scenario, network: NetworkPlan, midnights: dict[str, Times]) -> ResourcePlan:
+    """What the resources are like; ``midnights`` are the local ones of each port."""
+    first = np.asarray([-midnights[full.split(".")[0]][0] for full in network.resources], dtype=np.int64)
+    shift_ms = first // MS_PER_HOUR * MS_PER_HOUR
+    resources = [scenario.ports[port].resources[name] for port, name in (r.split(".") for r in network.resources)]
+    return ResourcePlan(
+        shift_ms,
+        _hours_reported(scenario, shift_ms),
+        np.asarray([resource.holding_area or 0.0 for resource in resources]),
+        np.asarray([number not in network.unreleased for number in range(len(resources))], dtype=bool),
+        np.asarray([plan.flow.vehicle_length or 0.0 for plan in network.flows]),
+    )
+
+
+def _hours_reported(scenario: Scenario, shift_ms: Times) -> Times:
+    """How long each local hour of the day lasts in the reported period, whole hours only; shape (resources, 24)."""
+    lead_in, stop = scenario.horizon.lead_in, scenario.horizon.length_ms()
+    hours = np.arange(-(-lead_in // MS_PER_HOUR), -(-stop // MS_PER_HOUR))
+    by_shift = {
+        shift: np.bincount((hours + shift // MS_PER_HOUR) % 24, minlength=24) for shift in set(shift_ms.tolist())
+    }
+    lengths = [by_shift[shift] * MS_PER_HOUR for shift in shift_ms.tolist()]
+    return np.asarray(lengths, dtype=np.int64).reshape(shift_ms.size, 24)
+
+
+def check_queues(timeline: Timeline, queues: QueueCounts) -> None:
+    """Little's law must hold for every queue.
+
+    The area under its length, which the engine kept, is the sum of the waits in the records, to the millisecond.
+    """
+    wrong = np.flatnonzero(timeline.queue_ms != queues.waits[:, :, 0].sum(axis=0))
+    if wrong.size:
+        name = timeline.network.resources[wrong[0]]
+        raise CheckFailed(f"{name}: Little's law does not hold for its queue; please report this")

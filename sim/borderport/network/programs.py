@@ -1,0 +1,134 @@
+"""Routes → programs of the five operations, one for every combination of choices that vehicles make."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from borderport.network.plans import FlowPlan, Item
+from borderport.network.values import ABANDONED, DELAY, END, ESCAPE, EXITED, RELEASE, SEIZE, SIGNAL, WAIT, Ops
+
+# How a vehicle stands to its consignment's declaration.
+ALONE, DECLARES_FOR_ALL, WAITS_FOR_DECLARATION = range(3)
+
+
+def compile_program(
+    plan: FlowPlan, answers: tuple[bool, ...], role: int, level: int, unreleased: frozenset[int]
+) -> Ops:
+    """Compile one route for vehicles that answer the choices alike.
+
+    Parameters
+    ----------
+    plan : FlowPlan
+    answers : tuple of bool, length of ``plan.choices``
+        Whether the step behind each choice is visited.
+    role : int
+        `ALONE`, `DECLARES_FOR_ALL` or `WAITS_FOR_DECLARATION`.
+    level : int
+        Rank of the vehicle's priority.
+    unreleased : frozenset of int
+        Resources that are quotas: seized, never given back.
+
+    Returns
+    -------
+    uint32 array, shape (operations, 5)
+        ESCAPE counts operations from the SEIZE to where giving up goes on; 0 means the vehicle waits on.
+    """
+    writer = _Writer(level, unreleased)
+    lent = {item.resource for item in plan.items if item.kind == "enter"}
+    lent -= {item.resource for item in plan.items if item.kind == "leave"}
+    for number, item in enumerate(plan.items):
+        if item.choice >= 0 and not answers[item.choice]:
+            continue
+        if item.kind == "visit":
+            writer.visit(item, role if number == plan.declares else ALONE)
+        elif item.kind == "enter":
+            writer.seize(item.resource, item.columns[0], item.escapes)
+            writer.release_pending(item.name)
+        elif item.kind == "leave":
+            writer.release(item.resource)
+        elif item.kind == "signal":
+            writer.op(SIGNAL, item.slot)
+            writer.lend(lent)
+        else:
+            writer.op(WAIT, item.slot, item.columns[0])
+    return writer.finish(signals_declared=role == DECLARES_FOR_ALL)
+
+
+class _Writer:
+    """Writes one program, keeping track of what the vehicle holds so that giving up releases it."""
+
+    def __init__(self, level: int, unreleased: frozenset[int]) -> None:
+        self.level, self.unreleased = level, unreleased
+        self.rows: list[list[int]] = []
+        self.held: list[int] = []
+        self.pending: list[tuple[str, tuple[int, ...]]] = []
+        self.escapes: list[tuple[int, tuple[int, ...]]] = []
+
+    def op(self, code: int, argument: int, column: int = 0) -> None:
+        """Append one operation."""
+        self.rows.append([code, argument, column, self.level, 0])
+
+    def seize(self, resource: int, column: int, escapes: bool) -> None:
+        """SEIZE one unit; with ``escapes``, the driver may give up here."""
+        if escapes:
+            self.escapes.append((len(self.rows), tuple(self.held)))
+        self.op(SEIZE, resource, column)
+        if resource not in self.unreleased:
+            self.held.append(resource)
+
+    def release(self, resource: int) -> None:
+        """RELEASE one unit; quotas are never given back. A companion may give back what its leader seized."""
+        if resource in self.unreleased:
+            return
+        if resource in self.held:
+            self.held.remove(resource)
+        self.op(RELEASE, resource)
+
+    def lend(self, resources: set[int]) -> None:
+        """The companion has been signalled: what it gives back is no longer this vehicle's to release."""
+        self.held = [resource for resource in self.held if resource not in resources]
+
+    def release_pending(self, reached: str) -> None:
+        """Blocking after service ends: the step that was held for has been reached."""
+        for until, needs in [pending for pending in self.pending if pending[0] == reached]:
+            self.pending.remove((until, needs))
+            for resource in reversed(needs):
+                self.release(resource)
+
+    def visit(self, item: Item, role: int) -> None:
+        """SEIZE what the station needs, DELAY, RELEASE, with consignments and blocking after service."""
+        visit = item.visit
+        assert visit is not None
+        columns = item.columns
+        if visit.may_share:
+            if role == WAITS_FOR_DECLARATION:
+                self.op(WAIT, 0, columns[0])
+                self.release_pending(item.name)
+                return
+            columns = columns[1:]
+        for resource, column in zip(visit.needs, columns, strict=False):
+            self.seize(resource, column, visit.escapes)
+        self.release_pending(item.name)
+        if visit.tasks:
+            self.op(DELAY, visit.pace + 1, columns[-1])
+        if role == DECLARES_FOR_ALL:
+            self.op(SIGNAL, 0)
+        if visit.holds_until:
+            self.pending.append((visit.holds_until, visit.needs))
+            return
+        for resource in reversed(visit.needs):
+            self.release(resource)
+
+    def finish(self, signals_declared: bool) -> Ops:
+        """Close the program, then append the ways out: give back what is held, free the consignment, leave."""
+        for until in [until for until, _ in self.pending]:
+            self.release_pending(until)
+        self.op(END, EXITED)
+        for position, held in self.escapes:
+            self.rows[position][ESCAPE] = len(self.rows) - position
+            for resource in reversed(held):
+                self.op(RELEASE, resource)
+            if signals_declared:
+                self.op(SIGNAL, 0)
+            self.op(END, ABANDONED)
+        return np.asarray(self.rows, dtype=np.uint32)

@@ -1,0 +1,135 @@
+"""What a network is made of: resources, calendars, programs and rows of records, as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from borderport.calendars import Times, Windows
+from borderport.manifest import Mask
+
+# The five operations, and the end of a program; in `Network.ops` each is a row of CODE ... ESCAPE.
+SEIZE, DELAY, RELEASE, WAIT, SIGNAL, END = range(6)
+CODE, ARGUMENT, COLUMN, LEVEL, ESCAPE = range(5)
+# What END notes of a vehicle, and what is noted of one that never reaches it.
+UNFINISHED, EXITED, ABANDONED = range(3)
+
+Ops = NDArray[np.uint32]
+Ids = NDArray[np.uint64]
+ColumnKind = Literal["wait", "blocked", "service", "signal"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one column of a flow's moments records.
+
+    Attributes
+    ----------
+    station : str
+        ``port.station``; for a yard or fleet entered, ``port.resource``.
+    kind : str
+        ``wait`` and ``blocked`` end when a unit of ``resource`` is granted (``blocked`` while an earlier station's
+        resources are still held), ``service`` when the work is done, ``signal`` when the signal is given.
+    resource : int
+        Index in `Network.resources`, or -1.
+    pace : int
+        Index of the pace calendar of a service, or -1.
+    """
+
+    station: str
+    kind: ColumnKind
+    resource: int = -1
+    pace: int = -1
+
+
+@dataclass(frozen=True)
+class FlowLayout:
+    """Where a flow's vehicles and moments are.
+
+    Attributes
+    ----------
+    name : str
+        ``port.flow``.
+    columns : tuple of Column
+        In the order of the route.
+    first_record : int
+        Where the flow's matrix begins in the moments; shape (vehicles, columns), row by row.
+    vehicle : int64 array, shape (vehicles,)
+        Number of each vehicle in the order of events, by row.
+    passage : (int, int)
+        First column, and column after the last, of the span ``passage``.
+    clock : str or None
+        ``port.calendar`` of the passage's open clock.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    first_record: int
+    vehicle: Times
+    passage: tuple[int, int]
+    clock: str | None
+
+
+@dataclass(frozen=True)
+class Network:
+    """Everything an engine needs, as arrays; times int64 ms since time 0.
+
+    Attributes
+    ----------
+    horizon_ms : int
+        Events at or after it do not happen.
+    lead_in_ms : int
+        What is held before it does not count as busy.
+    resources : tuple of str
+        ``port.resource``; their order is the global order of seizing.
+    capacity : int64 array, shape (resources,)
+        At time 0.
+    change_ms, change_resource, change_capacity, change_refills : arrays, shape (changes,)
+        Sorted by time, then resource. A refill sets capacity to what is in use plus ``change_capacity``.
+    pace_first : int64 array, shape (paces + 1,)
+        Where each pace calendar begins in ``pace_ms`` and ``pace_per_mille``.
+    pace_ms, pace_per_mille : int64 arrays
+        From that moment on, work passes at this pace; each calendar begins at time 0.
+    levels : int
+        Number of distinct priorities; level 0 is served first.
+    ops : uint32 array, shape (operations, 5)
+        All programs, one after the other.
+    arrival_ms, start, row, deadline_ms : arrays, shape (vehicles,)
+        By order of arrival (ties: order of flows): when it comes, its first operation, its first record, and until when
+        it waits at operations with an escape.
+    signal : uint32 array, shape (vehicles, slots)
+        Number of the signal behind each slot that WAIT and SIGNAL name.
+    signals : int
+        How many signals there are.
+    work_ms : int64 array, shape (records,)
+        Work of each DELAY, at its record.
+    windows : dict of int64 arrays, shape (windows, 2)
+        By ``port.calendar``: when it is open in this replication, closures taken out.
+    flows : tuple of FlowLayout
+    """
+
+    horizon_ms: int
+    lead_in_ms: int
+    resources: tuple[str, ...]
+    capacity: Times
+    change_ms: Times
+    change_resource: Times
+    change_capacity: Times
+    change_refills: Mask
+    pace_first: Times
+    pace_ms: Times
+    pace_per_mille: Times
+    levels: int
+    ops: Ops
+    arrival_ms: Times
+    start: NDArray[np.uint32]
+    row: Times
+    deadline_ms: Times
+    signal: NDArray[np.uint32]
+    signals: int
+    work_ms: Times
+    windows: dict[str, Windows]
+    flows: tuple[FlowLayout, ...]

@@ -1,0 +1,291 @@
+"""The one place that writes and reads results/.
+
+A run writes one folder; each file appears whole or not at all (written beside, flushed to disk, renamed). A sweep keeps
+its replications in a SQLite store keyed by what determines them, so what is there is never computed again and an
+interrupted sweep goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import os
+import platform
+import sqlite3
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from borderport.distributions import Array
+from borderport.errors import StoreError
+from borderport.metrics import Key, unit_of
+
+# What decides a replication's figures, files and folders; a change to any of them makes stored ones stale.
+MODEL_MODULES = (
+    "calendars.py",
+    "compiling.py",
+    "detection.py",
+    "deviates.py",
+    "distributions.py",
+    "engines",
+    "manifest",
+    "metrics",
+    "network",
+    "policies.py",
+    "scenario",
+    "streams.py",
+    "tally",
+    "timeline.py",
+    "trace.py",
+    "units.py",
+)
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+BUSY_SECONDS = 60.0  # how long to wait for another sweep that writes to the same store
+
+
+def version() -> str:
+    """Version of the installed distribution."""
+    return metadata.version("borderport")
+
+
+def model_hash() -> str:
+    """SHA-256 of the sources that decide results and of numpy's version, whose functions may change a last bit."""
+    total = hashlib.sha256(np.__version__.encode())
+    folder = Path(__file__).parent
+    for name in MODEL_MODULES:
+        for file in sorted((folder / name).glob("*.py")) or [folder / name]:
+            total.update(file.read_bytes())
+    return total.hexdigest()
+
+
+def provenance() -> dict[str, str]:
+    """Versions that a reader needs to repeat a run; nothing that names a machine."""
+    names = ("numpy", "scipy", "numba", "simpy", "pandas", "matplotlib")
+    return {
+        "borderport": version(),
+        "model": model_hash(),
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in names},
+    }
+
+
+@contextmanager
+def _disk(folder: Path) -> Iterator[None]:
+    """Turn what the disk refuses into one message that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot write results: {error.strerror or error}") from error
+
+
+class RunFolder:
+    """The folder of one run; made, and found writable, before anything is simulated.
+
+    Parameters
+    ----------
+    path : Path
+        Created with its parents if it does not exist.
+
+    Raises
+    ------
+    StoreError
+        It cannot be made or written to.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with _disk(path):
+            path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path) as probe:
+                probe.write(b"x")
+            _sweep_out(path)
+
+    def place(self, name: str, make: Callable[[Path], object]) -> Path:
+        """Make one file beside its place, flush it to disk and put it there: it appears whole or not at all.
+
+        Parameters
+        ----------
+        name : str
+            Relative; folders are made.
+        make : callable
+            Writes the file at the path it is given.
+
+        Returns
+        -------
+        Path
+            Of the file.
+        """
+        target = self.path / name
+        with _disk(self.path):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = target.with_name(f".writing-{os.getpid()}-{target.name}")
+            try:
+                make(temporary)
+                with temporary.open("rb+") as file:
+                    os.fsync(file.fileno())
+                os.replace(temporary, target)
+            finally:
+                temporary.unlink(missing_ok=True)
+        return target
+
+    def write(self, name: str, content: bytes) -> Path:
+        """Write one file of the given content."""
+        return self.place(name, lambda path: path.write_bytes(content))
+
+    def write_json(self, name: str, document: object) -> Path:
+        """Write a JSON file; NaN is written as null."""
+        return self.write(name, json_text(document).encode())
+
+    def write_csv(self, name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
+        """Write a CSV file, compressed if its name ends in ``.gz``; text that a spreadsheet would run is quoted."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(map(_cell, header))
+        writer.writerows([_cell(item) for item in row] for row in rows)
+        content = text.getvalue().encode()
+        return self.write(name, gzip.compress(content, 1, mtime=0) if name.endswith(".gz") else content)
+
+
+def _sweep_out(folder: Path) -> None:
+    """Remove half-written files of runs that were killed; those of runs still going on stay."""
+    for path in (*folder.glob(".writing-*"), *folder.glob("*/.writing-*")):
+        pid = path.name.split("-")[1]
+        if pid.isdigit() and not _alive(int(pid)):
+            path.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    if os.name == "nt":
+        return True  # there, signal 0 would end the process
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+def _cell(item: object) -> object:
+    if isinstance(item, str):
+        text = item.replace("\r", " ")  # which the writer leaves unquoted, and readers take for the end of a row
+        return f"'{text}" if item.startswith(FORMULA_STARTS) else text
+    if isinstance(item, float):
+        return "" if item != item else f"{item:.10g}"
+    return item
+
+
+def json_text(document: object) -> str:
+    """JSON of a document, NaN and infinities as null, keys in the order given."""
+    return json.dumps(_finite(document), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+def tidy_rows(scenario: str, keys: Sequence[Key], values: Array) -> Iterator[tuple[object, ...]]:
+    """Rows of the tidy table: scenario, replication, port, flow, station, metric, value, unit."""
+    for replication, row in enumerate(values.tolist()):
+        for (port, flow, station, metric), value in zip(keys, row, strict=True):
+            yield scenario, replication, port, flow, station, metric, value, unit_of(metric)
+
+
+TIDY_HEADER = ("scenario", "replication", "port", "flow", "station", "metric", "value", "unit")
+
+
+class ResultStore:
+    """Replications already computed, in one SQLite file; written by the driver only.
+
+    Parameters
+    ----------
+    path : Path
+        Made with its folder if it does not exist.
+
+    Raises
+    ------
+    StoreError
+        The file cannot be made or is no store.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._guard():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
+            self.connection.text_factory = bytes  # a flipped bit can turn a record into text that cannot be decoded
+            self._set_up()
+
+    def _set_up(self) -> None:
+        """Turn the log on and make the table; SQLite does not wait for another who does so at this moment, so we do."""
+        until = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self.connection.execute("PRAGMA journal_mode=WAL")
+                self.connection.execute("PRAGMA synchronous=FULL")
+                self.connection.execute(
+                    "CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, sum INTEGER, record BLOB)"
+                )
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            damaged = type(error) is sqlite3.DatabaseError
+            hint = "; it is damaged or no store: move it away and run again" if damaged else ""
+            raise StoreError(f"{self.path}: cannot use this store: {error}{hint}") from error
+
+    def get(self, key: str) -> dict[Key, float] | None:
+        """The record under a key, or None if there is none or it is damaged (it is then computed again)."""
+        with self._guard():
+            row = self.connection.execute("SELECT sum, record FROM results WHERE key = ?", (key,)).fetchone()
+        if row is None or not isinstance(row[1], bytes) or _checksum(key, row[1]) != row[0]:
+            return None
+        items = json.loads(zlib.decompress(row[1]))
+        return {(port, flow, station, metric): value for port, flow, station, metric, value in items}
+
+    def put(self, records: Iterable[tuple[str, dict[Key, float]]]) -> None:
+        """Keep records; all of one call are kept, or none."""
+        rows = []
+        for key, values in records:
+            items = [[*of, value] for of, value in values.items()]
+            record = zlib.compress(json.dumps(items, separators=(",", ":")).encode(), 1)
+            rows.append((key, _checksum(key, record), record))
+        with self._guard(), self.connection:
+            self.connection.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", rows)
+
+    def close(self) -> None:
+        """Fold the log into the file and close it."""
+        with self._guard():
+            self.connection.close()
+
+
+def _checksum(key: str, record: bytes) -> int:
+    """Over the key too: in a damaged file, a key may lead to another one's record."""
+    return zlib.crc32(record, zlib.crc32(key.encode()))
+
+
+def record_key(scenario_digest: str, replication: int, seed: int, model: str) -> str:
+    """Key of one replication: everything that determines its figures."""
+    return hashlib.sha256(f"{scenario_digest}|{replication}|{seed}|{model}".encode()).hexdigest()

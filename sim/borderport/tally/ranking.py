@@ -1,0 +1,105 @@
+"""Ranks of times within many sets of flows, from one sorting of all times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from borderport.calendars import Times
+from borderport.compiling import compiled
+from borderport.tally.terms import ONE
+
+
+@compiled
+def _find_ranked(
+    ordered: Any, bits: Any, first: Any, sets: Any, ranks: Any, begins: Any, pending: Any, found: Any
+) -> None:
+    """Walk over all times in ascending order, count in each set they belong to, note those whose rank is wanted.
+
+    ``pending`` has, by set, how many times there are before the next at which there is something to note, the rank of
+    that one, the first wanted rank whose time is not yet known, and the first whose next time is not.
+    """
+    flows = (ONE << bits) - ONE
+    for packed in ordered:
+        flow = packed & flows
+        for k in range(first[flow], first[flow + ONE]):
+            number = sets[k]
+            left = pending[number, 0]
+            pending[number, 0] = left - 1
+            if left:
+                continue
+            time, own = packed >> bits, pending[number]
+            rank, at, after, stop = own[1], own[2], own[3], begins[number + ONE]
+            while after < at and ranks[after] + 1 == rank:
+                found[after, 1] = time
+                after += 1
+            while at < stop and ranks[at] == rank:
+                found[at, 0] = found[at, 1] = time
+                at += 1
+            following = ranks[after] + 1 if after < at else ranks[at] if at < stop else rank
+            # Zero is past if nothing follows, and does not come again.
+            own[0], own[1], own[2], own[3] = following - rank - 1, following, at, after
+
+
+@dataclass(frozen=True)
+class TimeSets:
+    """Sets of flows whose times are ranked together, and how many ranks each asks for.
+
+    Attributes
+    ----------
+    members : bool array, shape (sets, flows)
+    begins : int64 array, shape (sets + 1,)
+        Where each set's ranks begin, all sets end to end.
+    first, sets : uint64 arrays, shapes (flows + 1,) and (memberships,)
+        The sets that each flow belongs to, flow by flow, and where each flow's begin.
+    """
+
+    members: NDArray[np.bool_]
+    begins: Times
+    first: NDArray[np.uint64]
+    sets: NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, members: NDArray[np.bool_], ranks: list[int]) -> TimeSets:
+        """Sets by their members, shape (sets, flows), and by how many ranks they ask for."""
+        flows, sets = np.nonzero(members.T)
+        first = np.searchsorted(flows, np.arange(members.shape[1] + 1))
+        return cls(members, np.cumsum([0, *ranks]), first.astype(np.uint64), sets.astype(np.uint64))
+
+    def sizes(self, times: Times) -> Times:
+        """How many times each set has, for each rank; from those of each flow."""
+        return np.repeat(self.members @ times, np.diff(self.begins))
+
+    def ranked(self, packed: NDArray[np.uint64], ranks: Times) -> Times:
+        """The time of each rank in its set, and the one after it or, at the end, itself.
+
+        All times are sorted once, with their flow in the lowest bits, instead of those of each set.
+
+        Parameters
+        ----------
+        packed : uint64 array
+            Times with their flows, as `flow_bits` has it; sorted in place.
+        ranks : int64 array, shape (ranks,)
+            From 0 on, ascending within a set.
+
+        Returns
+        -------
+        int64 array, shape (ranks, 2)
+            Zeros for ranks that a set does not have.
+        """
+        pending = np.zeros((self.members.shape[0], 4), dtype=np.int64)
+        pending[:, 0] = pending[:, 1] = ranks[self.begins[:-1]]
+        pending[:, 2] = pending[:, 3] = self.begins[:-1]
+        found = np.zeros((ranks.size, 2), dtype=np.int64)
+        packed.sort()
+        bits = flow_bits(self.members.shape[1])
+        _find_ranked(packed, bits, self.first, self.sets, ranks, self.begins, pending, found)
+        return found
+
+
+def flow_bits(flows: int) -> np.uint64:
+    """How many of the lowest bits of a packed time hold the number of its flow."""
+    return np.uint64(flows.bit_length())
