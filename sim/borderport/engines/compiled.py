@@ -4,7 +4,7 @@ One loop takes the earliest of four sources: the heap (ends of delays), the next
 change of capacity; the last three are merged from sorted arrays instead of being pushed. An event is one unsigned
 64-bit integer, time and key packed (`borderport.engines.ordering`); so is an operation, and what belongs to one vehicle
 or one resource lies side by side in memory. When the root of the heap is taken it leaves a hole, and the first delay
-that begins in the same event fills it. Delays that follow one another are one event, since nothing happens between them.
+that begins in the same event fills it. Delays that follow one another are one event, as nothing happens between them.
 Ids are unsigned so that numba leaves out its test for negative indices. The page docs/kernel.md explains the loop step
 by step; the measured worth of each trick is in docs/decisions.
 """
