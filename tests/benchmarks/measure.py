@@ -138,7 +138,7 @@ class _Process:
 def environment() -> dict[str, str]:
     """One thread for each process, and this checkout first on its path."""
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {**os.environ, **threads, "PYTHONPATH": str(ROOT)}
+    return {**os.environ, **threads, "PYTHONPATH": str(ROOT / "sim")}
 
 
 @contextmanager
