@@ -619,6 +619,7 @@ def refresh(page: Path, outputs: bool, figures: bool) -> None:
 
 def main() -> None:
     """Write the reference set, the generated tables, the shown outputs and the figures anew, or some of them."""
+    os.environ.pop("COLUMNS", None)  # what the pages show is as wide as in any pipe
     unknown = [name for name in sys.argv[1:] if name.startswith("-") and name not in ("--tables", "--figures")]
     if unknown:
         sys.exit(f"unknown option {unknown[0]}: there are --tables and --figures\n\n{__doc__}")

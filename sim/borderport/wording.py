@@ -77,9 +77,10 @@ def plus_minus(interval: Interval, scale: float = 1.0) -> str:
     Examples
     --------
     >>> from borderport.statistics import Interval
-    >>> nan = float("nan")
-    >>> [plus_minus(Interval(*of)) for of in [(8.31, 8.09, 8.53), (7897.2, 7106.0, 8688.4), (591, 591, 591), (2.5, nan, nan)]]
-    ['8.31 ± 0.22', '7,897 ± 791', '591 ± 0', '2.5']
+    >>> plus_minus(Interval(8.312, 8.095, 8.529)), plus_minus(Interval(7897.2, 7106.0, 8688.4))
+    ('8.31 ± 0.22', '7,897 ± 791')
+    >>> plus_minus(Interval(591, 591, 591)), plus_minus(Interval(2.5, float("nan"), float("nan")))
+    ('591 ± 0', '2.5')
     """
     mean, half = interval.mean / scale, interval.half_width / scale
     if not (isfinite(mean) and isfinite(half)):

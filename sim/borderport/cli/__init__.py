@@ -18,7 +18,6 @@ import click
 
 from borderport.cli.terminal import open_streams, output_may_end, say_aside
 from borderport.errors import ScenarioInvalid, SimError
-from borderport.wording import visible
 
 COMMANDS = {
     "run": "borderport.cli.simulate:run",
@@ -83,15 +82,15 @@ def cli() -> None:
     """
 
 
-def _message(error: click.ClickException | SimError) -> str:
+def _message(error: click.ClickException | SimError) -> list[str]:
     """What is wrong, each problem on one line."""
     if isinstance(error, ScenarioInvalid):
-        return "\n".join(visible(str(problem)) for problem in error.problems)
+        return [str(problem) for problem in error.problems]
     if isinstance(error, SimError):
-        return str(error)
+        return str(error).split("\n")
     text = io.StringIO()
     error.show(text)
-    return text.getvalue().rstrip("\n")
+    return text.getvalue().rstrip("\n").split("\n")
 
 
 def main() -> None:
@@ -105,7 +104,7 @@ def main() -> None:
     try:
         code = cli(standalone_mode=False)
     except (click.ClickException, SimError) as error:
-        say_aside(_message(error))
+        say_aside(*_message(error))
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         say_aside("interrupted; every file in the results is whole, and a sweep goes on where it stopped")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 Advance = Callable[[int, int], None]
 SECONDS_BETWEEN_LINES = 10.0
-LONGEST_NAME = 32
+LONGEST_NAME = 32  # columns that the name of a scenario may take in a table
 
 
 class Percentage(click.ParamType[float]):
@@ -180,12 +180,14 @@ def distinct(names: Sequence[str]) -> list[str]:
 
 def short_names(names: Sequence[str]) -> list[str]:
     """The names, a number in brackets in place of each that is too long for a table."""
+    from borderport.cli.tables import length
+
     numbers = itertools.count(1)
-    return [name if len(name) <= LONGEST_NAME else f"[{next(numbers)}]" for name in names]
+    return [name if length(name) <= LONGEST_NAME else f"[{next(numbers)}]" for name in names]
 
 
 def port_labels(scenarios: Sequence[Scenario]) -> dict[str, str]:
-    """What each port is called in tables: its label, and its name too if another has the same; ``all`` for the total."""
+    """What each port is called in tables: its label, with its name if another has the same; ``all`` for the total."""
     labels = {name: port.label.en for scenario in reversed(scenarios) for name, port in scenario.ports.items()}
     taken = [*labels.values(), "all"]
     told = {name: label if taken.count(label) == 1 else f"{label} ({name})" for name, label in labels.items()}

@@ -119,12 +119,12 @@ def _write_sweep(folder: RunFolder, result: Sweep, key: Key) -> None:
 
     paths = [v.path for v in result.variations]
     rows = []
-    for number, point in enumerate(result.points):
-        low, mean, high = t_intervals(result.values[number])
-        low_d, mean_d, high_d = t_intervals(result.values[number] - result.values[0])
+    for index, point in enumerate(result.points):
+        low, mean, high = t_intervals(result.values[index])
+        low_d, mean_d, high_d = t_intervals(result.values[index] - result.values[0])
         columns = zip(result.keys, *(c.tolist() for c in (mean, low, high, mean_d, low_d, high_d)), strict=True)
         given = point.values or ("base",) * len(paths)
-        rows += [(number, *given, *of, unit_of(of[3]), *numbers) for of, *numbers in columns]
+        rows += [(index, *given, *of, unit_of(of[3]), *numbers) for of, *numbers in columns]
     header = ("point", *paths, "port", "flow", "station", "metric", "unit", "mean", "low", "high")
     folder.write_csv("sweep.csv", (*header, "difference", "difference_low", "difference_high"), rows)
     folder.write_json(

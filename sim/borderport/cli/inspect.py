@@ -8,7 +8,7 @@ import click
 
 from borderport.cli.common import scenario_options
 from borderport.cli.tables import print_list, print_setting
-from borderport.cli.terminal import say, say_json, shown
+from borderport.cli.terminal import say, say_json
 
 
 @click.command(short_help="Name every problem of scenario files.")
@@ -26,7 +26,7 @@ def check(files: tuple[str, ...], sets: tuple[str, ...], with_: tuple[str, ...],
         except (ScenarioInvalid, UsageError) as error:
             wrong.append(error)
         else:
-            say(f"{shown(name)}: valid")
+            say(f"{name}: valid")
     if any(isinstance(error, UsageError) for error in wrong):
         raise UsageError("\n".join(map(str, wrong)))
     if wrong:

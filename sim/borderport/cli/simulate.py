@@ -162,11 +162,11 @@ def _how(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def print_names(samples: Sequence[Sample]) -> None:
-    """Print what stands for a name that is too long for a table, if there is one."""
+    """Print what stands for the names that are too long for a table, if there are any."""
     names = [sample.scenario.name for sample in samples]
-    for short, name in zip(short_names(names), names, strict=True):
-        if short != name:
-            say(f"{short}: {name}")
+    long = [f"{short}: {name}" for short, name in zip(short_names(names), names, strict=True) if short != name]
+    if long:
+        say(*long, "")
 
 
 def _names(samples: Sequence[Sample]) -> list[str]:

@@ -19,8 +19,8 @@ MOST_HEADING_LINES = 3
 SHARE_OF_NAMES = 0.4  # of the width, at most, where names take more than one line
 LEAST_LAST_COLUMN = 36
 CJK = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
-# Where a line may end: after a space, but not within 12 000 or 95 %, and between ideographs; in the name of a row or a column
-# after the mark that joins two words, too.
+# Where a line may end: after a space, but not within 12 000 or 95 %, and between ideographs; in the name of a row or a
+# column after the mark that joins two words, too.
 WORDS = re.compile(rf"(?<=\s)(?=[^\s\d%])|(?<=\D\s)(?=\d)|(?<=[{CJK}])(?=[{CJK}])")
 PARTS = re.compile(rf"{WORDS.pattern}|(?<=[^\W_][-+/_])(?=[^\W\d_])")
 
@@ -46,9 +46,8 @@ def print_table(
     """
     header = [terminal.shown(name) for name in header]
     rows = [[terminal.shown(cell) for cell in row] for row in rows]
-    width = terminal.width()
     print_text(title)
-    terminal.say("\n".join(["", *table_lines(header, rows, keys, width)]))
+    terminal.say("", *table_lines(header, rows, keys, terminal.width()))
     if note:
         print_text(note)
     terminal.say("")
@@ -164,7 +163,7 @@ def _records(header: Sequence[str], rows: Sequence[Sequence[str]], keys: int, wi
     """Row by row: its names, and below them each value beside its heading, or below it."""
     out: list[str] = []
     for row in rows:
-        out += wrap(", ".join(name for name in row[:keys] if name), width)
+        out += wrap(", ".join(f"{header[i]} {row[i]}".strip() for i in range(keys) if row[i]), width)
         for heading, value in zip(header[keys:], row[keys:], strict=True):
             line = f"{INDENT}{heading}: {value}"
             out += (
@@ -180,17 +179,18 @@ def print_list(rows: Sequence[Sequence[str]]) -> None:
         return
     widths = [max(length(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     width = terminal.width() if sys.stdout.isatty() else None
-    terminal.say("\n".join(line for row in rows for line in entry_lines(row, widths, width)))
+    terminal.say(*(line for row in rows for line in entry_lines(row, widths, width)))
 
 
 def print_setting(path: str, value: str, origin: str = "") -> None:
     """Print a value with its path and where it is from: on one line unless a terminal is too narrow for it."""
-    setting, source = terminal.shown(f"{path}: {value}"), terminal.shown(f"# {origin}" if origin else "")
-    line = (setting + GAP + source).rstrip()
-    if sys.stdout.isatty() and length(line) > terminal.width():
-        lines = [line for text in (setting, source) if text for line in wrap(text, terminal.width() - 4, at=WORDS)]
-        line = f"\n{INDENT}{INDENT}".join(lines)
-    terminal.say(line)
+    setting, source = terminal.shown(f"{path}: {value}"), [terminal.shown(f"# {origin}")] if origin else []
+    lines = [GAP.join([setting, *source])]
+    if sys.stdout.isatty() and length(lines[0]) > terminal.width():
+        indent = INDENT * 2
+        first, *more = wrap(setting, terminal.width() - len(indent), at=WORDS)
+        lines = [first, *(indent + line for line in more), *(indent + line for line in source)]
+    terminal.say(*lines)
 
 
 def entry_lines(row: Sequence[str], widths: Sequence[int], width: int | None) -> list[str]:
@@ -219,7 +219,7 @@ def entry_lines(row: Sequence[str], widths: Sequence[int], width: int | None) ->
 def print_text(text: str) -> None:
     """Print sentences on standard output, as wide as this is; each line of ``text`` begins a new one."""
     lines = [terminal.shown(line) for line in text.split("\n")]
-    terminal.say("\n".join(part for line in lines for part in wrap(line, terminal.width(), at=WORDS)))
+    terminal.say(*(part for line in lines for part in wrap(line, terminal.width(), at=WORDS)))
 
 
 def wrap(text: str, width: int, indent: str = "", at: re.Pattern[str] = PARTS) -> list[str]:

@@ -72,15 +72,15 @@ def output_may_end() -> Iterator[None]:
         raise StoreError(f"cannot write: {error.strerror}") from error
 
 
-def say(text: str) -> None:
+def say(*lines: str) -> None:
     """Print lines on standard output."""
-    click.echo("\n".join(shown(line) for line in text.split("\n")))
+    click.echo("\n".join(map(shown, lines)))
 
 
-def say_aside(text: str) -> None:
+def say_aside(*lines: str) -> None:
     """Print lines on standard error; that nobody can read them ends no command."""
     try:
-        click.echo("\n".join(shown(line, sys.stderr) for line in text.split("\n")), err=True)
+        click.echo("\n".join(shown(line, sys.stderr) for line in lines), err=True)
     except OSError:
         abandon(sys.stderr)
 
