@@ -282,8 +282,8 @@ def _report_calibration(result: Calibration, recipe: str, options: dict[str, Any
                 "fitted" if r.fitted else "checked",
                 f"{number(r.value)} {r.unit}",
                 plus_minus(r.simulated),
-                f"{r.deviation / r.value:+.1%}",
-                f"±{r.tolerance / r.value:.1%}",
+                f"{100 * r.deviation / r.value:+.1f} %",
+                f"± {100 * r.tolerance / r.value:.1f} %",
                 "yes" if r.met else "no",
             ]
             for r in result.results
