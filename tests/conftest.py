@@ -7,6 +7,12 @@ import pytest
 from borderport.experiment import EngineName
 
 
+@pytest.fixture(autouse=True)
+def width_of_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command prints is as wide here as in any pipe, however wide the terminal is that the tests run in."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture(params=["compiled", "simpy"])
 def engine(request: pytest.FixtureRequest) -> EngineName:
     """Each simulation test runs on both engines."""

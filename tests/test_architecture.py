@@ -16,8 +16,8 @@ PACKAGE = ROOT / "sim" / "borderport"
 # within `engines` the order is that of ENGINES, within the other folders anything but the package itself.
 ORDER = (
     "errors compiling units deviates distributions detection trace scenario calendars policies loading streams "
-    "manifest network timeline engines tally metrics statistics executors experiment compare store attribute sweep "
-    "frontier calibrate verify figures report cli"
+    "manifest network timeline engines tally metrics statistics wording executors experiment compare store attribute "
+    "sweep frontier calibrate verify figures report cli"
 ).split()
 ENGINES = ("ordering", "reference", "compiled")
 HOME: dict[str, str] = {
@@ -159,6 +159,13 @@ def test_a_compiled_function_calls_none_of_another_file(path: Path) -> None:
 
 def test_there_are_compiled_functions_to_look_at() -> None:
     assert sum(len(compiled_functions(path)) for path in modules()) > 20
+
+
+def test_what_is_printed_goes_through_one_place() -> None:
+    """Elsewhere a scenario's text could steer the terminal, or a character that this lacks end the command."""
+    printing = re.compile(r"\bclick\.(?:secho|echo|style)\(|(?<![\w.])print\(|\bsys\.std(?:out|err)\.write\(")
+    found = {name_of(path) for path in modules() if printing.search(code_of(path))}
+    assert found == {"cli/terminal.py"}
 
 
 @pytest.mark.parametrize("path", modules(), ids=IDS)

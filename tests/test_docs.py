@@ -74,7 +74,7 @@ def commands(block: str) -> list[tuple[str, str]]:
 
 
 def printed(command: str) -> str:
-    """What a command prints on standard output, or the message it ends with; lines that hold nothing are left out."""
+    """What a command prints on standard output, or the message it ends with."""
     words = shlex.split(command.removeprefix("$ "))
     if words[0] == "borderport":
         out = io.StringIO()
@@ -86,7 +86,8 @@ def printed(command: str) -> str:
         text = out.getvalue()
     else:
         text = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    return "".join(f"{line.rstrip()}\n" for line in text.splitlines() if line.strip())
+    text = "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")
+    return f"{text}\n" if text else ""
 
 
 def write_files(text: str, folder: Path) -> None:
@@ -619,6 +620,7 @@ def refresh(page: Path, outputs: bool, figures: bool) -> None:
 
 def main() -> None:
     """Write the reference set, the generated tables, the shown outputs and the figures anew, or some of them."""
+    os.environ.pop("COLUMNS", None)  # what the pages show is as wide as in any pipe
     unknown = [name for name in sys.argv[1:] if name.startswith("-") and name not in ("--tables", "--figures")]
     if unknown:
         sys.exit(f"unknown option {unknown[0]}: there are --tables and --figures\n\n{__doc__}")

@@ -6,10 +6,9 @@ Commands are loaded when they are called, and import what they need inside, so t
 from __future__ import annotations
 
 import difflib
-import errno
 import gc
 import importlib
-import os
+import io
 import signal
 import sys
 import threading
@@ -17,7 +16,8 @@ from typing import Any
 
 import click
 
-from borderport.errors import SimError, StoreError
+from borderport.cli.terminal import open_streams, output_may_end, say_aside
+from borderport.errors import ScenarioInvalid, SimError
 
 COMMANDS = {
     "run": "borderport.cli.simulate:run",
@@ -32,12 +32,6 @@ COMMANDS = {
 }
 INTERRUPTED = 130
 GARBAGE_THRESHOLD = 1_000_000  # containers made and not yet freed, at which Python looks for garbage
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-
-
-def _close_output() -> None:
-    """Let what is still to be printed go nowhere, so that it fails no second time at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class LazyGroup(click.Group):
@@ -56,20 +50,15 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the options, among them those that print, such as ``--help``."""
+        with output_may_end():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; end quietly when the reader, such as ``head``, has seen enough."""
-        try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            _close_output()
-            return 0
-        except OSError as error:
-            if error.errno not in NO_SPACE:
-                raise
-            _close_output()
-            raise StoreError(f"cannot write: {error.strerror}") from error
-        return result
+        """Run a command."""
+        with output_may_end():
+            return super().invoke(ctx)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -93,8 +82,20 @@ def cli() -> None:
     """
 
 
+def _message(error: click.ClickException | SimError) -> list[str]:
+    """What is wrong, each problem on one line."""
+    if isinstance(error, ScenarioInvalid):
+        return [str(problem) for problem in error.problems]
+    if isinstance(error, SimError):
+        return str(error).split("\n")
+    text = io.StringIO()
+    error.show(text)
+    return text.getvalue().rstrip("\n").split("\n")
+
+
 def main() -> None:
     """Run the command line and exit with the code that says how it went."""
+    open_streams()
     # Of what importing makes hardly anything is garbage; looking for it again and again, and once more at the end, took
     # a seventh of a short run.
     gc.set_threshold(GARBAGE_THRESHOLD)
@@ -102,14 +103,11 @@ def main() -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as cleanly as an interrupt does
     try:
         code = cli(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except SimError as error:
-        click.echo(str(error), err=True)
+    except (click.ClickException, SimError) as error:
+        say_aside(*_message(error))
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; every file in the results is whole, and a sweep goes on where it stopped", err=True)
+        say_aside("interrupted; every file in the results is whole, and a sweep goes on where it stopped")
         code = INTERRUPTED
     gc.freeze()
     sys.exit(code if isinstance(code, int) else 0)

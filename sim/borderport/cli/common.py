@@ -1,7 +1,8 @@
-"""Options that commands share, progress, and how results look on the terminal."""
+"""Options that commands share, progress, and what scenarios and ports are called."""
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,14 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from borderport.cli.terminal import say_aside
+
 if TYPE_CHECKING:
     from borderport.scenario import Scenario
-    from borderport.statistics import Interval
 
 F = TypeVar("F", bound=Callable[..., Any])
 Advance = Callable[[int, int], None]
 SECONDS_BETWEEN_LINES = 10.0
-WIDEST = 100_000
+LONGEST_NAME = 32  # columns that the name of a scenario may take in a table
 
 
 class Percentage(click.ParamType[float]):
@@ -143,8 +145,12 @@ def progress(label: str, quiet: bool) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    console = Console(stderr=True)
+    if not console.is_interactive:  # a terminal of which nothing is known
+        yield _lines(label)
+        return
     columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -156,60 +162,9 @@ def _lines(label: str) -> Advance:
         nonlocal last
         if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
             last = time.monotonic()
-            click.echo(f"{label}: {done}" + (f" of {total}" if total else ""), err=True)
+            say_aside(f"{label}: {done}" + (f" of {total}" if total else ""))
 
     return advance
-
-
-def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], note: str = "") -> None:
-    """Print one table on standard output; numbers stand to the right, the first two columns to the left."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    class Quiet(Console):
-        """Leaves a reader that has gone to `borderport.cli`."""
-
-        def on_broken_pipe(self) -> None:
-            raise BrokenPipeError
-
-    table = Table(box=SIMPLE_HEAD, title_justify="left")
-    for number, name in enumerate(header):
-        table.add_column(Text(name), justify="left" if number < 2 else "right", no_wrap=True, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console = Quiet(highlight=False, soft_wrap=False)
-    needed = console.measure(table, options=console.options.update(max_width=WIDEST)).maximum
-    if not sys.stdout.isatty() or needed > console.width:
-        console.width = max(needed, 1)  # a terminal wraps what is too wide; nothing is cut
-    click.echo(title)
-    console.print(table, crop=False)
-    if note:
-        click.echo(note)
-
-
-def plus_minus(interval: Interval, digits: int = 0) -> str:
-    """``260,012 ± 340``; without the half-width if there is one replication only, a dash if there is no value."""
-    if interval.mean != interval.mean:
-        return "-"
-    mean = f"{interval.mean:,.{digits}f}"
-    half = interval.half_width
-    return mean if half != half else f"{mean} ± {half:,.{digits}f}"
-
-
-def bracketed(interval: Interval, digits: int = 1) -> str:
-    """``30.1 [29.8, 30.4]``."""
-    if interval.mean != interval.mean:
-        return "-"
-    if interval.low != interval.low:
-        return f"{interval.mean:,.{digits}f}"
-    return f"{interval.mean:,.{digits}f} [{interval.low:,.{digits}f}, {interval.high:,.{digits}f}]"
-
-
-def percent(share: float) -> str:
-    """``12 %``, or a dash if there is no value."""
-    return "-" if share != share else f"{share:.0%}".replace("%", " %")
 
 
 def distinct(names: Sequence[str]) -> list[str]:
@@ -223,6 +178,17 @@ def distinct(names: Sequence[str]) -> list[str]:
     return out
 
 
-def port_label(scenario: Scenario, port: str) -> str:
-    """A port's English label, or ``all``."""
-    return scenario.ports[port].label.en if port in scenario.ports else "all"
+def short_names(names: Sequence[str]) -> list[str]:
+    """The names, a number in brackets in place of each that is too long for a table."""
+    from borderport.cli.tables import length
+
+    numbers = itertools.count(1)
+    return [name if length(name) <= LONGEST_NAME else f"[{next(numbers)}]" for name in names]
+
+
+def port_labels(scenarios: Sequence[Scenario]) -> dict[str, str]:
+    """What each port is called in tables: its label, with its name if another has the same; ``all`` for the total."""
+    labels = {name: port.label.en for scenario in reversed(scenarios) for name, port in scenario.ports.items()}
+    taken = [*labels.values(), "all"]
+    told = {name: label if taken.count(label) == 1 else f"{label} ({name})" for name, label in labels.items()}
+    return {**told, "all": "all"}

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from borderport.cli.common import bracketed, print_table, progress, run_options, scenario_options, workers
+from borderport.cli.common import progress, run_options, scenario_options, workers
+from borderport.cli.tables import print_table, print_text
+from borderport.cli.terminal import say, say_json
+from borderport.wording import interval_note, number, plus_minus
 
 OF_RESOURCES = ("queue_mean", "queue_max", "tail_back_max", "utilisation")
 
@@ -116,12 +119,12 @@ def _write_sweep(folder: RunFolder, result: Sweep, key: Key) -> None:
 
     paths = [v.path for v in result.variations]
     rows = []
-    for number, point in enumerate(result.points):
-        low, mean, high = t_intervals(result.values[number])
-        low_d, mean_d, high_d = t_intervals(result.values[number] - result.values[0])
+    for index, point in enumerate(result.points):
+        low, mean, high = t_intervals(result.values[index])
+        low_d, mean_d, high_d = t_intervals(result.values[index] - result.values[0])
         columns = zip(result.keys, *(c.tolist() for c in (mean, low, high, mean_d, low_d, high_d)), strict=True)
         given = point.values or ("base",) * len(paths)
-        rows += [(number, *given, *of, unit_of(of[3]), *numbers) for of, *numbers in columns]
+        rows += [(index, *given, *of, unit_of(of[3]), *numbers) for of, *numbers in columns]
     header = ("point", *paths, "port", "flow", "station", "metric", "unit", "mean", "low", "high")
     folder.write_csv("sweep.csv", (*header, "difference", "difference_low", "difference_high"), rows)
     folder.write_json(
@@ -204,21 +207,21 @@ def _report_sweep(folder: RunFolder, result: Sweep, key: Key, options: dict[str,
                 for point, response, change in points
             ],
         }
-        click.echo(json_text(document), nl=False)
+        say_json(json_text(document))
     elif not options["quiet"]:
         base = t_interval(result.values[0, :, result.keys.index(key)])
-        digits = 3 if unit_of(key[3]) == "1" else 1
-        rows = [["base", *[""] * len(paths), bracketed(base, digits), ""]]
-        for number, (point, response, change) in enumerate(points, 1):
-            rows.append([str(number), *point.values, bracketed(response, digits), bracketed(change, digits)])
+        rows = [["base", *[""] * len(paths), plus_minus(base), ""]]
+        for index, (point, response, change) in enumerate(points, 1):
+            rows.append([str(index), *point.values, plus_minus(response), plus_minus(change)])
         where = f"port {key[0]}, flow {key[1]}" + (f", {key[2]}" if key[2] != "all" else "")
         title = f"{key[3]} ({unit_of(key[3])}), {where}; varied: {', '.join(paths)}"
         header = ["point", *(path.rpartition(".")[2] for path in paths), "response", "difference"]
-        print_table(title, header, rows, "mean with 95 % interval; difference to the base, paired by replication")
+        note = f"{interval_note(result.values.shape[1])}; difference to the base, paired by replication"
+        print_table(title, header, rows, note, keys=1 + len(paths))
         total = result.values.shape[0] * result.values.shape[1]
         rest = "the rest was in the store, or another point is the same"
-        click.echo(f"{result.computed} of {total} replications were computed; {rest}")
-        click.echo(f"Table, figure and store are in {folder.path}")
+        print_text(f"{result.computed} of {total} replications were computed; {rest}")
+        say(f"Table, figure and store are in {folder.path}")
 
 
 @click.command(short_help="Fit free parameters to targets.")
@@ -248,7 +251,7 @@ def calibrate(recipe: str, write: bool, **options: Any) -> None:
             folder.write(f"{name}.yaml", text.encode())
     _report_calibration(result, recipe, options)
     if folder is not None and not options["as_json"] and not options["quiet"]:
-        click.echo(f"Overlays are in {folder.path}")
+        say(f"Overlays are in {folder.path}")
 
 
 def _report_calibration(result: Calibration, recipe: str, options: dict[str, Any]) -> None:
@@ -269,7 +272,7 @@ def _report_calibration(result: Calibration, recipe: str, options: dict[str, Any
             }
             for r in result.results
         ]
-        click.echo(json_text({"recipe": recipe, "values": result.values, "targets": targets}), nl=False)
+        say_json(json_text({"recipe": recipe, "values": result.values, "targets": targets}))
     elif not options["quiet"]:
         values = [[name, f"{value:.4f}"] for name, value in result.values.items()]
         print_table("Fitted values", ["parameter", "value"], values)
@@ -277,14 +280,16 @@ def _report_calibration(result: Calibration, recipe: str, options: dict[str, Any
             [
                 r.name,
                 "fitted" if r.fitted else "checked",
-                f"{r.value:,.2f} {r.unit}",
-                bracketed(r.simulated, 2),
-                f"{r.deviation:+,.2f} ({r.deviation / r.value:+.1%})",
-                f"±{r.tolerance:,.2f}",
+                f"{number(r.value)} {r.unit}",
+                plus_minus(r.simulated),
+                f"{100 * r.deviation / r.value:+.1f} %",
+                f"± {100 * r.tolerance / r.value:.1f} %",
                 "yes" if r.met else "no",
             ]
             for r in result.results
         ]
         reps = options["reps"] or result.recipe.replications
         note = f"{reps} replications that the fit has not seen; {result.evaluations} evaluations"
-        print_table("Targets", ["target", "", "value", "simulated", "deviation", "tolerance", "met"], rows, note)
+        print_table(
+            "Targets", ["target", "role", "value", "simulated", "deviation", "tolerance", "met"], rows, note, keys=2
+        )

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from borderport.cli.common import Percentages, bracketed, print_table, progress, run_options, scenario_options, workers
+from borderport.cli.common import Percentages, progress, run_options, scenario_options, workers
+from borderport.cli.tables import print_table, print_text
+from borderport.cli.terminal import say, say_json
+from borderport.wording import bracketed, interval_note, percent, plus_minus
 
 if TYPE_CHECKING:
     from borderport.frontier import Frontier
@@ -118,34 +121,38 @@ def _report_frontier(folder: RunFolder, result: Frontier, options: dict[str, Any
 
     if options["as_json"]:
         about = {"scenario": result.scenario.name, "replications": result.replications, "seed": result.seed}
-        click.echo(json_text({**about, "points": _frontier_rows(result)}), nl=False)
+        say_json(json_text({**about, "points": _frontier_rows(result)}))
         return
     if options["quiet"]:
         return
     rows = []
-    for number, point in enumerate(result.points):
-        other = result.dominated_by[number]
+    for index, point in enumerate(result.points):
+        other = result.dominated_by[index]
+        targeted = point.targeting is not None and point.rate not in (0, 1)
         rows.append(
             [
-                str(number),
+                str(index),
                 point.label,
-                "" if point.targeting is None or point.rate in (0, 1) else f"{point.targeting:.0%}".replace("%", " %"),
-                bracketed(t_interval(point.found), 1),
-                bracketed(point.detection(), 3),
-                bracketed(result.delay[number], 0),
-                bracketed(t_interval(point.officer_hours), 0),
-                bracketed(result.cost[number], 0),
+                percent(point.targeting or 0) if targeted else "",
+                plus_minus(t_interval(point.found)),
+                bracketed(point.detection()),
+                plus_minus(result.delay[index]),
+                plus_minus(t_interval(point.officer_hours)),
+                bracketed(result.cost[index]),
                 "no" if other is None else f"by {other}",
             ]
         )
-    header = ["point", "selected", "targeting", "finds", "detection", "vehicle-hours", "officer-hours"]
+    values = ["finds", "detection", "vehicle-hours", "officer-hours", "hours per find", "dominated"]
     print_table(
         f"Detection against delay: {result.scenario.name}",
-        [*header, "hours per find", "dominated"],
+        ["point", "selected", "targeting", *values],
         rows,
-        "mean with 95 % interval; vehicle-hours: more than with nobody selected; hours per find: vehicle-hours for\n"
-        "one more find than at the next lower rate; dominated: paired differences, Holm's correction, 5 %",
+        f"{interval_note(result.replications)}, or the interval in brackets\n"
+        "vehicle-hours: more than with nobody selected\n"
+        "hours per find: vehicle-hours for one more find than at the next lower rate\n"
+        "dominated: paired differences, Holm's correction, 5 %",
+        keys=3,
     )
     if result.rare:
-        click.echo(f"fewer than {FEWEST_FINDS} finds were seen at every point: run more replications")
-    click.echo(f"Table and figure are in {folder.path}")
+        print_text(f"fewer than {FEWEST_FINDS} finds were seen at every point: run more replications")
+    say(f"Table and figure are in {folder.path}")

@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from borderport.cli.common import scenario_options
+from borderport.cli.tables import print_list, print_setting
+from borderport.cli.terminal import say, say_json
 
 
 @click.command(short_help="Name every problem of scenario files.")
@@ -24,7 +26,7 @@ def check(files: tuple[str, ...], sets: tuple[str, ...], with_: tuple[str, ...],
         except (ScenarioInvalid, UsageError) as error:
             wrong.append(error)
         else:
-            click.echo(f"{name}: valid")
+            say(f"{name}: valid")
     if any(isinstance(error, UsageError) for error in wrong):
         raise UsageError("\n".join(map(str, wrong)))
     if wrong:
@@ -47,11 +49,11 @@ def show(
         for name in loaded.plain.policies:
             found += _assumed(loaded.catalogue[name].model_dump(mode="json"), f"policies/{name}.yaml")
         for path, text in found:
-            click.echo(f"{path}: {text}")
+            print_setting(path, text)
         return
     for path, value in _leaves(loaded.plain.model_dump(mode="json", by_alias=True, exclude_defaults=True)):
         origin = loaded.origins.get(path) or _nearest(loaded.origins, path)
-        click.echo(f"{path}: {value}" + (f"  # {origin}" if origin is not None else ""))
+        print_setting(path, str(value), "" if origin is None else str(origin))
 
 
 def _leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
@@ -90,22 +92,14 @@ def list_(what: str) -> None:
         from borderport.metrics import METRICS
 
         rows = [[m.name, m.unit, m.formula] for m in METRICS.values()]
-        print_plain(rows)
+        print_list(rows)
         return
     from borderport.loading import builtin_names, load_policies, load_scenario
 
     if what == "scenarios":
-        print_plain([[name, load_scenario(name).scenario.title] for name in builtin_names()])
+        print_list([[name, load_scenario(name).scenario.title] for name in builtin_names()])
     else:
-        print_plain([[name, p.title.en, p.source or f"assumed: {p.assumed}"] for name, p in load_policies().items()])
-
-
-def print_plain(rows: list[list[str]]) -> None:
-    """Print rows as columns that line up, nothing cut."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
-    for row in rows:
-        start = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
-        click.echo(f"{start}  {row[-1]}")
+        print_list([[name, p.title.en, p.source or f"assumed: {p.assumed}"] for name, p in load_policies().items()])
 
 
 @click.command(short_help="Print the JSON Schema, for editors.")
@@ -114,4 +108,4 @@ def schema(of: str) -> None:
     """Print the JSON Schema of scenario or policy files, for editors."""
     from borderport.loading import policy_schema, scenario_schema, schema_text
 
-    click.echo(schema_text(scenario_schema() if of == "scenario" else policy_schema()), nl=False)
+    say_json(schema_text(scenario_schema() if of == "scenario" else policy_schema()))

@@ -12,17 +12,17 @@ import click
 
 from borderport.cli.common import (
     Percentage,
-    bracketed,
     distinct,
-    percent,
-    plus_minus,
-    port_label,
-    print_table,
+    port_labels,
     progress,
     run_options,
     scenario_options,
+    short_names,
     workers,
 )
+from borderport.cli.tables import INDENT, print_table, print_text
+from borderport.cli.terminal import say, say_json
+from borderport.wording import bracketed, interval_note, number, percent, plus_minus
 
 if TYPE_CHECKING:
     from borderport.compare import Comparison, VehicleEffect
@@ -30,27 +30,40 @@ if TYPE_CHECKING:
     from borderport.scenario import Scenario
     from borderport.store import RunFolder
 
-SUMMARY = (
-    ("vehicles", "vehicles_arrived", 0),
-    ("cleared", "vehicles_cleared", 0),
-    ("tonnes cleared", "tonnes_cleared", 0),
-    ("passage mean, min", "passage_time_mean", 0),
-    ("passage p95, min", "passage_time_p95", 0),
-    ("overnight stays", "overnight_stays", 0),
-    ("unfinished", "unfinished", 0),
+SUMMARIES = (
+    (
+        "Vehicles and goods by port",
+        (("vehicles", "vehicles_arrived"), ("cleared", "vehicles_cleared"), ("tonnes cleared", "tonnes_cleared")),
+        "",
+    ),
+    (
+        "Time by port",
+        (
+            ("passage mean, min", "passage_time_mean"),
+            ("passage p95, min", "passage_time_p95"),
+            ("overnight stays", "overnight_stays"),
+            ("unfinished", "unfinished"),
+        ),
+        "\npassage: the customs-controlled steps",
+    ),
 )
-
-
+MONEY, MASS = ("M CNY", 1e6), ("t", 1.0)
 COSTS = (
-    ("vehicles delayed", "delay_cost", 1e6, 2),
-    ("vehicles in service", "service_cost", 1e6, 2),
-    ("fuel of idling", "fuel_cost", 1e6, 2),
-    ("spoilage", "spoilage_cost", 1e6, 2),
-    ("goods given up", "giving_up_cost", 1e6, 2),
-    ("officers", "officer_cost", 1e6, 2),
-    ("policies", "infrastructure_cost", 1e6, 2),
-    ("total", "total_cost", 1e6, 2),
-    ("CO2 of idling", "idling_co2", 1.0, 0),
+    ("vehicles delayed", "delay_cost", MONEY),
+    ("vehicles in service", "service_cost", MONEY),
+    ("fuel of idling", "fuel_cost", MONEY),
+    ("spoilage", "spoilage_cost", MONEY),
+    ("goods given up", "giving_up_cost", MONEY),
+    ("officers", "officer_cost", MONEY),
+    ("policies", "infrastructure_cost", MONEY),
+    ("total", "total_cost", MONEY),
+    ("CO2 of idling", "idling_co2", MASS),
+)
+SAVINGS = (
+    ("in service", "passage", "service"),
+    ("passage, open hours", "passage", "open"),
+    ("passage, wall clock", "passage", "wall"),
+    ("arrival to exit, wall clock", "total", "wall"),
 )
 
 
@@ -76,11 +89,12 @@ def run(scenarios: tuple[str, ...], timeline: bool, **options: Any) -> None:
     drawn = _draw(folder, samples, None)
     documents = [sample_document(sample) for sample in samples]
     if options["as_json"]:
-        click.echo(json_text(documents[0] if len(documents) == 1 else {"scenarios": documents}), nl=False)
+        say_json(json_text(documents[0] if len(documents) == 1 else {"scenarios": documents}))
     elif not options["quiet"]:
+        print_names(samples)
         print_summary(samples)
         print_costs(samples)
-        click.echo(_where(folder, drawn))
+        say(_where(folder, drawn))
 
 
 @click.command(short_help="Compare scenarios on the same vehicles.")
@@ -107,13 +121,15 @@ def compare(base: str, others: tuple[str, ...], **options: Any) -> None:
     _write_comparison(folder, comparison)
     drawn = _draw(folder, comparison.samples, comparison)
     if options["as_json"]:
-        click.echo(json_text(comparison_document(comparison)), nl=False)
+        say_json(json_text(comparison_document(comparison)))
     elif not options["quiet"]:
+        print_names(comparison.samples)
         print_summary(comparison.samples)
-        for sample, effects in zip(comparison.samples[1:], comparison.effects, strict=True):
-            print_effects(comparison.samples[0], sample, effects)
+        base_name, *names = _names(comparison.samples)
+        for sample, effects, name in zip(comparison.samples[1:], comparison.effects, names, strict=True):
+            print_effects(comparison.samples[0], sample, effects, (base_name, name))
         print_costs(comparison.samples, paired=True)
-        click.echo(_where(folder, drawn))
+        say(_where(folder, drawn))
 
 
 def _load(name: str, options: dict[str, Any]) -> Scenario:
@@ -145,68 +161,72 @@ def _how(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def print_names(samples: Sequence[Sample]) -> None:
+    """Print what stands for the names that are too long for a table, if there are any."""
+    names = [sample.scenario.name for sample in samples]
+    long = [f"{short}: {name}" for short, name in zip(short_names(names), names, strict=True) if short != name]
+    if long:
+        say(*long, "")
+
+
+def _names(samples: Sequence[Sample]) -> list[str]:
+    return short_names([sample.scenario.name for sample in samples])
+
+
 def print_summary(samples: Sequence[Sample]) -> None:
-    """Print the table by port and in total: means over replications with 95 % half-widths."""
+    """Print the tables by port and in total: means over replications with 95 % half-widths."""
     from borderport.statistics import t_interval
 
-    first = samples[0]
     ports = dict.fromkeys(port for sample in samples for port in sample.scenario.ports)
-    rows = []
-    for port in (*ports, "all"):
-        for sample in samples:
-            if (port, "all", "all", "vehicles_arrived") not in sample.keys:
-                continue  # not a port of this scenario, or one for persons only
-            cells = [plus_minus(t_interval(sample.of(port, "all", metric)), digits) for _, metric, digits in SUMMARY]
-            rows.append([port_label(sample.scenario, port), sample.scenario.name, *cells])
-    header = ["port", "scenario", *(title for title, _, _ in SUMMARY)]
-    print_table(
-        "Vehicles, goods and time by port",
-        header,
-        rows,
-        f"mean of {first.replications} replications ± half of the 95 % interval; passage: the customs-controlled steps",
-    )
+    rows = [
+        (port, sample, name)
+        for port in (*ports, "all")
+        for sample, name in zip(samples, _names(samples), strict=True)
+        # Not if it is no port of this scenario, or one for persons only.
+        if (port, "all", "all", "vehicles_arrived") in sample.keys
+    ]
+    labels, means = port_labels([sample.scenario for sample in samples]), interval_note(samples[0].replications)
+    for title, columns, note in SUMMARIES:
+        cells = [
+            [labels[port], name, *(plus_minus(t_interval(sample.of(port, "all", metric))) for _, metric in columns)]
+            for port, sample, name in rows
+        ]
+        print_table(title, ["port", "scenario", *(heading for heading, _ in columns)], cells, f"{means}{note}", keys=2)
 
 
-def print_effects(base: Sample, other: Sample, effects: Sequence[VehicleEffect]) -> None:
-    """Print the paired effect on the same vehicles, by port, in total and for the scenario's groups."""
+def print_effects(base: Sample, other: Sample, effects: Sequence[VehicleEffect], names: tuple[str, str]) -> None:
+    """Print the paired effect on the same vehicles, by port, in total and for the base's groups.
+
+    ``names`` are those of the two scenarios, as `short_names` gives them.
+    """
     from borderport.compare import come_otherwise
 
     found = {(e.port, e.flow, e.span, e.clock): e for e in effects}
     groups = [(port, "all") for port in (*base.scenario.ports, "all")] + [("all", g) for g in base.scenario.groups]
-    rows = []
+    labels = port_labels([base.scenario])
+    savings, lots = [], []
     for port, flow in groups:
         wall = found.get((port, flow, "passage", "wall"))
         if wall is None or not wall.pairs:
             continue
-        name = port_label(base.scenario, port) if flow == "all" else f"group {flow}"
-        spans = [("passage", "service", 1), ("passage", "open", 0), ("passage", "wall", 0), ("total", "wall", 0)]
-        savings = [bracketed(found[port, flow, span, clock].saving, digits) for span, clock, digits in spans]
-        one_world = f"{wall.only_base:,.0f} / {wall.only_other:,.0f}"
-        rows.append([name, f"{wall.pairs:,.0f}", *savings, percent(wall.better), percent(wall.worse), one_world])
-    if not rows:
-        click.echo(f"{other.scenario.name} and {base.scenario.name} have no vehicles in common")
+        label = labels[port] if flow == "all" else INDENT + flow
+        spans = [plus_minus(found[port, flow, span, clock].saving) for _, span, clock in SAVINGS]
+        savings.append([label, *spans])
+        pairs, *only = (number(round(vehicles)) for vehicles in (wall.pairs, wall.only_base, wall.only_other))
+        lots.append([label, pairs, percent(wall.better), percent(wall.worse), *only])
+    if not savings:
+        print_text(f"{names[1]} and {names[0]} have no vehicles in common")
         return
-    header = [
-        "same vehicles",
-        "pairs",
-        "in service",
-        "passage, open",
-        "passage, wall",
-        "arrival to exit",
-        "better",
-        "worse",
-        "one only",
-    ]
-    print_table(
-        f"Minutes saved per vehicle: {other.scenario.name} against {base.scenario.name}",
-        header,
-        rows,
-        "mean saving, 95 % interval; better, worse: by passage, wall; one only: cleared in base only / in other only",
-    )
+    against = f"{names[1]} against {names[0]}"
+    header = ["same vehicles", *(heading for heading, _, _ in SAVINGS)]
+    print_table(f"Minutes saved per vehicle: {against}", header, savings, interval_note(other.replications))
+    header = ["same vehicles", "pairs", "better", "worse", "cleared in base only", "cleared in other only"]
+    note = "better, worse: shares of the pairs, by passage on the wall clock"
+    print_table(f"Who gains and who loses: {against}", header, lots, note)
     moved = come_otherwise(base.scenario, other.scenario)
     if moved:
         which = ", ".join(moved[:3]) + (f" and {len(moved) - 3} more" if len(moved) > 3 else "")
-        click.echo(f"vehicles of {which} come at other times than in {base.scenario.name}: compare means, not vehicles")
+        print_text(f"vehicles of {which} come at other times than in {names[0]}: compare means, not vehicles")
 
 
 def print_costs(samples: Sequence[Sample], paired: bool = False) -> None:
@@ -216,25 +236,25 @@ def print_costs(samples: Sequence[Sample], paired: bool = False) -> None:
     if any(sample.scenario.costs is None for sample in samples):
         return
     base, *others = samples
-    header = ["cost", "unit", *(sample.scenario.name for sample in samples)]
-    header += [f"change: {sample.scenario.name}" for sample in others if paired]
+    names = _names(samples)
+    header = ["cost", "unit", *names, *(f"change: {name}" for name in names[1:] if paired)]
     rows = []
-    for title, metric, scale, digits in COSTS:
-        values = [sample.of("all", "all", metric) / scale for sample in samples]
-        cells = [plus_minus(t_interval(value), digits) for value in values]
-        cells += [bracketed(t_interval(value - values[0]), digits) for value in values[1:] if paired]
-        rows.append([title, "M CNY" if scale > 1 else "t", *cells])
+    for title, metric, (unit, scale) in COSTS:
+        values = [sample.of("all", "all", metric) for sample in samples]
+        values += [value - values[0] for value in values[1:] if paired]
+        rows.append([title, unit, *(plus_minus(t_interval(value), scale) for value in values)])
     years = base.scenario.horizon.years()
-    notes = [f"all vehicles, persons left out; {years:.3g} year{'' if years == 1 else 's'}"]
-    for sample in others if paired else ():
+    notes = [
+        interval_note(base.replications),
+        f"all vehicles, persons left out; {years:.3g} year{'' if years == 1 else 's'}",
+    ]
+    for sample, name in zip(others, names[1:], strict=True) if paired else ():
         paid = sample.of("all", "all", "infrastructure_cost") - base.of("all", "all", "infrastructure_cost")
         change = sample.of("all", "all", "total_cost") - base.of("all", "all", "total_cost")
         if (paid > 0).all():
             saved: Interval = t_interval((paid - change) / paid)
-            notes.append(
-                f"{sample.scenario.name} saves {bracketed(saved, 2)} CNY for each CNY more that its policies cost"
-            )
-    print_table("What the period cost", header, rows, "\n".join(notes))
+            notes.append(f"{name} saves {bracketed(saved)} CNY for each CNY more that its policies cost")
+    print_table("What the period cost", header, rows, "\n".join(notes), keys=2)
 
 
 def _write_samples(folder: RunFolder, samples: Sequence[Sample]) -> None:
