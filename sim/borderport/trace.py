@@ -21,6 +21,7 @@ import csv
 import hashlib
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,7 +31,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from borderport.units import DURATION_MS
+from borderport.units import DURATION_MS, PLAIN
 
 Finding = tuple[int, str]
 MOST_FINDINGS = 20
@@ -225,12 +226,12 @@ class _Reader:
         self.findings.append((1, f"{message}; marks are {known}"))
 
 
+_PLAIN = re.compile(rf"\s*[+-]?{PLAIN}\s*")
+
+
 def _number(text: str) -> float:
-    """A cell as a number, NaN if it is none; ``1_000``, which Python would read, is none."""
-    try:
-        return float(text) if "_" not in text else math.nan
-    except ValueError:
-        return math.nan
+    """A cell as a number, NaN if it is none; Python would read ``1_000`` and digits of any script, too."""
+    return float(text) if _PLAIN.fullmatch(text) else math.nan
 
 
 def _arrivals(

@@ -36,7 +36,16 @@ COUNT = dict.fromkeys(
     1.0,
 )
 
-_QUANTITY = re.compile(r"^\s*([+-]?[0-9][0-9,_ ]*\.?[0-9]*(?:[eE][+-]?[0-9]+)?|[+-]?\.[0-9]+)\s*(.*?)\s*$")
+# How numbers are written: digits, or groups of three of them after a first one of one to three, and decimals after a
+# point. What stands between groups is the same throughout: a comma, an underscore, or a space (plain, no-break, thin).
+SEPARATORS = ",_ \u00a0\u2009\u202f"
+PLAIN = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_GROUPED = "|".join(f"(?:{mark}[0-9]{{3}})+" for mark in SEPARATORS)
+NUMBER = rf"(?:{PLAIN}|[1-9][0-9]{{0,2}}(?:{_GROUPED})(?:\.[0-9]*)?)"
+
+_APOSTROPHES = "'\u2019"
+_NUMBER_AND_UNIT = re.compile(rf"\s*([+-]?[0-9.][0-9.{_APOSTROPHES}{SEPARATORS}]*(?:[eE][+-]?[0-9]+)?)(.*)", re.DOTALL)
+_WELL_WRITTEN = re.compile(rf"[+-]?{NUMBER}")
 _LONGEST = 64
 
 
@@ -47,13 +56,10 @@ def _split(text: object, units: dict[str, float] | dict[str, int], kind: str, ex
         raise ValueError(f"must be a {kind} such as '{example}'")
     if not isinstance(text, str):
         raise ValueError(f"needs a unit ({known}), for example '{text} {next(iter(units))}'")
-    match = _QUANTITY.match(text) if len(text) <= _LONGEST else None
+    match = _NUMBER_AND_UNIT.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None:
         raise ValueError(f"'{text[:_LONGEST]}' is not a {kind}; write it like '{example}'")
-    number = float(re.sub(r"[,_ ]", "", match.group(1)))
-    unit = match.group(2)
-    if not math.isfinite(number):
-        raise ValueError(f"'{text}' is not a finite number")
+    number, unit = _read(match.group(1).strip(), match.group(2).strip(), f"is not a {kind}; write it like '{example}'")
     if not unit:
         raise ValueError(f"needs a unit ({known}), for example '{text.strip()} {next(iter(units))}'")
     if unit not in units:
@@ -61,6 +67,33 @@ def _split(text: object, units: dict[str, float] | dict[str, int], kind: str, ex
         hint = f"; did you mean '{close[0]}'?" if close else ""
         raise ValueError(f"unknown {kind} unit '{unit}': use one of {known}{hint}")
     return number, unit
+
+
+def _read(number: str, unit: str, otherwise: str) -> tuple[float, str]:
+    """A number that is well written, with its unit; ``otherwise`` is what to say of one that nobody can guess."""
+    if _WELL_WRITTEN.fullmatch(number) is None:
+        text, meant = f"{number} {unit}".strip(), _with_point(number)
+        if meant is None:
+            raise ValueError(f"'{text}' {otherwise}")
+        only = "commas and spaces stand between thousands only, such as 1,500 or 12 000"
+        raise ValueError(f"'{text}' is not a number: {only}; decimals follow a point: '{f'{meant} {unit}'.strip()}'")
+    value = float(re.sub(f"[{SEPARATORS}]", "", number))
+    if not math.isfinite(value):
+        raise ValueError(f"'{number} {unit}' is not a finite number")
+    return value, unit
+
+
+def _with_point(number: str) -> str | None:
+    """What ``1,5`` or ``1.500,5`` may mean, its last separator taken as the point; None if nobody can guess."""
+    mantissa = re.split("[eE]", number)[0]
+    digits = re.sub(f"[{_APOSTROPHES}]", "", mantissa)
+    last = max(digits.rfind(mark) for mark in SEPARATORS)
+    if last >= 0 and digits.count(digits[last]) == 1 and digits[last + 1 :].isdigit():
+        digits = f"{re.sub(f'[.{SEPARATORS}]', '', digits[:last])}.{digits[last + 1 :]}"
+    else:
+        digits = re.sub(f"[{SEPARATORS}]", "", digits)
+    meant = digits + number[len(mantissa) :]
+    return meant if meant != number and _WELL_WRITTEN.fullmatch(meant) else None
 
 
 def _quantity(text: object, units: dict[str, float], kind: str, example: str) -> float:

@@ -42,7 +42,7 @@ def _law_schema(example: str) -> WithJsonSchema:
     )
 
 
-_NUMBER = r"^\s*[0-9][0-9,_ ]*\.?[0-9]*([eE][+-]?[0-9]+)?\s*"
+_NUMBER = rf"^\s*{units.NUMBER}\s*"
 
 
 def _shown(write: Callable[[Any], str]) -> PlainSerializer:
