@@ -10,6 +10,9 @@ import difflib
 import math
 import re
 
+from borderport import bounds
+from borderport.bounds import Bound
+
 MS_PER_SECOND = 1_000
 MS_PER_MINUTE = 60_000
 MS_PER_HOUR = 3_600_000
@@ -96,17 +99,17 @@ def _with_point(number: str) -> str | None:
     return meant if meant != number and _WELL_WRITTEN.fullmatch(meant) else None
 
 
-def _quantity(text: object, units: dict[str, float], kind: str, example: str) -> float:
+def _quantity(text: object, units: dict[str, float], kind: str, example: str, bound: Bound) -> float:
     number, unit = _split(text, units, kind, example)
-    if number < 0:
+    return _within(number * units[unit], text, kind, bound)
+
+
+def _within(value: float, text: object, kind: str, bound: Bound) -> float:
+    """A converted number, if it is from 0 to its bound."""
+    if value < 0:
         raise ValueError(f"must not be negative, got '{text}'")
-    return _finite(number * units[unit], text)
-
-
-def _finite(value: float, text: object) -> float:
-    """A converted number, which may have become infinite: ``1e305 bn CNY``."""
-    if not math.isfinite(value):
-        raise ValueError(f"'{text}' is not a finite number")
+    if value > bound.most:
+        raise ValueError(f"a {kind} is at most {bound.text}, {bound.why}; got '{text}'")
     return value
 
 
@@ -121,12 +124,12 @@ def parse_duration(text: object) -> int:
     Returns
     -------
     int
-        Milliseconds, >= 0 and below 2**53.
+        Milliseconds, from 0 to `borderport.bounds.DURATION`.
 
     Raises
     ------
     ValueError
-        No unit, another unit, negative or not finite; the message says what would be right.
+        No unit, another unit, negative or beyond the bound; the message says what would be right.
 
     Examples
     --------
@@ -134,53 +137,62 @@ def parse_duration(text: object) -> int:
     (1800000, 5400000)
     """
     number, unit = _split(text, DURATION_MS, "duration", "30 min")
-    if number < 0:
-        raise ValueError(f"must not be negative, got '{text}'")
-    value = number * DURATION_MS[unit]
-    if value >= 2**53:
-        raise ValueError(f"'{text}' is longer than this program can count in milliseconds")
-    return round(value)
+    return round(_within(number * DURATION_MS[unit], text, "duration", bounds.DURATION))
 
 
 def parse_mass(text: object) -> float:
     """Read a mass, ``"18 t"`` → 18.0 tonnes; >= 0. Raises ValueError like `parse_duration`."""
-    return _quantity(text, MASS_T, "mass", "18 t")
+    return _quantity(text, MASS_T, "mass", "18 t", bounds.MASS)
+
+
+def parse_load(text: object) -> float:
+    """Read what one vehicle carries, ``"18 t"`` → 18.0 tonnes; >= 0. Raises ValueError like `parse_duration`."""
+    return _quantity(text, MASS_T, "load", "18 t", bounds.LOAD)
 
 
 def parse_money(text: object) -> float:
     """Read an amount of money, ``"8,000 CNY"`` → 8000.0; >= 0. Raises ValueError like `parse_duration`."""
-    return _quantity(text, MONEY_CNY, "sum of money", "8,000 CNY")
+    return _quantity(text, MONEY_CNY, "sum of money", "8,000 CNY", bounds.MONEY)
 
 
 def parse_length(text: object) -> float:
-    """Read a length or altitude, ``"18 m"`` → 18.0 metres; >= 0. Raises ValueError like `parse_duration`."""
-    return _quantity(text, LENGTH_M, "length", "18 m")
+    """Read a length, ``"18 m"`` → 18.0 metres; >= 0. Raises ValueError like `parse_duration`."""
+    return _quantity(text, LENGTH_M, "length", "18 m", bounds.LENGTH)
+
+
+def parse_altitude(text: object) -> float:
+    """Read a height above the sea, ``"4,772 m"`` → 4772.0 metres; >= 0. Raises ValueError like `parse_duration`."""
+    return _quantity(text, LENGTH_M, "altitude", "4,772 m", bounds.ALTITUDE)
 
 
 def parse_share(text: object) -> float:
     """Read a share from 0 to 1, ``"15 %"`` → 0.15. Raises ValueError like `parse_duration`."""
-    value = parse_factor(text)
-    if value > 1:
-        raise ValueError(f"a share is at most 100 %, got '{text}'")
-    return value
+    number, unit = _split(text, SHARE, "share", "15 %")
+    return _within(number / SHARE[unit], text, "share", bounds.SHARE)
 
 
 def parse_factor(text: object) -> float:
     """Read a factor, ``"150 %"`` → 1.5; like a share, but it may pass 100 %."""
     number, unit = _split(text, SHARE, "share", "15 %")
-    if number < 0:
-        raise ValueError(f"must not be negative, got '{text}'")
-    return number / SHARE[unit]
+    return _within(number / SHARE[unit], text, "factor", bounds.FACTOR)
+
+
+def parse_pace(text: object) -> float:
+    """Read a pace of work, ``"50 %"`` → 0.5 of normal; 0, or at least 0.1 %, as engines count whole per mille."""
+    value = parse_factor(text)
+    if 0 < value < bounds.SLOWEST_PACE:
+        raise ValueError(f"a pace is 0 % (work is suspended) or at least {bounds.SLOWEST_PACE:.1%}, got '{text}'")
+    return value
 
 
 def parse_count(text: object) -> float:
     """Read a number of things, ``"25 cars"`` → 25.0; >= 0. Raises ValueError like `parse_duration`."""
-    return _quantity(text, COUNT, "number of things", "25 cars")
+    return _quantity(text, COUNT, "number of things", "25 cars", bounds.CONVOY)
 
 
 def parse_items(text: object) -> float:
     """Read a number of items in a load, ``"200 boxes"`` → 200.0; >= 0. Raises ValueError like `parse_duration`."""
-    return _quantity(text, ITEMS, "number of items", "200 boxes")
+    return _quantity(text, ITEMS, "number of items", "200 boxes", bounds.ITEMS)
 
 
 def parse_rate(text: object) -> tuple[float, str]:
@@ -204,9 +216,8 @@ def parse_rate(text: object) -> tuple[float, str]:
         raise ValueError(f"unknown period '{period}': use 'per year', 'per d' or 'per h'")
     units: dict[str, float] = {**COUNT, **MASS_T}
     number, unit = _split(amount, units, "volume", "5,570 trailers per year")
-    if number < 0:
-        raise ValueError(f"must not be negative, got '{text}'")
-    return _finite(number * units[unit], text), f"{period} t" if unit in MASS_T else period
+    value = _within(number * units[unit], text, "volume", bounds.VOLUME)
+    return value, f"{period} t" if unit in MASS_T else period
 
 
 def format_rate(volume: tuple[float, str]) -> str:
@@ -235,7 +246,7 @@ def parse_value(text: object) -> tuple[float, str]:
     money, per = (part.strip() for part in text.rsplit("/", 1))
     amount = parse_money(money)
     if per in MASS_T:
-        return _finite(amount / MASS_T[per], text), "t"
+        return _within(amount / MASS_T[per], text, "value of a tonne", bounds.MONEY), "t"
     if per in ("vehicle", "person"):
         return amount, "vehicle"
     raise ValueError(f"unknown denominator '{per}': use kg, t, vehicle or person")
@@ -243,46 +254,46 @@ def parse_value(text: object) -> tuple[float, str]:
 
 def parse_hourly(text: object) -> float:
     """Read what an hour costs, ``"25 CNY/h"`` → 25.0 CNY per hour; >= 0. Raises ValueError like `parse_duration`."""
-    return _quotient(text, MONEY_CNY, "h", "cost of an hour", "25 CNY/h")
+    return _quotient(text, MONEY_CNY, "h", "cost of an hour", "25 CNY/h", bounds.HOUR_COST)
 
 
 def parse_price(text: object) -> float:
     """Read a price of fuel, ``"8 CNY/l"`` → 8.0 CNY per litre; >= 0. Raises ValueError like `parse_duration`."""
-    return _quotient(text, MONEY_CNY, "l", "price of fuel", "8 CNY/l")
+    return _quotient(text, MONEY_CNY, "l", "price of fuel", "8 CNY/l", bounds.FUEL_PRICE)
 
 
 def parse_consumption(text: object) -> float:
     """Read what an engine burns, ``"2.4 l/h"`` → 2.4 litres per hour; >= 0. Raises ValueError like `parse_duration`."""
-    return _quotient(text, VOLUME_L, "h", "consumption", "2.4 l/h")
+    return _quotient(text, VOLUME_L, "h", "consumption", "2.4 l/h", bounds.CONSUMPTION)
 
 
 def parse_emission(text: object) -> float:
     """Read what fuel gives off, ``"2.7 kg/l"`` → 0.0027 t per litre; >= 0. Raises ValueError like `parse_duration`."""
-    return _quotient(text, MASS_T, "l", "emission", "2.7 kg/l")
+    return _quotient(text, MASS_T, "l", "emission", "2.7 kg/l", bounds.EMISSION)
 
 
 def parse_loss(text: object) -> float:
     """Read a share lost each day, ``"2 %/d"`` → 0.02 per day; >= 0. Raises ValueError like `parse_duration`."""
     shares = {unit: 1 / part for unit, part in SHARE.items()}
-    return _quotient(text, shares, "d", "loss", "2 %/d")
+    return _quotient(text, shares, "d", "loss", "2 %/d", bounds.LOSS)
 
 
 def parse_years(text: object) -> float:
     """Read a lifetime, ``"10 years"`` → 10.0; > 0. Raises ValueError like `parse_duration`."""
-    value = _quantity(text, YEARS, "lifetime", "10 years")
-    if value == 0:
-        raise ValueError(f"must be above 0, got '{text}'")
+    value = _quantity(text, YEARS, "lifetime", "10 years", bounds.LIFETIME)
+    if value < bounds.SHORTEST_LIFETIME:
+        raise ValueError(f"must be above 0, at least {bounds.SHORTEST_LIFETIME} years, got '{text}'")
     return value
 
 
-def _quotient(text: object, units: dict[str, float], per: str, kind: str, example: str) -> float:
+def _quotient(text: object, units: dict[str, float], per: str, kind: str, example: str, bound: Bound) -> float:
     """A quantity per one thing: the number in the table's unit, per ``per``."""
     if not isinstance(text, str) or "/" not in text:
         raise ValueError(f"must be a {kind} such as '{example}', got '{text}'")
     amount, under = (part.strip() for part in text.rsplit("/", 1))
     if under != per:
         raise ValueError(f"a {kind} is per {per}, such as '{example}', got '{text}'")
-    return _quantity(amount, units, kind, example)
+    return _quantity(amount, units, kind, example, bound)
 
 
 def format_duration(value_ms: int) -> str:

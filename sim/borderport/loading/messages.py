@@ -144,6 +144,7 @@ _TRANSLATIONS: dict[str, Callable[[Mapping[str, Any], Error, Node], str]] = {
     "int_from_float": _WHOLE,
     "float_type": _NUMBER,
     "float_parsing": _NUMBER,
+    "finite_number": _fixed("must be a finite number"),
     "bool_type": _BOOL,
     "bool_parsing": _BOOL,
     "dict_type": _MAPPING,
@@ -184,7 +185,7 @@ def _union_field(loc: KeyPath) -> KeyPath | None:
 def _is_meant(branch: str, node: Node) -> bool:
     if isinstance(node.value, dict):
         return branch == "HourProfile"
-    return isinstance(node.value, list) and branch.startswith("tuple")
+    return isinstance(node.value, list) and "tuple" in branch
 
 
 def model_at(model: type[BaseModel], loc: Sequence[str | int]) -> type[BaseModel] | None:
