@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from borderport.bounds import LEAST_CV, LEAST_SHAPE, MOST_CV, MOST_SHAPE
+from borderport.bounds import ENDLESS_MS, LEAST_CV, LEAST_SHAPE, MOST_CV, MOST_SHAPE
 
 Array = NDArray[np.float64]
 Code = tuple[str, float, float, float, float]
@@ -113,6 +113,11 @@ class Coded(Law):
         out = np.empty(luck.shape)
         evaluate(KINDS[kind], float(a), float(b), float(c), float(d), luck.ravel(), out.reshape(-1))
         return out
+
+
+def durations(law: Law, luck: Array) -> Array:
+    """Durations by a law in ms, shape as ``luck``; the far end of its tail is cut where no horizon reaches."""
+    return np.minimum(law.at(luck), ENDLESS_MS)
 
 
 def normal_cdf(luck: Array) -> Array:

@@ -109,7 +109,7 @@ def _length(ctx: Mapping[str, Any], error: Error, node: Node) -> str:
 def _at_least(ctx: Mapping[str, Any], error: Error, node: Node) -> str:
     if ctx.get("ge") == 0:
         return f"must not be negative, got {_short(error)}"
-    return f"must be at least {ctx.get('ge'):,}, got {_short(error)}"
+    return f"must be at least {ctx['ge']:,.12g}, got {_short(error)}"
 
 
 def _short(error: Error) -> str:
@@ -138,7 +138,7 @@ _TRANSLATIONS: dict[str, Callable[[Mapping[str, Any], Error, Node], str]] = {
     "too_short": _length,
     "too_long": _length,
     "greater_than_equal": _at_least,
-    "less_than_equal": lambda ctx, error, node: f"must be at most {ctx.get('le'):,}, got {_short(error)}",
+    "less_than_equal": lambda ctx, error, node: f"must be at most {ctx['le']:,.12g}, got {_short(error)}",
     "int_type": _WHOLE,
     "int_parsing": _WHOLE,
     "int_from_float": _WHOLE,
