@@ -109,7 +109,8 @@ def _within(value: float, text: object, kind: str, bound: Bound) -> float:
     if value < 0:
         raise ValueError(f"must not be negative, got '{text}'")
     if value > bound.most:
-        raise ValueError(f"a {kind} is at most {bound.text}, {bound.why}; got '{text}'")
+        article = "an" if kind[0] in "aeiou" else "a"
+        raise ValueError(f"{article} {kind} is at most {bound.text}, {bound.why}; got '{text}'")
     return value
 
 

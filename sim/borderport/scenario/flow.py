@@ -140,7 +140,7 @@ class Flow(Entry):
     direction: Literal["export", "import", "transit"] = "export"
     counts: Literal["vehicles", "persons"] = "vehicles"
     volume: Volume | None = None
-    arrivals: Literal["poisson", "fixed"] | dict[Literal["trace"], str] = "poisson"
+    arrivals: Literal["poisson", "fixed"] | Annotated[dict[Literal["trace"], str], Field(min_length=1)] = "poisson"
     active_from: Moment | None = None
     active_until: Moment | None = None
     months: Months | Name | None = None
