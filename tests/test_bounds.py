@@ -284,7 +284,7 @@ def test_as_many_vehicles_as_the_message_says_do_fit() -> None:
 
 
 def test_a_route_with_more_choices_than_bits_is_refused() -> None:
-    """The answers of a vehicle are bits of one number, of which the first were once lost."""
+    """The answers of a vehicle are bits of one number, and too many once ended in an overflow."""
     steps = ", ".join(f"s{i}: {{if: selected}}" for i in range(bounds.MOST_CHOICES + 1))
     stations = ", ".join(f"s{i}: {{service: 1 min}}" for i in range(bounds.MOST_CHOICES + 1))
     many = plain(("steps: [gate]", f"steps: [gate, {steps}]"), ("stations: {", f"stations: {{{stations}, "))
