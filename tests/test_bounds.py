@@ -306,4 +306,4 @@ def test_more_replications_than_memory_holds_are_refused() -> None:
 def test_a_horizon_with_its_lead_in_fits_the_clock(tmp_path: Path) -> None:
     horizon = "horizon: {start: 2024-01-01, end: 2024-02-01}"
     found = problem(tmp_path, edited((horizon, horizon.replace("}", ", lead_in: 40000 d}"))))
-    assert "more than 40,000 days, lead-in included" in found.message
+    assert "40,000" in found.message and "lead-in included" in found.message
