@@ -15,7 +15,7 @@ PACKAGE = ROOT / "sim" / "borderport"
 # The data flow and the import order: a module imports only from those before it. A stage may be a folder;
 # within `engines` the order is that of ENGINES, within the other folders anything but the package itself.
 ORDER = (
-    "errors compiling units deviates distributions detection trace scenario calendars policies loading streams "
+    "errors compiling bounds units deviates distributions detection trace scenario calendars policies loading streams "
     "manifest network timeline engines tally metrics statistics wording executors experiment compare store attribute "
     "sweep frontier calibrate verify figures report cli"
 ).split()

@@ -184,6 +184,8 @@ SILLY = [
     (2, "run tiny.yaml --executor cloud", "not one of"),
     (2, "run tiny.yaml --precision 5", "write it like 1%"),
     (2, "run tiny.yaml --precision 0%", "write it like 1%"),
+    (2, "run tiny.yaml --precision 1,5%", "write it like 1%"),
+    (2, "run tiny.yaml --precision 1_0%", "write it like 1%"),
     (2, "run tiny.yaml --precision nan%", "write it like 1%"),
     (2, "run tiny.yaml --precision 1e999%", "write it like 1%"),
     (2, "run tiny.yaml --out ''", "the name of a folder is empty"),

@@ -104,10 +104,6 @@ def test_a_normal_law_is_cut_to_its_bounds() -> None:
     assert law.mean() == pytest.approx(values.mean(), rel=1e-3)
 
 
-def test_a_mean_of_nought_is_nought() -> None:
-    assert parse_law({"lognormal": {"mean": "0 min", "cv": 1}}, parse_duration).at(GRID[:5]).tolist() == [0.0] * 5
-
-
 @given(st.lists(st.floats(0.01, 1), min_size=1, max_size=6), st.floats(-6, 6))
 def test_a_mixture_takes_the_part_in_which_the_rank_lies(weights: list[float], luck: float) -> None:
     shares = [round(100 * w / sum(weights), 3) for w in weights]

@@ -19,11 +19,12 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from borderport import units
+from borderport.bounds import VOLUME
 from borderport.compare import compare_scenarios
 from borderport.distributions import Array
 from borderport.errors import CheckFailed, ScenarioInvalid, UsageError
 from borderport.executors import open_executor
-from borderport.experiment import EngineName, Progress
+from borderport.experiment import MOST_REPLICATIONS, EngineName, Progress
 from borderport.loading import builtin_folder, load_scenario, read_plain
 from borderport.loading.files import Source, is_path, read_mapping, shown_name
 from borderport.loading.tree import Finding, KeyPath, locate, raise_if_any, suggest
@@ -78,7 +79,7 @@ class Target(Entry):
     port: str = "all"
     flow: str = "all"
     tonnes: Mass | None = None
-    vehicles: Annotated[float, Field(gt=0)] | None = None
+    vehicles: Annotated[float, Field(gt=0, le=VOLUME.most, allow_inf_nan=False)] | None = None
     saving: Duration | None = None
     declaration: Duration | None = None
     first_month: Month | None = None
@@ -106,7 +107,7 @@ class Recipe(Entry):
     fitted: str
     free: dict[Name, Free]
     targets: dict[Name, Target]
-    replications: Annotated[int, Field(ge=2, strict=True)] = 20
+    replications: Annotated[int, Field(ge=2, le=MOST_REPLICATIONS, strict=True)] = 20
 
     @model_validator(mode="after")
     def _complete(self) -> Recipe:

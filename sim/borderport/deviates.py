@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from borderport.bounds import ENDLESS_MS
 from borderport.compiling import compiled, inlined
 
 _FIRST_COUNT = np.uint64(1)  # where SFC64's counter begins, which bounds its period from below
@@ -258,7 +259,9 @@ def _do_step(step: Any, who: Any, index: Any, adopted: Any, given: Any, luck: An
             after = work[place] * a
         else:
             after = _value(kind, a, b, c, d, luck[np.uint64(index[vehicle])])
-        work[place] = after if strength == 1 else (1 - strength) * work[place] + strength * after
+        if strength != 1:  # above 1 it goes beyond what the step makes of the work, but not below nothing
+            after = max((1 - strength) * work[place] + strength * after, 0.0)
+        work[place] = min(after, ENDLESS_MS)
 
 
 @compiled

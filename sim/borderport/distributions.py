@@ -12,19 +12,54 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from borderport.bounds import ENDLESS_MS, LEAST_CV, LEAST_SHAPE, MOST_CV, MOST_SHAPE
+
 Array = NDArray[np.float64]
 Code = tuple[str, float, float, float, float]
+
+_YAML_NAME = {"mean_value": "mean"}
+# Parameters without a unit, and what they may be.
+_PLAIN = {"cv": (LEAST_CV, MOST_CV), "a": (LEAST_SHAPE, MOST_SHAPE), "b": (LEAST_SHAPE, MOST_SHAPE)}
 
 
 @dataclass(frozen=True)
 class Law(ABC):
-    """Base of all laws; parameters are in the unit of what is drawn (ms, t, vehicles)."""
+    """Base of all laws; parameters are in the unit of what is drawn (ms, t, vehicles).
+
+    Raises
+    ------
+    ValueError
+        The parameters make no law: one is negative or not finite, the mean is 0, bounds are the wrong way round.
+    """
+
+    def __post_init__(self) -> None:
+        for fault in self.faults():
+            raise ValueError(f"{type(self).__name__.lower()} {fault}")
+
+    def faults(self) -> Iterator[str]:
+        """What keeps the parameters from making a law; here, what is wrong with each number by itself."""
+        left_out = {field.name for field in fields(self) if getattr(self, field.name) == field.default}
+        for name, value in self.parameters().items():
+            if name in _PLAIN:
+                yield from _wrong_shape(name, value)
+            elif name not in left_out:
+                yield from _wrong_value(name, value)
+
+    def parameters(self) -> dict[str, float]:
+        """The parameters by the names that scenario files give them."""
+        return {_YAML_NAME.get(field.name, field.name): getattr(self, field.name) for field in fields(self)}
+
+    def largest(self) -> float:
+        """The largest of the parameters that have the unit of what is drawn."""
+        return max(v for name, v in self.parameters().items() if name not in _PLAIN and math.isfinite(v))
 
     @abstractmethod
     def at(self, luck: Array) -> Array:
@@ -34,6 +69,32 @@ class Law(ABC):
         """Expected value, in the unit of the parameters."""
         grid = standard_normal_grid()
         return float(self.at(grid).mean())
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _wrong_value(name: str, value: float) -> Iterator[str]:
+    """What is wrong with a parameter that has the unit of what is drawn."""
+    if not _is_number(value) or not math.isfinite(value):
+        yield f"needs a finite number as {name}, got '{value}'"
+    elif value < 0:
+        yield f"has a negative {name}, {value:g}"
+
+
+def _wrong_shape(name: str, value: float) -> Iterator[str]:
+    """What is wrong with a parameter that is a plain number."""
+    least, most = _PLAIN[name]
+    if not _is_number(value) or not (least <= value < most or (name == "cv" and value == 0)):
+        none = "0 or " if name == "cv" else ""
+        yield f"needs {none}a plain number from {least:g} to {most:g} as {name}, got '{value}'"
+
+
+def _no_mean(mean: float) -> Iterator[str]:
+    """What is wrong with the mean of a law that spreads around it."""
+    if mean == 0:
+        yield "needs a mean above 0; write a constant instead"
 
 
 class Coded(Law):
@@ -52,6 +113,11 @@ class Coded(Law):
         out = np.empty(luck.shape)
         evaluate(KINDS[kind], float(a), float(b), float(c), float(d), luck.ravel(), out.reshape(-1))
         return out
+
+
+def durations(law: Law, luck: Array) -> Array:
+    """Durations by a law in ms, shape as ``luck``; the far end of its tail is cut where no horizon reaches."""
+    return np.minimum(law.at(luck), ENDLESS_MS)
 
 
 def normal_cdf(luck: Array) -> Array:
@@ -91,11 +157,14 @@ class Lognormal(Coded):
     mean_value: float
     cv: float
 
+    def faults(self) -> Iterator[str]:
+        """See `Law.faults`."""
+        yield from super().faults()
+        yield from _no_mean(self.mean_value)
+
     @property
     def code(self) -> Code:
         """See `Coded.code`."""
-        if self.mean_value == 0:
-            return "constant", 0.0, 0.0, 0.0, 0.0
         variance = math.log1p(self.cv * self.cv)
         return "lognormal", math.log(self.mean_value) - variance / 2, math.sqrt(variance), 0.0, 0.0
 
@@ -109,6 +178,11 @@ class Exponential(Coded):
     """Exponential with the given mean: ``-mean · ln(1 - u)``, with ``1 - u = Phi(-luck)``."""
 
     mean_value: float
+
+    def faults(self) -> Iterator[str]:
+        """See `Law.faults`."""
+        yield from super().faults()
+        yield from _no_mean(self.mean_value)
 
     @property
     def code(self) -> Code:
@@ -126,6 +200,13 @@ class Gamma(Law):
 
     mean_value: float
     cv: float
+
+    def faults(self) -> Iterator[str]:
+        """See `Law.faults`."""
+        yield from super().faults()
+        yield from _no_mean(self.mean_value)
+        if self.cv == 0:
+            yield "needs cv > 0; write a constant instead"
 
     def at(self, luck: Array) -> Array:
         """See `Law.at`."""
@@ -148,6 +229,12 @@ class Normal(Coded):
     low: float = 0.0
     high: float = math.inf
 
+    def faults(self) -> Iterator[str]:
+        """See `Law.faults`."""
+        yield from super().faults()
+        if not self.low <= self.high:
+            yield "needs low <= high"
+
     @property
     def code(self) -> Code:
         """See `Coded.code`."""
@@ -160,6 +247,12 @@ class Uniform(Coded):
 
     low: float
     high: float
+
+    def faults(self) -> Iterator[str]:
+        """See `Law.faults`."""
+        yield from super().faults()
+        if not self.low <= self.high:
+            yield "needs low <= high"
 
     @property
     def code(self) -> Code:
@@ -180,6 +273,12 @@ class Beta(Law):
     low: float
     high: float
 
+    def faults(self) -> Iterator[str]:
+        """See `Law.faults`."""
+        yield from super().faults()
+        if not self.low <= self.high:
+            yield "needs low <= high"
+
     def at(self, luck: Array) -> Array:
         """See `Law.at`."""
         from scipy.special import betaincinv
@@ -199,6 +298,12 @@ class Triangular(Coded):
     mode: float
     high: float
 
+    def faults(self) -> Iterator[str]:
+        """See `Law.faults`."""
+        yield from super().faults()
+        if not self.low <= self.mode <= self.high:
+            yield "needs low <= mode <= high"
+
     @property
     def code(self) -> Code:
         """See `Coded.code`."""
@@ -217,6 +322,17 @@ class Empirical(Law):
 
     values: tuple[float, ...]
 
+    def faults(self) -> Iterator[str]:
+        """See `Law.faults`."""
+        if not self.values:
+            yield "needs a list of observed quantities"
+        for value in self.values:
+            yield from _wrong_value("value", value)
+
+    def largest(self) -> float:
+        """See `Law.largest`."""
+        return max(self.values)
+
     def at(self, luck: Array) -> Array:
         """See `Law.at`."""
         ordered = np.sort(np.asarray(self.values, dtype=np.float64))
@@ -233,6 +349,19 @@ class Mixture(Law):
     """One of several laws; the first covers the lowest luck, so it rises if the parts do not overlap."""
 
     parts: tuple[tuple[float, Law], ...]
+
+    def faults(self) -> Iterator[str]:
+        """See `Law.faults`."""
+        if not self.parts:
+            yield "needs a list of {share: ..., law: ...}"
+        if not all(0 <= share <= 1 for share, _ in self.parts):
+            yield "needs shares from 0 % to 100 %"
+        if not abs(math.fsum(share for share, _ in self.parts) - 1) <= 1e-9:
+            yield "needs shares that add up to 100 %"
+
+    def largest(self) -> float:
+        """See `Law.largest`."""
+        return max(law.largest() for _, law in self.parts)
 
     def at(self, luck: Array) -> Array:
         """See `Law.at`."""
@@ -270,11 +399,9 @@ LAW_NAMES: dict[str, type[Law]] = {
     "empirical": Empirical,
     "mixture": Mixture,
 }
-_DIMENSIONLESS = {"cv", "a", "b"}
-_YAML_NAME = {"mean_value": "mean"}
 
 
-def parse_law(value: object, parse: Callable[[object], float]) -> Law:
+def parse_law(value: object, parse: Callable[[object], float], most: float = math.inf) -> Law:
     """Read a law as it stands in a scenario file.
 
     Parameters
@@ -285,6 +412,8 @@ def parse_law(value: object, parse: Callable[[object], float]) -> Law:
         ``{mixture: [{share: 70 %, law: 9 t}, {share: 30 %, law: 13.5 t}]}``.
     parse : callable
         Reads one quantity of the field's dimension, e.g. `borderport.units.parse_duration`.
+    most : float
+        What a law that is a `Law` already may have as its largest parameter; ``parse`` has a bound of its own.
 
     Returns
     -------
@@ -293,7 +422,7 @@ def parse_law(value: object, parse: Callable[[object], float]) -> Law:
     Raises
     ------
     ValueError
-        Unknown law, missing or unknown parameter, wrong unit, ``low <= mode <= high`` broken.
+        Unknown law, missing or unknown parameter, wrong unit, or parameters that make no law.
 
     Examples
     --------
@@ -302,6 +431,8 @@ def parse_law(value: object, parse: Callable[[object], float]) -> Law:
     Lognormal(mean_value=2040000, cv=1.2)
     """
     if isinstance(value, Law):
+        if value.largest() > most:
+            raise ValueError(f"is at most {most:,.12g} in the program's unit, got {value.largest():g}")
         return value
     if not isinstance(value, Mapping):
         return Constant(parse(value))
@@ -312,12 +443,12 @@ def parse_law(value: object, parse: Callable[[object], float]) -> Law:
     if name == "constant":
         return Constant(parse(given))
     if name == "empirical":
-        if not isinstance(given, list | tuple) or not given:
+        if not isinstance(given, list | tuple):
             raise ValueError("empirical needs a list of observed quantities")
         return Empirical(tuple(parse(item) for item in given))
     if name == "mixture":
         return _parse_mixture(given, parse)
-    return _checked(_build(name, given, parse))
+    return _build(name, given, parse)
 
 
 def law_text(law: Law, show: Callable[[float], str]) -> str:
@@ -343,10 +474,9 @@ def law_text(law: Law, show: Callable[[float], str]) -> str:
     if isinstance(law, Mixture):
         parts = [f"{{share: {share * 100:.12g} %, law: {law_text(part, show)}}}" for share, part in law.parts]
         return f"{{{name}: [{', '.join(parts)}]}}"
-    given = {f.name: getattr(law, f.name) for f in fields(law)}
     texts = {
-        _YAML_NAME.get(key, key): f"{value:.12g}" if key in _DIMENSIONLESS else show(value)
-        for key, value in given.items()
+        key: f"{value:.12g}" if key in _PLAIN else show(value)
+        for key, value in law.parameters().items()
         if math.isfinite(value) and not (isinstance(law, Normal) and key == "low" and value == 0)
     }
     return f"{{{name}: {{{', '.join(f'{key}: {text}' for key, text in texts.items())}}}}}"
@@ -364,39 +494,20 @@ def _build(name: str, given: object, parse: Callable[[object], float]) -> Law:
     missing = [key for key in names if key not in given and key not in optional]
     if missing:
         raise ValueError(f"{name} needs {' and '.join(missing)}")
-    arguments: dict[str, float] = {}
+    arguments: dict[str, Any] = {}
     for key, raw in given.items():
-        if key in _DIMENSIONLESS:
-            if isinstance(raw, bool) or not isinstance(raw, int | float) or not 0 <= raw < 100:
-                raise ValueError(f"{key} is a plain number from 0 to 100, got '{raw}'")
-            arguments[names[key].name] = float(raw)
-        else:
-            arguments[names[key].name] = parse(raw)
+        arguments[names[key].name] = raw if key in _PLAIN else parse(raw)
     return law(**arguments)
-
-
-def _checked(law: Law) -> Law:
-    if isinstance(law, Triangular) and not law.low <= law.mode <= law.high:
-        raise ValueError("triangular needs low <= mode <= high")
-    if isinstance(law, Uniform | Normal | Beta) and not law.low <= law.high:
-        raise ValueError("needs low <= high")
-    if isinstance(law, Beta) and not (law.a > 0 and law.b > 0):
-        raise ValueError("beta needs a > 0 and b > 0")
-    if isinstance(law, Gamma) and law.cv == 0:
-        raise ValueError("gamma needs cv > 0; write a constant instead")
-    return law
 
 
 def _parse_mixture(given: object, parse: Callable[[object], float]) -> Mixture:
     from borderport.units import parse_share
 
-    if not isinstance(given, list | tuple) or not given:
+    if not isinstance(given, list | tuple):
         raise ValueError("mixture needs a list of {share: ..., law: ...}")
     parts = []
     for part in given:
         if not isinstance(part, Mapping) or set(part) != {"share", "law"}:
             raise ValueError("each part of a mixture is {share: ..., law: ...}")
         parts.append((parse_share(part["share"]), parse_law(part["law"], parse)))
-    if abs(math.fsum(share for share, _ in parts) - 1) > 1e-9:
-        raise ValueError("the shares of a mixture add up to 100 %")
     return Mixture(tuple(parts))

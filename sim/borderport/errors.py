@@ -39,6 +39,12 @@ class UsageError(SimError):
     exit_code = 2
 
 
+class TooLarge(SimError):
+    """A run of more vehicles, a longer time or longer routes than fit its numbers and memory."""
+
+    exit_code = 2
+
+
 class ScenarioInvalid(SimError):
     """A scenario or policy file is wrong; carries every problem found, not only the first."""
 

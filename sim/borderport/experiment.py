@@ -17,11 +17,13 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from borderport.bounds import MOST_FIGURES
 from borderport.distributions import Array
+from borderport.errors import TooLarge
 from borderport.executors import default_jobs, map_unordered, open_executor
 from borderport.manifest import Manifest, ManifestPlan, draw_manifest, plan_manifest
 from borderport.metrics import Key, Measures, MetricsPlan, measure, plan_metrics
-from borderport.network import NetworkPlan, build_network, plan_network
+from borderport.network import NetworkPlan, build_network, check_size, plan_network
 from borderport.scenario import Scenario
 from borderport.statistics import replications_for, t_interval, t_intervals
 from borderport.timeline import Timeline
@@ -44,10 +46,11 @@ class Study:
 
 
 def prepare(scenario: Scenario) -> Study:
-    """Make a scenario ready to run."""
+    """Make a scenario ready to run; `TooLarge` if it does not fit one run."""
     _keep_freed_memory()
-    network = plan_network(scenario)
-    return Study(scenario, plan_manifest(scenario), network, plan_metrics(scenario, network))
+    network, manifest = plan_network(scenario), plan_manifest(scenario)
+    check_size(network, manifest)
+    return Study(scenario, manifest, network, plan_metrics(scenario, network))
 
 
 def _keep_freed_memory() -> None:
@@ -246,6 +249,17 @@ class Plan:
     precision: float | None
 
 
+def _check_figures(plan: Plan) -> None:
+    """Refuse more replications than memory holds the figures of; few enough are not worth making scenarios ready."""
+    if plan.replications <= MOST_REPLICATIONS:
+        return
+    figures = sum(len(prepare(scenario).metrics.keys) for scenario in plan.scenarios)
+    if plan.replications * figures > MOST_FIGURES:
+        raise TooLarge(
+            f"{plan.replications:,} replications have {figures:,} figures each; at most {MOST_FIGURES // figures:,} fit"
+        )
+
+
 WATCHED: Key = ("all", "all", "all", "passage_time_mean")
 
 
@@ -273,6 +287,7 @@ def collect(
     list
         Rows by replication.
     """
+    _check_figures(plan)
     jobs = plan.jobs or default_jobs(plan.replications * len(plan.scenarios))
     found: list[Row] = []
     wanted = plan.replications

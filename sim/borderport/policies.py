@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from borderport.bounds import FACTOR, MOST_SERVERS, VOLUME
 from borderport.scenario import (
     VEHICLE_EFFECTS,
     Amendment,
@@ -57,7 +58,46 @@ def apply_policies(scenario: Scenario, catalogue: Mapping[str, Policy]) -> tuple
         for effect in _effects(policy, use):
             scenario, touched = _apply(scenario, policy, use, effect, adoption, problems)
             _claim(policy, touched, owners, problems)
+    problems += _beyond_bounds(scenario)
     return scenario, list(dict.fromkeys(problems))
+
+
+def _beyond_bounds(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """What policies have made larger than a scenario may say it, though each effect by itself is not."""
+    for port_name, port in scenario.ports.items():
+        for name, resource in port.resources.items():
+            most = max([resource.capacity or 0, *(period.capacity for period in resource.periods)])
+            if most > MOST_SERVERS:
+                message = f"becomes {most:,} by the policies in force; at most {MOST_SERVERS:,}"
+                yield f"ports.{port_name}.resources.{name}.capacity", message
+        for name, flow in port.flows.items():
+            if flow.volume is not None and flow.volume[0] > VOLUME.most:
+                message = f"becomes {flow.volume[0]:.6g} by the policies in force; at most {VOLUME.text}, {VOLUME.why}"
+                yield f"ports.{port_name}.flows.{name}.volume", message
+            for mark, share in flow.marks.items():
+                most_of_all = _largest(scenario, f"{port_name}.{name}", mark, ("share", "scale_share"), share)
+                if most_of_all > 1 + 1e-9:
+                    message = f"becomes {most_of_all:.4%} by the policies in force; a share is at most 100 %"
+                    yield f"ports.{port_name}.flows.{name}.marks.{mark}", message.replace("%", " %", 1)
+    for flow_name, target in dict.fromkeys((a.flow, a.target) for a in scenario.amendments if a.kind == "scale"):
+        scaled = _largest(scenario, flow_name, target, ("service", "scale"), 1.0)
+        if scaled > FACTOR.most:
+            policy = next(a.policy for a in reversed(scenario.amendments) if (a.flow, a.target) == (flow_name, target))
+            yield (
+                f"policies.{policy}",
+                f"makes the time of '{target}' {scaled:,.6g} times as long; at most {FACTOR.text}",
+            )
+
+
+def _largest(scenario: Scenario, flow: str, target: str, kinds: tuple[str, str], before: float) -> float:
+    """The largest that amendments make of a number for any vehicle: the first kind sets it, the second scales it."""
+    largest = before
+    for change in scenario.amendments:
+        if (change.flow, change.target) == (flow, target) and change.kind in kinds:
+            number = change.number if change.number is not None else 1.0
+            after = number * (largest if change.kind == kinds[1] else 1.0)
+            largest = after if scenario.adoptions[change.policy] >= 1 else max(largest, after)
+    return largest
 
 
 def _effects(policy: Policy, use: PolicyUse) -> tuple[Effect, ...]:

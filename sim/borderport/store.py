@@ -31,6 +31,7 @@ from borderport.metrics import Key, unit_of
 
 # What decides a replication's figures, files and folders; a change to any of them makes stored ones stale.
 MODEL_MODULES = (
+    "bounds.py",
     "calendars.py",
     "compiling.py",
     "detection.py",

@@ -29,9 +29,9 @@ POINTS_IN_RANGE = 5
 CHUNK = 4
 BATCH = 16
 
-_WHOLE = re.compile(r"^(-?\d+)\.\.(-?\d+)$")
-_NUMBER = r"(-?\d+(?:\.\d+)?)"
-_RANGE = re.compile(rf"^{_NUMBER}\s*([^\d:]*?)\s*:\s*{_NUMBER}\s*(\D*)$")
+_WHOLE = re.compile(r"(-?[0-9]+)\.\.(-?[0-9]+)")
+_NUMBER = r"(-?[0-9]+(?:\.[0-9]+)?)"
+_RANGE = re.compile(rf"{_NUMBER}\s*([^\d:]*?)\s*:\s*{_NUMBER}\s*(\D*)")
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def parse_variation(text: str) -> Variation:
     path, equals, spec = (part.strip() for part in text.partition("="))
     if not equals or not path or not spec:
         raise UsageError(f"--vary {text}: must be PATH=SPEC, such as ports.PORT.resources.NAME.capacity=1..4")
-    whole, span = _WHOLE.match(spec), _RANGE.match(spec)
+    whole, span = _WHOLE.fullmatch(spec), _RANGE.fullmatch(spec)
     if whole is not None:
         first, last = int(whole.group(1)), int(whole.group(2))
         if last < first:
@@ -121,7 +121,7 @@ def parse_variation(text: str) -> Variation:
         if not float(low) < float(high):
             raise UsageError(f"--vary {text}: {low}:{high} does not go upwards")
         grid = np.linspace(float(low), float(high), POINTS_IN_RANGE)
-        return Variation(path, tuple(f"{value:.6g} {unit}".strip() for value in grid))
+        return Variation(path, tuple(f"{value:.12g} {unit}".strip() for value in grid))
     values = tuple(part.strip() for part in spec.split(","))
     if "" in values:
         raise UsageError(f"--vary {text}: there is an empty value in the list")

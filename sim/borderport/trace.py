@@ -21,6 +21,7 @@ import csv
 import hashlib
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,11 +31,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from borderport.units import DURATION_MS
+from borderport.bounds import DURATION, LOAD, MONEY, Bound
+from borderport.units import DURATION_MS, PLAIN
 
 Finding = tuple[int, str]
 MOST_FINDINGS = 20
-LONGEST_MS = 2**53  # as `borderport.units` counts
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def read_trace(
         if name in ("arrival", "arrival_ms"):
             continue
         if name in ("payload_t", "value_cny"):
-            kept[name] = reader.numbers(name, values)
+            kept[name] = reader.quantities(name, values, LOAD if name == "payload_t" else MONEY)
         elif name == "consignment":
             kept[name] = reader.labels(name, values)
         elif name in marks:
@@ -197,12 +198,15 @@ class _Reader:
         self.note(negative, f"{name} is negative; it must be 0 or more")
         return np.where(empty | wrong | negative, 0.0, found)
 
+    def quantities(self, name: str, values: Sequence[str], bound: Bound, unit: float = 1.0) -> NDArray[np.float64]:
+        """Numbers of a unit as a quantity, from 0 to its bound."""
+        found = self.numbers(name, values) * unit
+        self.note(found > bound.most, f"{name} is more than {bound.text}, {bound.why}")
+        return np.minimum(found, bound.most)
+
     def durations(self, name: str, values: Sequence[str], unit_ms: int) -> NDArray[np.int64]:
         """Numbers of a unit of time as whole milliseconds."""
-        found = self.numbers(name, values) * unit_ms
-        long = found >= LONGEST_MS
-        self.note(long, f"{name} is longer than this program can count in milliseconds")
-        return np.rint(np.where(long, 0.0, found)).astype(np.int64)
+        return np.rint(self.quantities(name, values, DURATION, unit_ms)).astype(np.int64)
 
     def flags(self, name: str, values: Sequence[str]) -> NDArray[np.float64]:
         """Zeros and ones."""
@@ -225,12 +229,12 @@ class _Reader:
         self.findings.append((1, f"{message}; marks are {known}"))
 
 
+_PLAIN = re.compile(rf"\s*[+-]?{PLAIN}\s*")
+
+
 def _number(text: str) -> float:
-    """A cell as a number, NaN if it is none; ``1_000``, which Python would read, is none."""
-    try:
-        return float(text) if "_" not in text else math.nan
-    except ValueError:
-        return math.nan
+    """A cell as a number, NaN if it is none; Python would read ``1_000`` and digits of any script, too."""
+    return float(text) if _PLAIN.fullmatch(text) else math.nan
 
 
 def _arrivals(

@@ -10,6 +10,9 @@ import difflib
 import math
 import re
 
+from borderport import bounds
+from borderport.bounds import Bound
+
 MS_PER_SECOND = 1_000
 MS_PER_MINUTE = 60_000
 MS_PER_HOUR = 3_600_000
@@ -36,7 +39,16 @@ COUNT = dict.fromkeys(
     1.0,
 )
 
-_QUANTITY = re.compile(r"^\s*([+-]?[0-9][0-9,_ ]*\.?[0-9]*(?:[eE][+-]?[0-9]+)?|[+-]?\.[0-9]+)\s*(.*?)\s*$")
+# How numbers are written: digits, or groups of three of them after a first one of one to three, and decimals after a
+# point. What stands between groups is the same throughout: a comma, an underscore, or a space (plain, no-break, thin).
+SEPARATORS = ",_ \u00a0\u2009\u202f"
+PLAIN = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_GROUPED = "|".join(f"(?:{mark}[0-9]{{3}})+" for mark in SEPARATORS)
+NUMBER = rf"(?:{PLAIN}|[1-9][0-9]{{0,2}}(?:{_GROUPED})(?:\.[0-9]*)?)"
+
+_APOSTROPHES = "'\u2019"
+_NUMBER_AND_UNIT = re.compile(rf"\s*([+-]?[0-9.][0-9.{_APOSTROPHES}{SEPARATORS}]*(?:[eE][+-]?[0-9]+)?)(.*)", re.DOTALL)
+_WELL_WRITTEN = re.compile(rf"[+-]?{NUMBER}")
 _LONGEST = 64
 
 
@@ -47,13 +59,10 @@ def _split(text: object, units: dict[str, float] | dict[str, int], kind: str, ex
         raise ValueError(f"must be a {kind} such as '{example}'")
     if not isinstance(text, str):
         raise ValueError(f"needs a unit ({known}), for example '{text} {next(iter(units))}'")
-    match = _QUANTITY.match(text) if len(text) <= _LONGEST else None
+    match = _NUMBER_AND_UNIT.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None:
         raise ValueError(f"'{text[:_LONGEST]}' is not a {kind}; write it like '{example}'")
-    number = float(re.sub(r"[,_ ]", "", match.group(1)))
-    unit = match.group(2)
-    if not math.isfinite(number):
-        raise ValueError(f"'{text}' is not a finite number")
+    number, unit = _read(match.group(1).strip(), match.group(2).strip(), f"is not a {kind}; write it like '{example}'")
     if not unit:
         raise ValueError(f"needs a unit ({known}), for example '{text.strip()} {next(iter(units))}'")
     if unit not in units:
@@ -63,17 +72,45 @@ def _split(text: object, units: dict[str, float] | dict[str, int], kind: str, ex
     return number, unit
 
 
-def _quantity(text: object, units: dict[str, float], kind: str, example: str) -> float:
-    number, unit = _split(text, units, kind, example)
-    if number < 0:
-        raise ValueError(f"must not be negative, got '{text}'")
-    return _finite(number * units[unit], text)
-
-
-def _finite(value: float, text: object) -> float:
-    """A converted number, which may have become infinite: ``1e305 bn CNY``."""
+def _read(number: str, unit: str, otherwise: str) -> tuple[float, str]:
+    """A number that is well written, with its unit; ``otherwise`` is what to say of one that nobody can guess."""
+    if _WELL_WRITTEN.fullmatch(number) is None:
+        text, meant = f"{number} {unit}".strip(), _with_point(number)
+        if meant is None:
+            raise ValueError(f"'{text}' {otherwise}")
+        only = "commas and spaces stand between thousands only, such as 1,500 or 12 000"
+        raise ValueError(f"'{text}' is not a number: {only}; decimals follow a point: '{f'{meant} {unit}'.strip()}'")
+    value = float(re.sub(f"[{SEPARATORS}]", "", number))
     if not math.isfinite(value):
-        raise ValueError(f"'{text}' is not a finite number")
+        raise ValueError(f"'{number} {unit}' is not a finite number")
+    return value, unit
+
+
+def _with_point(number: str) -> str | None:
+    """What ``1,5`` or ``1.500,5`` may mean, its last separator taken as the point; None if nobody can guess."""
+    mantissa = re.split("[eE]", number)[0]
+    digits = re.sub(f"[{_APOSTROPHES}]", "", mantissa)
+    last = max(digits.rfind(mark) for mark in SEPARATORS)
+    if last >= 0 and digits.count(digits[last]) == 1 and digits[last + 1 :].isdigit():
+        digits = f"{re.sub(f'[.{SEPARATORS}]', '', digits[:last])}.{digits[last + 1 :]}"
+    else:
+        digits = re.sub(f"[{SEPARATORS}]", "", digits)
+    meant = digits + number[len(mantissa) :]
+    return meant if meant != number and _WELL_WRITTEN.fullmatch(meant) else None
+
+
+def _quantity(text: object, units: dict[str, float], kind: str, example: str, bound: Bound) -> float:
+    number, unit = _split(text, units, kind, example)
+    return _within(number * units[unit], text, kind, bound)
+
+
+def _within(value: float, text: object, kind: str, bound: Bound) -> float:
+    """A converted number, if it is from 0 to its bound."""
+    if value < 0:
+        raise ValueError(f"must not be negative, got '{text}'")
+    if value > bound.most:
+        article = "an" if kind[0] in "aeiou" else "a"
+        raise ValueError(f"{article} {kind} is at most {bound.text}, {bound.why}; got '{text}'")
     return value
 
 
@@ -88,12 +125,12 @@ def parse_duration(text: object) -> int:
     Returns
     -------
     int
-        Milliseconds, >= 0 and below 2**53.
+        Milliseconds, from 0 to `borderport.bounds.DURATION`.
 
     Raises
     ------
     ValueError
-        No unit, another unit, negative or not finite; the message says what would be right.
+        No unit, another unit, negative or beyond the bound; the message says what would be right.
 
     Examples
     --------
@@ -101,53 +138,62 @@ def parse_duration(text: object) -> int:
     (1800000, 5400000)
     """
     number, unit = _split(text, DURATION_MS, "duration", "30 min")
-    if number < 0:
-        raise ValueError(f"must not be negative, got '{text}'")
-    value = number * DURATION_MS[unit]
-    if value >= 2**53:
-        raise ValueError(f"'{text}' is longer than this program can count in milliseconds")
-    return round(value)
+    return round(_within(number * DURATION_MS[unit], text, "duration", bounds.DURATION))
 
 
 def parse_mass(text: object) -> float:
     """Read a mass, ``"18 t"`` → 18.0 tonnes; >= 0. Raises ValueError like `parse_duration`."""
-    return _quantity(text, MASS_T, "mass", "18 t")
+    return _quantity(text, MASS_T, "mass", "18 t", bounds.MASS)
+
+
+def parse_load(text: object) -> float:
+    """Read what one vehicle carries, ``"18 t"`` → 18.0 tonnes; >= 0. Raises ValueError like `parse_duration`."""
+    return _quantity(text, MASS_T, "load", "18 t", bounds.LOAD)
 
 
 def parse_money(text: object) -> float:
     """Read an amount of money, ``"8,000 CNY"`` → 8000.0; >= 0. Raises ValueError like `parse_duration`."""
-    return _quantity(text, MONEY_CNY, "sum of money", "8,000 CNY")
+    return _quantity(text, MONEY_CNY, "sum of money", "8,000 CNY", bounds.MONEY)
 
 
 def parse_length(text: object) -> float:
-    """Read a length or altitude, ``"18 m"`` → 18.0 metres; >= 0. Raises ValueError like `parse_duration`."""
-    return _quantity(text, LENGTH_M, "length", "18 m")
+    """Read a length, ``"18 m"`` → 18.0 metres; >= 0. Raises ValueError like `parse_duration`."""
+    return _quantity(text, LENGTH_M, "length", "18 m", bounds.LENGTH)
+
+
+def parse_altitude(text: object) -> float:
+    """Read a height above the sea, ``"4,772 m"`` → 4772.0 metres; >= 0. Raises ValueError like `parse_duration`."""
+    return _quantity(text, LENGTH_M, "altitude", "4,772 m", bounds.ALTITUDE)
 
 
 def parse_share(text: object) -> float:
     """Read a share from 0 to 1, ``"15 %"`` → 0.15. Raises ValueError like `parse_duration`."""
-    value = parse_factor(text)
-    if value > 1:
-        raise ValueError(f"a share is at most 100 %, got '{text}'")
-    return value
+    number, unit = _split(text, SHARE, "share", "15 %")
+    return _within(number / SHARE[unit], text, "share", bounds.SHARE)
 
 
 def parse_factor(text: object) -> float:
     """Read a factor, ``"150 %"`` → 1.5; like a share, but it may pass 100 %."""
     number, unit = _split(text, SHARE, "share", "15 %")
-    if number < 0:
-        raise ValueError(f"must not be negative, got '{text}'")
-    return number / SHARE[unit]
+    return _within(number / SHARE[unit], text, "factor", bounds.FACTOR)
+
+
+def parse_pace(text: object) -> float:
+    """Read a pace of work, ``"50 %"`` → 0.5 of normal; 0, or at least 0.1 %, as engines count whole per mille."""
+    value = parse_factor(text)
+    if 0 < value < bounds.SLOWEST_PACE:
+        raise ValueError(f"a pace is 0 % (work is suspended) or at least {bounds.SLOWEST_PACE:.1%}, got '{text}'")
+    return value
 
 
 def parse_count(text: object) -> float:
     """Read a number of things, ``"25 cars"`` → 25.0; >= 0. Raises ValueError like `parse_duration`."""
-    return _quantity(text, COUNT, "number of things", "25 cars")
+    return _quantity(text, COUNT, "number of things", "25 cars", bounds.CONVOY)
 
 
 def parse_items(text: object) -> float:
     """Read a number of items in a load, ``"200 boxes"`` → 200.0; >= 0. Raises ValueError like `parse_duration`."""
-    return _quantity(text, ITEMS, "number of items", "200 boxes")
+    return _quantity(text, ITEMS, "number of items", "200 boxes", bounds.ITEMS)
 
 
 def parse_rate(text: object) -> tuple[float, str]:
@@ -171,9 +217,8 @@ def parse_rate(text: object) -> tuple[float, str]:
         raise ValueError(f"unknown period '{period}': use 'per year', 'per d' or 'per h'")
     units: dict[str, float] = {**COUNT, **MASS_T}
     number, unit = _split(amount, units, "volume", "5,570 trailers per year")
-    if number < 0:
-        raise ValueError(f"must not be negative, got '{text}'")
-    return _finite(number * units[unit], text), f"{period} t" if unit in MASS_T else period
+    value = _within(number * units[unit], text, "volume", bounds.VOLUME)
+    return value, f"{period} t" if unit in MASS_T else period
 
 
 def format_rate(volume: tuple[float, str]) -> str:
@@ -202,7 +247,7 @@ def parse_value(text: object) -> tuple[float, str]:
     money, per = (part.strip() for part in text.rsplit("/", 1))
     amount = parse_money(money)
     if per in MASS_T:
-        return _finite(amount / MASS_T[per], text), "t"
+        return _within(amount / MASS_T[per], text, "value of a tonne", bounds.MONEY), "t"
     if per in ("vehicle", "person"):
         return amount, "vehicle"
     raise ValueError(f"unknown denominator '{per}': use kg, t, vehicle or person")
@@ -210,46 +255,46 @@ def parse_value(text: object) -> tuple[float, str]:
 
 def parse_hourly(text: object) -> float:
     """Read what an hour costs, ``"25 CNY/h"`` → 25.0 CNY per hour; >= 0. Raises ValueError like `parse_duration`."""
-    return _quotient(text, MONEY_CNY, "h", "cost of an hour", "25 CNY/h")
+    return _quotient(text, MONEY_CNY, "h", "cost of an hour", "25 CNY/h", bounds.HOUR_COST)
 
 
 def parse_price(text: object) -> float:
     """Read a price of fuel, ``"8 CNY/l"`` → 8.0 CNY per litre; >= 0. Raises ValueError like `parse_duration`."""
-    return _quotient(text, MONEY_CNY, "l", "price of fuel", "8 CNY/l")
+    return _quotient(text, MONEY_CNY, "l", "price of fuel", "8 CNY/l", bounds.FUEL_PRICE)
 
 
 def parse_consumption(text: object) -> float:
     """Read what an engine burns, ``"2.4 l/h"`` → 2.4 litres per hour; >= 0. Raises ValueError like `parse_duration`."""
-    return _quotient(text, VOLUME_L, "h", "consumption", "2.4 l/h")
+    return _quotient(text, VOLUME_L, "h", "consumption", "2.4 l/h", bounds.CONSUMPTION)
 
 
 def parse_emission(text: object) -> float:
     """Read what fuel gives off, ``"2.7 kg/l"`` → 0.0027 t per litre; >= 0. Raises ValueError like `parse_duration`."""
-    return _quotient(text, MASS_T, "l", "emission", "2.7 kg/l")
+    return _quotient(text, MASS_T, "l", "emission", "2.7 kg/l", bounds.EMISSION)
 
 
 def parse_loss(text: object) -> float:
     """Read a share lost each day, ``"2 %/d"`` → 0.02 per day; >= 0. Raises ValueError like `parse_duration`."""
     shares = {unit: 1 / part for unit, part in SHARE.items()}
-    return _quotient(text, shares, "d", "loss", "2 %/d")
+    return _quotient(text, shares, "d", "loss", "2 %/d", bounds.LOSS)
 
 
 def parse_years(text: object) -> float:
     """Read a lifetime, ``"10 years"`` → 10.0; > 0. Raises ValueError like `parse_duration`."""
-    value = _quantity(text, YEARS, "lifetime", "10 years")
-    if value == 0:
-        raise ValueError(f"must be above 0, got '{text}'")
+    value = _quantity(text, YEARS, "lifetime", "10 years", bounds.LIFETIME)
+    if value < bounds.SHORTEST_LIFETIME:
+        raise ValueError(f"must be above 0, at least {bounds.SHORTEST_LIFETIME} years, got '{text}'")
     return value
 
 
-def _quotient(text: object, units: dict[str, float], per: str, kind: str, example: str) -> float:
+def _quotient(text: object, units: dict[str, float], per: str, kind: str, example: str, bound: Bound) -> float:
     """A quantity per one thing: the number in the table's unit, per ``per``."""
     if not isinstance(text, str) or "/" not in text:
         raise ValueError(f"must be a {kind} such as '{example}', got '{text}'")
     amount, under = (part.strip() for part in text.rsplit("/", 1))
     if under != per:
         raise ValueError(f"a {kind} is per {per}, such as '{example}', got '{text}'")
-    return _quantity(amount, units, kind, example)
+    return _quantity(amount, units, kind, example, bound)
 
 
 def format_duration(value_ms: int) -> str:

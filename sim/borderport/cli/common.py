@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from borderport.cli.terminal import say_aside
+from borderport.units import parse_share
 
 if TYPE_CHECKING:
     from borderport.scenario import Scenario
@@ -33,10 +34,10 @@ class Percentage(click.ParamType[float]):
         if isinstance(value, float):
             return value
         try:
-            share = float(str(value).replace("%", "").strip()) / 100
+            share = parse_share(value)
         except ValueError:
             share = -1.0
-        if not 0 < share < 1 or "%" not in str(value):
+        if not 0 < share < 1:
             self.fail(f"'{value}' is not a precision; write it like 1%", param, ctx)
         return share
 
@@ -54,10 +55,10 @@ class Percentages(click.ParamType[tuple[float, ...]]):
         if isinstance(value, tuple):
             return value
         try:
-            shares = sorted({float(part.replace("%", "").strip()) / 100 for part in str(value).split(",")})
+            shares = sorted({parse_share(part if "%" in part else f"{part} %") for part in str(value).split(",")})
         except ValueError:
             shares = []
-        if not shares or "%" not in str(value) or not all(self.low <= share <= 1 for share in shares):
+        if not shares or "%" not in str(value) or shares[0] < self.low:
             self.fail(
                 f"'{value}' is not a list of shares from {self.low:.0%} to 100%; write it like 60,80%", param, ctx
             )

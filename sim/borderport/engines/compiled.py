@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from borderport.calendars import NEVER, NORMAL_PACE
 from borderport.compiling import compiled, inlined
-from borderport.engines.ordering import FIRST_VEHICLE_KEY, TooLarge, key_bits
+from borderport.engines.ordering import FIRST_VEHICLE_KEY, key_bits
+from borderport.errors import TooLarge
 from borderport.network import (
     ARGUMENT,
     CODE,

@@ -11,17 +11,11 @@ together fit one 64-bit integer as long as their bits do; a run that does not fi
 
 from __future__ import annotations
 
-from borderport.errors import SimError
+from borderport.errors import TooLarge
 
 CHANGE_KEY = 0
 FIRST_VEHICLE_KEY = 1
 PACKED_BITS = 63
-
-
-class TooLarge(SimError):
-    """More vehicles or a longer horizon than one run can order."""
-
-    exit_code = 2
 
 
 def key_bits(vehicles: int, horizon_ms: int) -> int:

@@ -109,7 +109,7 @@ def _length(ctx: Mapping[str, Any], error: Error, node: Node) -> str:
 def _at_least(ctx: Mapping[str, Any], error: Error, node: Node) -> str:
     if ctx.get("ge") == 0:
         return f"must not be negative, got {_short(error)}"
-    return f"must be at least {ctx.get('ge'):,}, got {_short(error)}"
+    return f"must be at least {ctx['ge']:,.12g}, got {_short(error)}"
 
 
 def _short(error: Error) -> str:
@@ -138,12 +138,13 @@ _TRANSLATIONS: dict[str, Callable[[Mapping[str, Any], Error, Node], str]] = {
     "too_short": _length,
     "too_long": _length,
     "greater_than_equal": _at_least,
-    "less_than_equal": lambda ctx, error, node: f"must be at most {ctx.get('le'):,}, got {_short(error)}",
+    "less_than_equal": lambda ctx, error, node: f"must be at most {ctx['le']:,.12g}, got {_short(error)}",
     "int_type": _WHOLE,
     "int_parsing": _WHOLE,
     "int_from_float": _WHOLE,
     "float_type": _NUMBER,
     "float_parsing": _NUMBER,
+    "finite_number": _fixed("must be a finite number"),
     "bool_type": _BOOL,
     "bool_parsing": _BOOL,
     "dict_type": _MAPPING,
@@ -184,7 +185,7 @@ def _union_field(loc: KeyPath) -> KeyPath | None:
 def _is_meant(branch: str, node: Node) -> bool:
     if isinstance(node.value, dict):
         return branch == "HourProfile"
-    return isinstance(node.value, list) and branch.startswith("tuple")
+    return isinstance(node.value, list) and "tuple" in branch
 
 
 def model_at(model: type[BaseModel], loc: Sequence[str | int]) -> type[BaseModel] | None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from borderport import calendars
+from borderport.bounds import CONVOY
 from borderport.calendars import Times
 from borderport.distributions import Array
 from borderport.scenario import Flow, HourProfile, Port, Scenario
@@ -33,9 +34,9 @@ def port_zone(scenario: Scenario, port: str) -> str:
 
 
 def convoy_sizes(flow: Flow, luck: Array) -> Times:
-    """Vehicles in each convoy, at least 1."""
+    """Vehicles in each convoy, at least 1; the far end of the law's tail is cut."""
     assert flow.convoy is not None
-    return np.maximum(np.rint(flow.convoy.size.at(luck)).astype(np.int64), 1)
+    return np.clip(np.rint(flow.convoy.size.at(luck)), 1, CONVOY.most).astype(np.int64)
 
 
 def arrival_rate(scenario: Scenario, port_name: str, flow: Flow) -> ArrivalRate | None:

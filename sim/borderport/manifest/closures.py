@@ -6,6 +6,7 @@ import numpy as np
 
 from borderport import calendars
 from borderport.calendars import Windows
+from borderport.distributions import durations
 from borderport.manifest.arrivals import poisson_positions, port_zone
 from borderport.manifest.plans import ManifestPlan
 from borderport.manifest.values import Mask
@@ -40,11 +41,11 @@ def _random_windows(plan: ManifestPlan, port: str, full: str, rule: RandomDays, 
     if rule.every is not None:
         expected = max(stop - start, 0) / rule.every
         begins = start + (poisson_positions(streams, full, "start", expected) * rule.every).astype(np.int64)
-        lengths = rule.length.at(streams.lucks(full, "length", begins.size))
+        lengths = durations(rule.length, streams.lucks(full, "length", begins.size))
     else:
         midnights = days.midnight_ms[:-1][(days.midnight_ms[:-1] >= start) & (days.midnight_ms[:-1] < stop)]
         count = rule.count or 0
-        lengths = rule.length.at(streams.lucks(full, "length", count))
+        lengths = durations(rule.length, streams.lucks(full, "length", count))
         room = max(midnights.size - float(np.ceil(lengths / MS_PER_DAY).sum()), 0.0)
         free = np.sort(streams.uniforms(full, "start", count)) * (room + 1)
         before = np.concatenate([[0.0], np.cumsum(np.ceil(lengths / MS_PER_DAY))[:-1]]) if count else free
@@ -79,7 +80,7 @@ def draw_breakdowns(plan: ManifestPlan, streams: Streams) -> dict[str, Windows]:
                 continue
             expected = plan.horizon_ms / rule.every
             begins = poisson_positions(streams, port, f"{name}.breakdown", expected) * rule.every
-            lengths = rule.length.at(streams.lucks(port, f"{name}.breakdown.length", begins.size))
+            lengths = durations(rule.length, streams.lucks(port, f"{name}.breakdown.length", begins.size))
             windows = calendars.windows_of(np.rint(begins), np.rint(begins + lengths))
             drawn[f"{port}.{name}"] = calendars.merge(windows)
     return drawn

@@ -59,8 +59,8 @@ def _bad_items(rule: Inspection, draws: Draws, index: Times) -> tuple[Times, Tim
         return items, detection.bad_items(items, share, draws.luck("inspection.bad", index))
     if given.bad_items is None:
         return items, items
-    bad = np.rint(given.bad_items.at(draws.luck("inspection.bad", index))).astype(np.int64)
-    return items, np.clip(bad, 1, items)
+    bad = np.rint(given.bad_items.at(draws.luck("inspection.bad", index)))
+    return items, np.clip(bad, 1, items).astype(np.int64)
 
 
 def draw_finds(flow_plan: FlowPlan, plan: InspectionPlan, draws: Draws, marks: dict[str, Mask]) -> dict[str, Mask]:

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from borderport import calendars, detection
+from borderport.bounds import ITEMS
 from borderport.calendars import Times, Windows
 from borderport.deviates import KINDS
 from borderport.distributions import Array, Coded, Constant, Law, standard_normal_grid
@@ -145,6 +146,16 @@ class FlowPlan:
         adopted = {f"{a.policy}.adopted": a.share for a in self.adoptions if a.share < 1 and not a.together}
         return adopted | {m.name: m.share for m in alike if not (self.inspection and m.name == "selected")}
 
+    @cached_property
+    def expected(self) -> float:
+        """Vehicles of its own, expected over the horizon; those of companions and of diverted vehicles are others'."""
+        if self.trace.arrival_ms.size or self.rate is None:
+            return float(self.trace.arrival_ms.size)
+        together = 1.0
+        if self.flow.convoy is not None:
+            together = float(convoy_sizes(self.flow, standard_normal_grid()).mean())
+        return float(self.rate.expected[-1]) * together
+
     @property
     def rank(self) -> int:
         """When it is drawn: flows of their own, then diverted vehicles, then companions."""
@@ -164,6 +175,14 @@ class ManifestPlan:
     def horizon_ms(self) -> int:
         """Length of the horizon, lead-in included."""
         return self.scenario.horizon.length_ms()
+
+    def expected_vehicles(self) -> dict[str, float]:
+        """How many vehicles of each flow to expect at most over the horizon, by ``port.flow``."""
+        expected: dict[str, float] = {}
+        for plan in self.flows:
+            origin = plan.leader or plan.source
+            expected[plan.name] = expected[origin] if origin else plan.expected
+        return expected
 
 
 def plan_manifest(scenario: Scenario) -> ManifestPlan:
@@ -241,8 +260,8 @@ def _bad_load(rule: Inspection) -> float:
 
 
 def items_of(rule: Inspection, luck: Array) -> Times:
-    """Items in each load, at least 1."""
-    return np.maximum(np.rint(rule.contraband.items.at(luck)), 1).astype(np.int64)
+    """Items in each load, at least 1; the far end of the law's tail is cut."""
+    return np.clip(np.rint(rule.contraband.items.at(luck)), 1, ITEMS.most).astype(np.int64)
 
 
 def _plan_marks(scenario: Scenario, port: str, flow: Flow, amendments: tuple[Amendment, ...]) -> Iterator[MarkPlan]:

@@ -8,6 +8,7 @@ a matrix of vehicles by columns, and a vehicle's parts add up to its total by co
 
 from borderport.network.building import build_network
 from borderport.network.plans import FlowPlan, NetworkPlan, plan_network
+from borderport.network.size import check_size
 from borderport.network.values import (
     ABANDONED,
     ARGUMENT,
@@ -53,5 +54,6 @@ __all__ = [
     "NetworkPlan",
     "Ops",
     "build_network",
+    "check_size",
     "plan_network",
 ]

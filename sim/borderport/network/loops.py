@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from borderport.bounds import ENDLESS_MS
 from borderport.compiling import compiled
 
 ONE = np.uint64(1)
@@ -17,7 +18,7 @@ ARRIVAL, DEADLINE, ROW, START, SIGNAL = range(5)
 
 @compiled
 def fill_records(work: Any, task: Any, column: Any, records: Any) -> None:
-    """Write each vehicle's records: at each column the work of its tasks, 0 where there is none.
+    """Write each vehicle's records: at each column the work of its tasks, 0 where there is none, endless at most.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ def fill_records(work: Any, task: Any, column: Any, records: Any) -> None:
         for place in range(row.size):
             row[place] = 0
         for pair in range(task.size):
-            row[column[pair]] += work[task[pair], vehicle]
+            row[column[pair]] = min(row[column[pair]] + work[task[pair], vehicle], ENDLESS_MS)
 
 
 @compiled

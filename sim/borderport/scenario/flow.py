@@ -14,18 +14,21 @@ from borderport.scenario.quantities import (
     Duration,
     Entry,
     Hourly,
+    Hours,
     Label,
     Length,
+    LoadLaw,
     Loss,
-    MassLaw,
     Model,
     Moment,
     Months,
     Name,
     Reference,
     Share,
+    SomeTime,
     Value,
     Volume,
+    Weekdays,
 )
 
 
@@ -35,19 +38,25 @@ class Convoy(Model):
     size: CountLaw
     gap: Duration
 
+    @model_validator(mode="after")
+    def _somebody(self) -> Convoy:
+        if self.size.mean() < 1:
+            raise ValueError(f"a convoy has at least 1 vehicle on average, not {self.size.mean():g}")
+        return self
+
 
 class HourProfile(Model):
     """When in the day vehicles come: ``share`` of them in the first ``first`` of the calendar's open time."""
 
     calendar: Name
-    first: Duration
+    first: SomeTime
     share: Share
 
 
 class Payload(Model):
     """A load carried by the vehicles with mark ``if``, or by all."""
 
-    law: MassLaw
+    law: LoadLaw
     if_: Name | None = Field(default=None, alias="if")
 
 
@@ -131,14 +140,12 @@ class Flow(Entry):
     direction: Literal["export", "import", "transit"] = "export"
     counts: Literal["vehicles", "persons"] = "vehicles"
     volume: Volume | None = None
-    arrivals: Literal["poisson", "fixed"] | dict[Literal["trace"], str] = "poisson"
+    arrivals: Literal["poisson", "fixed"] | Annotated[dict[Literal["trace"], str], Field(min_length=1)] = "poisson"
     active_from: Moment | None = None
     active_until: Moment | None = None
     months: Months | Name | None = None
-    weekdays: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=7, max_length=7)] | None = None
-    hours: (
-        HourProfile | Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=24, max_length=24)] | None
-    ) = None
+    weekdays: Weekdays | None = None
+    hours: HourProfile | Hours | None = None
     convoy: Convoy | None = None
     payload: dict[Name, Payload] = Field(default_factory=dict)
     value: Value | None = None

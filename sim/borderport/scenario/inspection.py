@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from borderport import bounds
 from borderport.distributions import Constant
 from borderport.scenario.quantities import Entry, Factor, ItemLaw, Name, Share, ShareLaw
 
@@ -64,7 +65,7 @@ class Sample(Entry):
     ``items`` of them, or so many that a load of which the share ``level`` is bad is found out with ``confidence``.
     """
 
-    items: Annotated[int, Field(ge=1, le=10_000_000, strict=True)] | None = None
+    items: Annotated[int, Field(ge=1, le=int(bounds.ITEMS.most), strict=True)] | None = None
     level: Share | None = None
     confidence: Share | None = None
 

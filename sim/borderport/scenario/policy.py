@@ -14,12 +14,13 @@ from borderport.scenario.quantities import (
     Entry,
     Factor,
     Label,
-    Mass,
+    Load,
     Model,
     Money,
     Name,
     Reference,
     Share,
+    Speed,
     Window,
     Years,
 )
@@ -70,10 +71,10 @@ class Effect(Entry):
     share: Share | None = None
     scale_share: Factor | None = None
     priority: Annotated[int, Field(ge=0, le=9, strict=True)] | None = None
-    cap_payload: Mass | None = None
+    cap_payload: Load | None = None
     add_servers: Annotated[int, Field(ge=-1000, le=1000, strict=True)] | None = None
     open: tuple[Window, ...] | None = None
-    pace: Factor | None = None
+    pace: Speed | None = None
     close: Closing | None = None
     consignment: Annotated[int, Field(ge=1, le=1000, strict=True)] | None = None
     scale_volume: Factor | None = None

@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from borderport import units
+from borderport import bounds, units
 from borderport.scenario.flow import Flow
 from borderport.scenario.quantities import (
+    Altitude,
     Day,
     Duration,
     DurationLaw,
     Entry,
-    Factor,
     Label,
     Length,
     Model,
@@ -23,6 +23,7 @@ from borderport.scenario.quantities import (
     Reference,
     Servers,
     Share,
+    Speed,
     Weekday,
     Window,
     Zone,
@@ -107,8 +108,8 @@ class Closure(Entry):
 class Pace(Entry):
     """How fast people work: ``factor`` of normal on the days named, ``otherwise`` on the others; 0 % suspends work."""
 
-    factor: Factor
-    otherwise: Factor = 1.0
+    factor: Speed
+    otherwise: Speed = 1.0
     first_day: Day | None = None
     last_day: Day | None = None
     season: Season | None = None
@@ -138,7 +139,7 @@ class Breakdowns(Entry):
 
     every: Duration
     length: DurationLaw
-    servers: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = None
+    servers: Annotated[int, Field(ge=1, le=bounds.MOST_SERVERS, strict=True)] | None = None
 
     @model_validator(mode="after")
     def _not_all_the_time(self) -> Breakdowns:
@@ -150,7 +151,7 @@ class Breakdowns(Entry):
 class Quota(Model):
     """At most ``amount`` vehicles a day, refilled at local midnight, from first to last day, both included."""
 
-    amount: Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
+    amount: Servers
     first_day: Day | None = None
     last_day: Day | None = None
 
@@ -301,7 +302,7 @@ class Port(Entry):
 
     label: Label
     zone: Zone | None = None
-    altitude: Length | None = None
+    altitude: Altitude | None = None
     calendars: dict[Name, Calendar] = Field(default_factory=dict)
     closures: dict[Name, Closure] = Field(default_factory=dict)
     paces: dict[Name, Pace] = Field(default_factory=dict)

@@ -9,9 +9,19 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+)
 
-from borderport import units
+from borderport import bounds, units
+from borderport.bounds import Bound
 from borderport.distributions import LAW_NAMES, Law, law_text, parse_law
 
 NAME_PATTERN = r"^[a-z][a-z0-9_-]*$"
@@ -29,20 +39,25 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
 
 
-def _text(pattern: str, example: str) -> WithJsonSchema:
+def _text(pattern: str, example: str, bound: Bound) -> WithJsonSchema:
     """How a quantity looks in a file, for editors."""
-    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": [example]})
+    most = f"From 0 to {bound.text}."
+    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": [example], "description": most})
 
 
-def _law_schema(example: str) -> WithJsonSchema:
+def _law_schema(example: str, bound: Bound) -> WithJsonSchema:
     names: dict[str, object] = {name: {} for name in LAW_NAMES}
     law = {"type": "object", "properties": names, "minProperties": 1, "maxProperties": 1}
+    most = f"From 0 to {bound.text}, as are the parameters of laws."
     return WithJsonSchema(
-        {"oneOf": [{"type": "string", "examples": [example]}, {**law, "additionalProperties": False}]}
+        {
+            "oneOf": [{"type": "string", "examples": [example]}, {**law, "additionalProperties": False}],
+            "description": most,
+        }
     )
 
 
-_NUMBER = r"^\s*[0-9][0-9,_ ]*\.?[0-9]*([eE][+-]?[0-9]+)?\s*"
+_NUMBER = rf"^\s*{units.NUMBER}\s*"
 
 
 def _shown(write: Callable[[Any], str]) -> PlainSerializer:
@@ -62,28 +77,63 @@ Duration = Annotated[
     int,
     BeforeValidator(units.parse_duration),
     _shown(units.format_duration),
-    _text(_NUMBER + "(ms|s|min|h|d)$", "30 min"),
+    _text(_NUMBER + "(ms|s|min|h|d)$", "30 min", bounds.DURATION),
 ]
 
 
-Mass = Annotated[float, BeforeValidator(units.parse_mass), _shown(_tonnes), _text(_NUMBER + "(kg|t|kt)$", "18 t")]
+def _above_nought(value_ms: int) -> int:
+    if value_ms == 0:
+        raise ValueError("must be longer than 0 s")
+    return value_ms
+
+
+SomeTime = Annotated[Duration, AfterValidator(_above_nought)]
+
+
+Mass = Annotated[
+    float, BeforeValidator(units.parse_mass), _shown(_tonnes), _text(_NUMBER + "(kg|t|kt)$", "18 t", bounds.MASS)
+]
+
+
+Load = Annotated[
+    float, BeforeValidator(units.parse_load), _shown(_tonnes), _text(_NUMBER + "(kg|t|kt)$", "18 t", bounds.LOAD)
+]
 
 
 Length = Annotated[
     float,
     BeforeValidator(units.parse_length),
     _shown(lambda value: f"{value:.12g} m"),
-    _text(_NUMBER + "(m|km)$", "18 m"),
+    _text(_NUMBER + "(m|km)$", "18 m", bounds.LENGTH),
+]
+
+
+Altitude = Annotated[
+    float,
+    BeforeValidator(units.parse_altitude),
+    _shown(lambda value: f"{value:.12g} m"),
+    _text(_NUMBER + "(m|km)$", "4,772 m", bounds.ALTITUDE),
 ]
 
 
 Share = Annotated[
-    float, BeforeValidator(units.parse_share), _shown(_percent), _text(_NUMBER + "(%|per mille)$", "15 %")
+    float, BeforeValidator(units.parse_share), _shown(_percent), _text(_NUMBER + "(%|per mille)$", "15 %", bounds.SHARE)
 ]
 
 
 Factor = Annotated[
-    float, BeforeValidator(units.parse_factor), _shown(_percent), _text(_NUMBER + "(%|per mille)$", "80 %")
+    float,
+    BeforeValidator(units.parse_factor),
+    _shown(_percent),
+    _text(_NUMBER + "(%|per mille)$", "80 %", bounds.FACTOR),
+]
+
+
+Speed = Annotated[
+    float,
+    BeforeValidator(units.parse_pace),
+    _shown(_percent),
+    _text(_NUMBER + "(%|per mille)$", "50 %", bounds.FACTOR),
 ]
 
 
@@ -91,7 +141,7 @@ Volume = Annotated[
     tuple[float, str],
     BeforeValidator(units.parse_rate),
     _shown(units.format_rate),
-    _text(_NUMBER + ".* per (year|d|h)$", "5,570 trailers per year"),
+    _text(_NUMBER + ".* per (year|d|h)$", "5,570 trailers per year", bounds.VOLUME),
 ]
 
 
@@ -99,7 +149,7 @@ Value = Annotated[
     tuple[float, str],
     BeforeValidator(units.parse_value),
     _shown(lambda value: f"{value[0]:.12g} CNY/{value[1]}"),
-    _text(_NUMBER + ".*/(kg|t|kt|vehicle|person)$", "25 CNY/kg"),
+    _text(_NUMBER + ".*/(kg|t|kt|vehicle|person)$", "25 CNY/kg", bounds.MONEY),
 ]
 
 
@@ -107,7 +157,7 @@ Money = Annotated[
     float,
     BeforeValidator(units.parse_money),
     _shown(lambda value: f"{value:.12g} CNY"),
-    _text(_NUMBER + "(CNY|M CNY|bn CNY)$", "3 M CNY"),
+    _text(_NUMBER + "(CNY|M CNY|bn CNY)$", "3 M CNY", bounds.MONEY),
 ]
 
 
@@ -115,7 +165,7 @@ Hourly = Annotated[
     float,
     BeforeValidator(units.parse_hourly),
     _shown(lambda value: f"{value:.12g} CNY/h"),
-    _text(_NUMBER + "(CNY|M CNY|bn CNY)/h$", "25 CNY/h"),
+    _text(_NUMBER + "(CNY|M CNY|bn CNY)/h$", "25 CNY/h", bounds.HOUR_COST),
 ]
 
 
@@ -123,7 +173,7 @@ Price = Annotated[
     float,
     BeforeValidator(units.parse_price),
     _shown(lambda value: f"{value:.12g} CNY/l"),
-    _text(_NUMBER + "(CNY|M CNY|bn CNY)/l$", "8 CNY/l"),
+    _text(_NUMBER + "(CNY|M CNY|bn CNY)/l$", "8 CNY/l", bounds.FUEL_PRICE),
 ]
 
 
@@ -131,7 +181,7 @@ Consumption = Annotated[
     float,
     BeforeValidator(units.parse_consumption),
     _shown(lambda value: f"{value:.12g} l/h"),
-    _text(_NUMBER + "l/h$", "2.4 l/h"),
+    _text(_NUMBER + "l/h$", "2.4 l/h", bounds.CONSUMPTION),
 ]
 
 
@@ -139,7 +189,7 @@ Emission = Annotated[
     float,
     BeforeValidator(units.parse_emission),
     _shown(lambda value: f"{value * 1000:.12g} kg/l"),
-    _text(_NUMBER + "(kg|t|kt)/l$", "2.7 kg/l"),
+    _text(_NUMBER + "(kg|t|kt)/l$", "2.7 kg/l", bounds.EMISSION),
 ]
 
 
@@ -147,7 +197,7 @@ Loss = Annotated[
     float,
     BeforeValidator(units.parse_loss),
     _shown(lambda value: f"{value * 100:.12g} %/d"),
-    _text(_NUMBER + "(%|per mille)/d$", "2 %/d"),
+    _text(_NUMBER + "(%|per mille)/d$", "2 %/d", bounds.LOSS),
 ]
 
 
@@ -155,47 +205,47 @@ Years = Annotated[
     float,
     BeforeValidator(units.parse_years),
     _shown(lambda value: f"{value:.12g} years"),
-    _text(_NUMBER + "years?$", "10 years"),
+    _text(_NUMBER + "years?$", "10 years", bounds.LIFETIME),
 ]
 
 
 DurationLaw = Annotated[
     Law,
-    PlainValidator(lambda value: parse_law(value, units.parse_duration)),
+    PlainValidator(lambda value: parse_law(value, units.parse_duration, bounds.DURATION.most)),
     _shown(lambda law: law_text(law, lambda value: units.format_duration(round(value)))),
-    _law_schema("30 min"),
+    _law_schema("30 min", bounds.DURATION),
 ]
 
 
-MassLaw = Annotated[
+LoadLaw = Annotated[
     Law,
-    PlainValidator(lambda value: parse_law(value, units.parse_mass)),
+    PlainValidator(lambda value: parse_law(value, units.parse_load, bounds.LOAD.most)),
     _shown(lambda law: law_text(law, _tonnes)),
-    _law_schema("18 t"),
+    _law_schema("18 t", bounds.LOAD),
 ]
 
 
 CountLaw = Annotated[
     Law,
-    PlainValidator(lambda value: parse_law(value, units.parse_count)),
+    PlainValidator(lambda value: parse_law(value, units.parse_count, bounds.CONVOY.most)),
     _shown(lambda law: law_text(law, lambda value: f"{value:.12g} vehicles")),
-    _law_schema("25 cars"),
+    _law_schema("25 cars", bounds.CONVOY),
 ]
 
 
 ItemLaw = Annotated[
     Law,
-    PlainValidator(lambda value: parse_law(value, units.parse_items)),
+    PlainValidator(lambda value: parse_law(value, units.parse_items, bounds.ITEMS.most)),
     _shown(lambda law: law_text(law, lambda value: f"{value:.12g} items")),
-    _law_schema("200 items"),
+    _law_schema("200 items", bounds.ITEMS),
 ]
 
 
 ShareLaw = Annotated[
     Law,
-    PlainValidator(lambda value: parse_law(value, units.parse_share)),
+    PlainValidator(lambda value: parse_law(value, units.parse_share, bounds.SHARE.most)),
     _shown(lambda law: law_text(law, _percent)),
-    _law_schema("5 %"),
+    _law_schema("5 %", bounds.SHARE),
 ]
 
 
@@ -205,7 +255,7 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=60)]
 Reference = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)?$", max_length=120)]
 
 
-Servers = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
+Servers = Annotated[int, Field(ge=0, le=bounds.MOST_SERVERS, strict=True)]
 
 
 def _parse_day(text: object) -> date:
@@ -285,7 +335,22 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 MonthDay = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
 
 
-Months = Annotated[tuple[Annotated[float, Field(ge=0, le=1e6)], ...], Field(min_length=12, max_length=12)]
+Weight = Annotated[float, Field(ge=0, le=bounds.MOST_WEIGHT, allow_inf_nan=False)]
+
+
+def _some_weight(weights: tuple[float, ...]) -> tuple[float, ...]:
+    if max(weights) < bounds.LEAST_WEIGHT:
+        raise ValueError(f"needs a weight above 0 (at least {bounds.LEAST_WEIGHT:f}): all of them are 0")
+    return weights
+
+
+Months = Annotated[tuple[Weight, ...], Field(min_length=12, max_length=12), AfterValidator(_some_weight)]
+
+
+Weekdays = Annotated[tuple[Weight, ...], Field(min_length=7, max_length=7), AfterValidator(_some_weight)]
+
+
+Hours = Annotated[tuple[Weight, ...], Field(min_length=24, max_length=24), AfterValidator(_some_weight)]
 
 
 class Label(Model):

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, WithJsonSchema, model_validator
 
+from borderport import bounds
 from borderport.scenario.costs import Costs
 from borderport.scenario.flow import Flow
 from borderport.scenario.inspection import Inspection
@@ -34,8 +35,11 @@ class Horizon(Model):
     def _forward(self) -> Horizon:
         if self.end <= self.start:
             raise ValueError("end is not after start")
-        if self.end - self.start > timedelta(days=40_000):
-            raise ValueError("a horizon of more than 40,000 days does not fit the simulator's clock")
+        longest = timedelta(days=bounds.LONGEST_HORIZON_DAYS)
+        if self.end - self.start + timedelta(milliseconds=self.lead_in) > longest:
+            raise ValueError(
+                f"a horizon of more than {longest.days:,} days, lead-in included, does not fit the simulator's clock"
+            )
         return self
 
     def origin(self) -> datetime:
@@ -67,7 +71,7 @@ class Reported(Entry):
     port: str = "all"
     flow: str = "all"
     tonnes: Mass | None = None
-    vehicles: Annotated[float, Field(ge=0)] | None = None
+    vehicles: Annotated[float, Field(ge=0, le=bounds.VOLUME.most, allow_inf_nan=False)] | None = None
     first_day: Day
     last_day: Day
 
