@@ -206,8 +206,9 @@ def _open(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:
 
 def _set_pace(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:
     chosen = [n for n in port.stations if effect.on.station is None or n in effect.on.station]
-    stations = {n: s.model_copy(update={"pace": policy}) if n in chosen else s for n, s in port.stations.items()}
-    paces = {**port.paces, policy: Pace.model_validate({"factor": f"{(effect.pace or 0) * 100} %"})}
+    name = f"{policy}+{len(port.paces)}"  # which no file can write, and no other effect has
+    stations = {n: s.model_copy(update={"pace": name}) if n in chosen else s for n, s in port.stations.items()}
+    paces = {**port.paces, name: Pace.model_validate({"factor": f"{(effect.pace or 0) * 100} %"})}
     return port.model_copy(update={"stations": stations, "paces": paces}), chosen
 
 
@@ -223,7 +224,8 @@ def _close(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:
             "assumed": f"policy {policy}",
         }
     )
-    return port.model_copy(update={"closures": {**port.closures, policy: closure}}), chosen
+    name = f"{policy}+{len(port.closures)}"  # which no file can write, and no other effect has
+    return port.model_copy(update={"closures": {**port.closures, name: closure}}), chosen
 
 
 def _group(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:

@@ -87,8 +87,6 @@ def _resources(where: KeyPath, port: Port) -> Found:
 def _stations(where: KeyPath, port: Port) -> Found:
     for name, station in port.stations.items():
         here = (*where, "stations", name)
-        if name == "payload":
-            yield here, "a station cannot be called 'payload', which names the draws of loads"
         yield from _known((*here, "pace"), station.pace, port.paces, "pace")
         for index, resource in enumerate(station.needs):
             yield from _known((*here, "needs", index), resource, port.resources, "resource")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from borderport.distributions import LAW_NAMES
+from borderport.scenario.names import LoadName, MarkName, Name
 from borderport.scenario.quantities import (
     Consumption,
     CountLaw,
@@ -21,7 +22,6 @@ from borderport.scenario.quantities import (
     Model,
     Moment,
     Months,
-    Name,
     Reference,
     Share,
     Value,
@@ -140,9 +140,9 @@ class Flow(Entry):
         HourProfile | Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=24, max_length=24)] | None
     ) = None
     convoy: Convoy | None = None
-    payload: dict[Name, Payload] = Field(default_factory=dict)
+    payload: dict[LoadName, Payload] = Field(default_factory=dict)
     value: Value | None = None
-    marks: dict[Name, Share] = Field(default_factory=dict)
+    marks: dict[MarkName, Share] = Field(default_factory=dict)
     inspection: Name | None = None
     patience: Patience | None = None
     holding_back: HoldingBack | None = None

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from borderport.scenario.names import Name, VariantName
 from borderport.scenario.quantities import (
     Day,
     DurationLaw,
@@ -17,7 +18,6 @@ from borderport.scenario.quantities import (
     Mass,
     Model,
     Money,
-    Name,
     Reference,
     Share,
     Window,
@@ -143,7 +143,7 @@ class Policy(Entry):
     description: str
     adoption: Share = 1.0
     effects: tuple[Effect, ...] = ()
-    variants: dict[str, tuple[Effect, ...]] = Field(default_factory=dict)
+    variants: dict[VariantName, tuple[Effect, ...]] = Field(default_factory=dict)
     variant: str | None = None
     after: tuple[Name, ...] = ()
     cost: PolicyCost | None = None

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from borderport import units
 from borderport.scenario.flow import Flow
+from borderport.scenario.names import Name, StationName, TaskName
 from borderport.scenario.quantities import (
     Day,
     Duration,
@@ -19,7 +20,6 @@ from borderport.scenario.quantities import (
     Length,
     Model,
     MonthDay,
-    Name,
     Reference,
     Servers,
     Share,
@@ -216,7 +216,7 @@ class Station(Entry):
 
     label: Label | None = None
     needs: tuple[Name, ...] = ()
-    tasks: dict[Name, Task] = Field(default_factory=dict)
+    tasks: dict[TaskName, Task] = Field(default_factory=dict)
     pace: Name | None = None
     declaration: bool = False
     inspection: bool = False
@@ -306,6 +306,6 @@ class Port(Entry):
     closures: dict[Name, Closure] = Field(default_factory=dict)
     paces: dict[Name, Pace] = Field(default_factory=dict)
     resources: dict[Name, Resource] = Field(default_factory=dict)
-    stations: dict[Name, Station] = Field(default_factory=dict)
+    stations: dict[StationName, Station] = Field(default_factory=dict)
     routes: dict[Name, Route] = Field(default_factory=dict)
     flows: dict[Name, Flow] = Field(default_factory=dict)

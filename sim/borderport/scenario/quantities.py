@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from borderport import units
 from borderport.distributions import LAW_NAMES, Law, law_text, parse_law
-
-NAME_PATTERN = r"^[a-z][a-z0-9_-]*$"
-
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -27,6 +34,27 @@ class Model(BaseModel):
     """Base of all models: unknown keys are errors, values never change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
+
+
+def refuse(found: Iterable[tuple[tuple[str | int, ...], str]]) -> None:
+    """Raise what a model's own validator found, each at its place below the model; do nothing if that is nothing.
+
+    Parameters
+    ----------
+    found : iterable of (path, message)
+        Path below the model, in the models' words.
+
+    Raises
+    ------
+    ValidationError
+        Which pydantic joins to what is wrong elsewhere, with the path of the model in front.
+    """
+    errors = [
+        InitErrorDetails(type=PydanticCustomError("value_error", "{error}", {"error": message}), loc=path, input=None)
+        for path, message in found
+    ]
+    if errors:
+        raise ValidationError.from_exception_data("", errors)
 
 
 def _text(pattern: str, example: str) -> WithJsonSchema:
@@ -197,9 +225,6 @@ ShareLaw = Annotated[
     _shown(lambda law: law_text(law, _percent)),
     _law_schema("5 %"),
 ]
-
-
-Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=60)]
 
 
 Reference = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)?$", max_length=120)]
