@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -28,13 +29,13 @@ from borderport.loading import builtin_folder, load_scenario, read_plain
 from borderport.loading.files import Source, is_path, read_mapping, shown_name
 from borderport.loading.tree import Finding, KeyPath, locate, raise_if_any, suggest
 from borderport.metrics import groups_of
-from borderport.scenario import Duration, Entry, Factor, Mass, Name, Scenario, Share
+from borderport.scenario import Duration, Entry, Factor, Horizon, Mass, Name, Scenario, Share
 from borderport.statistics import Interval, t_interval
 
 SCENARIOS = ("base", "fitted")
 
 
-Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 
 
 class Free(Entry):
@@ -95,6 +96,10 @@ class Target(Entry):
             raise ValueError("needs a value and a tolerance above 0")
         if isinstance(self.tolerance, int) and self.saving is None and self.declaration is None:
             raise ValueError("needs a tolerance such as 2 %; only times have one such as 1 min")
+        if self.tonnes is None and (self.first_month or self.last_month):
+            raise ValueError("first_month and last_month go with tonnes; the rest is of the whole period")
+        if self.first_month and self.last_month and self.last_month < self.first_month:
+            raise ValueError(f"last_month is before first_month, {self.first_month}; got {self.last_month}")
         return self
 
 
@@ -209,6 +214,14 @@ def _unknown(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
                 )
                 message = f"there is no '{target.flow}' of port '{target.port}' in {scenario.name}; there are {there}"
                 yield ("targets", name), message
+            elif not _overlaps(scenario.horizon, target):
+                yield ("targets", name), f"the months lie outside the horizon of {scenario.name}"
+
+
+def _overlaps(horizon: Horizon, target: Target) -> bool:
+    """Whether some of the target's months are simulated; its last month counts if it has begun at the end."""
+    first, last = f"{horizon.start:%Y-%m}", f"{horizon.end - timedelta(microseconds=1):%Y-%m}"
+    return first <= (target.last_month or last) and (target.first_month or first) <= last
 
 
 def _percent(value: float) -> str:

@@ -42,6 +42,8 @@ from borderport.scenario.quantities import (
     Factor,
     Mass,
     Share,
+    check_order,
+    overlapping,
 )
 from borderport.scenario.scenario import Horizon, Reported, Scenario
 
@@ -85,4 +87,6 @@ __all__ = [
     "Spoilage",
     "Station",
     "Step",
+    "check_order",
+    "overlapping",
 ]

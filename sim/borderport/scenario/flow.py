@@ -26,6 +26,7 @@ from borderport.scenario.quantities import (
     Share,
     Value,
     Volume,
+    refuse,
 )
 
 
@@ -175,6 +176,8 @@ class Flow(Entry):
             raise ValueError("a companion goes where its leader goes and has no diversion of its own")
         if self.spoilage is not None and self.value is None and self.diverted_from is None and not others[0]:
             raise ValueError("spoilage needs a value, of which goods lose a share")
+        if self.active_from is not None and self.active_until is not None and self.active_until <= self.active_from:
+            refuse([(("active_until",), f"is not after active_from ({self.active_from}), so nobody would ever come")])
         return self
 
     @model_validator(mode="after")

@@ -22,6 +22,9 @@ from borderport.scenario.quantities import (
     Share,
     Window,
     Years,
+    check_order,
+    overlapping,
+    refuse,
 )
 
 
@@ -50,6 +53,11 @@ class Closing(Model):
     first_day: Day
     last_day: Day
 
+    @model_validator(mode="after")
+    def _days_in_order(self) -> Closing:
+        check_order(self.first_day, self.last_day)
+        return self
+
 
 class Effect(Entry):
     """One typed change; exactly one of the keys below ``on`` is given.
@@ -72,7 +80,7 @@ class Effect(Entry):
     priority: Annotated[int, Field(ge=0, le=9, strict=True)] | None = None
     cap_payload: Mass | None = None
     add_servers: Annotated[int, Field(ge=-1000, le=1000, strict=True)] | None = None
-    open: tuple[Window, ...] | None = None
+    open: Annotated[tuple[Window, ...], Field(min_length=1)] | None = None
     pace: Factor | None = None
     close: Closing | None = None
     consignment: Annotated[int, Field(ge=1, le=1000, strict=True)] | None = None
@@ -94,8 +102,9 @@ class Effect(Entry):
             raise ValueError("give first_day and last_day, or neither")
         if self.first_day is not None and self.kind not in EFFECTS_WITH_DAYS:
             raise ValueError(f"{self.kind} cannot have days; {' and '.join(EFFECTS_WITH_DAYS)} can")
-        if self.first_day and self.last_day and self.last_day < self.first_day:
-            raise ValueError("last_day is before first_day")
+        check_order(self.first_day, self.last_day)
+        if self.open is not None and overlapping(self.open):
+            refuse([(("open",), "has windows that overlap; join them to one")])
         return self
 
 

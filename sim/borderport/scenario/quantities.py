@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -233,30 +234,72 @@ Reference = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)
 Servers = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 
 
+# Far enough from the ends of the calendar that no zone, lead-in or night shift can pass them.
+YEARS = range(1900, 2201)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOMENT = re.compile(_DAY.pattern + r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?)?")
+_OFFSET = re.compile(r"([+-][0-9]{2}:?[0-9]{2}|Z)$")
+
+
 def _parse_day(text: object) -> date:
     if not isinstance(text, str):
         raise ValueError(f"must be a day such as 2024-02-09, got '{text}'")
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text if _DAY.fullmatch(text) else "")
     except ValueError:
         raise ValueError(f"'{text}' is not a day; write it like 2024-02-09") from None
+    return _within_years(day)
 
 
 def _parse_moment(text: object) -> datetime:
     if not isinstance(text, str):
         raise ValueError(f"must be a local date or time such as 2024-01-01 or '2024-01-01 08:00', got '{text}'")
+    if _OFFSET.search(text) and not _DAY.fullmatch(text):
+        raise ValueError("times are local to the zone; leave out the offset")
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text if _MOMENT.fullmatch(text) else "")
     except ValueError:
         raise ValueError(f"'{text}' is not a date; write it like 2024-01-01 or '2024-01-01 08:00'") from None
-    if moment.tzinfo is not None:
-        raise ValueError("times are local to the zone; leave out the offset")
-    return moment
+    return _within_years(moment)
+
+
+D = TypeVar("D", date, datetime)
+
+
+def _within_years(day: D) -> D:
+    if day.year not in YEARS:
+        raise ValueError(f"the year {day.year:04d} is not from {YEARS[0]} to {YEARS[-1]}, which this program knows")
+    return day
+
+
+def check_order(first: date | None, last: date | None, names: tuple[str, str] = ("first_day", "last_day")) -> None:
+    """Refuse a pair of days, both included, of which the last comes before the first.
+
+    Raises
+    ------
+    ValidationError
+        At the last of the two.
+    """
+    if first is not None and last is not None and last < first:
+        refuse([((names[1],), f"{names[1]} is before {names[0]}, {first}; got {last}")])
+
+
+def check_exists(moment: datetime, zone: str) -> str:
+    """What is wrong with a local moment that the clocks of ``zone`` skip; empty if it exists.
+
+    Of a moment that comes twice, when clocks are put back, the first is meant.
+    """
+    there = moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    if there == moment:
+        return ""
+    return (
+        f"there was no {moment:%Y-%m-%d %H:%M} in {zone}, where clocks were put forward; write '{there:%Y-%m-%d %H:%M}'"
+    )
 
 
 @lru_cache(maxsize=1)
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    return frozenset(available_timezones()) - {"localtime", "Factory"}  # which mean another zone on each machine
 
 
 def _parse_zone(text: object) -> str:
@@ -265,11 +308,11 @@ def _parse_zone(text: object) -> str:
     return text
 
 
-_WINDOW = re.compile(r"^(\d{2}):(\d{2})-(\d{2}):(\d{2})$")
+_WINDOW = re.compile(r"^([0-9]{2}):([0-9]{2})-([0-9]{2}):([0-9]{2})$")
 
 
 def _parse_window(text: object) -> tuple[int, int]:
-    match = _WINDOW.match(text) if isinstance(text, str) else None
+    match = _WINDOW.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise ValueError(f"'{text}' is not a window; write it in quotes like \"10:00-12:30\"")
     h1, m1, h2, m2 = map(int, match.groups())
@@ -279,6 +322,13 @@ def _parse_window(text: object) -> tuple[int, int]:
     if start == stop:
         raise ValueError(f"'{text}' is empty; for all day write \"00:00-24:00\"")
     return start, stop if stop > start else stop + MINUTES_PER_DAY
+
+
+def overlapping(windows: Sequence[tuple[int, int]]) -> bool:
+    """Whether daily windows have minutes in common, those over midnight with the morning of the next day too."""
+    ordered = sorted(windows)
+    following = [*ordered[1:], *((start + MINUTES_PER_DAY, stop) for start, stop in ordered[:1])]
+    return any(stop > later for (_, stop), (later, _) in zip(ordered, following, strict=True))
 
 
 def _format_window(window: tuple[int, int]) -> str:
@@ -307,7 +357,16 @@ Window = Annotated[
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
-MonthDay = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
+def _in_some_year(text: str) -> str:
+    try:
+        date.fromisoformat(f"2024-{text}")
+    except ValueError:
+        raise ValueError(f"'{text}' is a day of no year; write it like \"02-09\"") from None
+    return text
+
+
+# As a first day, 02-29 means 1 March in other years, as a last day 28 February: these are text, and compared as such.
+MonthDay = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"), AfterValidator(_in_some_year)]
 
 
 Months = Annotated[tuple[Annotated[float, Field(ge=0, le=1e6)], ...], Field(min_length=12, max_length=12)]

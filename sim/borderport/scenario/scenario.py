@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -16,8 +16,23 @@ from borderport.scenario.inspection import Inspection
 from borderport.scenario.names import RESERVED, Name
 from borderport.scenario.policy import Amendment, PolicyUse
 from borderport.scenario.port import Port, Station
-from borderport.scenario.quantities import Day, Duration, Entry, Mass, Model, Moment, Months, Zone, refuse
+from borderport.scenario.quantities import (
+    Day,
+    Duration,
+    Entry,
+    Mass,
+    Model,
+    Moment,
+    Months,
+    Zone,
+    check_exists,
+    check_order,
+    refuse,
+)
 from borderport.trace import Trace
+from borderport.units import MS_PER_DAY
+
+MOST_DAYS = 40_000
 
 
 class Horizon(Model):
@@ -34,15 +49,21 @@ class Horizon(Model):
 
     @model_validator(mode="after")
     def _forward(self) -> Horizon:
+        wrong = {name: check_exists(getattr(self, name), self.zone) for name in ("start", "end")}
+        refuse(((name,), message) for name, message in wrong.items() if message)
         if self.end <= self.start:
-            raise ValueError("end is not after start")
-        if self.end - self.start > timedelta(days=40_000):
-            raise ValueError("a horizon of more than 40,000 days does not fit the simulator's clock")
+            refuse([(("end",), f"end is not after start ({self.start}), so nothing would happen")])
+        days = (self.end - self.start) / timedelta(days=1) + self.lead_in / MS_PER_DAY
+        if days > MOST_DAYS:
+            which = "lead_in" if self.lead_in else "end"
+            say = f"makes a horizon of {days:,.0f} days, lead-in included; the simulator's clock holds {MOST_DAYS:,}"
+            refuse([((which,), say)])
         return self
 
     def origin(self) -> datetime:
-        """The moment of time 0, with its zone: the start less the lead-in."""
-        return self.start.replace(tzinfo=ZoneInfo(self.zone)) - timedelta(milliseconds=self.lead_in)
+        """The moment of time 0, with its zone: the start less the lead-in, however often clocks change between them."""
+        start = self.start.replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC)  # local times subtract as clocks show
+        return (start - timedelta(milliseconds=self.lead_in)).astimezone(ZoneInfo(self.zone))
 
     def years(self) -> float:
         """Length of the reported period in calendar years: half of 2024 is 183 of its 366 days."""
@@ -73,6 +94,11 @@ class Reported(Entry):
     first_day: Day
     last_day: Day
 
+    @model_validator(mode="after")
+    def _days_in_order(self) -> Reported:
+        check_order(self.first_day, self.last_day)
+        return self
+
 
 class Scenario(Model):
     """Everything a replication needs but its random numbers.
@@ -100,7 +126,7 @@ class Scenario(Model):
 
     @model_validator(mode="after")
     def _told_apart(self) -> Scenario:
-        refuse((*_groups(self), *_places(self)))
+        refuse((*_groups(self), *_places(self), *_moments(self)))
         return self
 
     def flows(self) -> dict[str, Flow]:
@@ -136,6 +162,17 @@ def _groups(scenario: Scenario) -> Found:
         left_out = [full for full in flows if full.partition(".")[2] == name and full not in members]
         if left_out:
             yield here, f"is called like a flow, so it must hold {', '.join(left_out)} too; or choose another name"
+
+
+def _moments(scenario: Scenario) -> Found:
+    """Local moments of a port that its clocks skip."""
+    for port, p in scenario.ports.items():
+        for name, flow in p.flows.items():
+            for key in ("active_from", "active_until"):
+                moment = getattr(flow, key)
+                message = check_exists(moment, p.zone or scenario.horizon.zone) if moment is not None else ""
+                if message:
+                    yield ("ports", port, "flows", name, key), message
 
 
 def _places(scenario: Scenario) -> Found:
