@@ -26,6 +26,7 @@ from borderport.scenario import (
     Resource,
     Season,
 )
+from tests.builders import read
 
 TEXT = """\
 title: A case
@@ -320,10 +321,12 @@ def test_windows_that_touch_do_not_overlap(tmp_path: Path) -> None:
     load_scenario(str(tmp_path / "case.yaml"))
 
 
-@pytest.mark.parametrize("hours", [(), ("08:00-12:00", "11:00-13:00")])
-def test_a_policy_gives_hours_that_can_be(hours: tuple[str, ...]) -> None:
-    with pytest.raises(ValidationError, match="open"):
-        Effect.model_validate({"on": {"calendar": "day"}, "open": hours})
+def test_a_policy_gives_hours_that_can_be(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="has windows that overlap; join them to one"):
+        Effect.model_validate({"on": {"calendar": "day"}, "open": ("08:00-12:00", "11:00-13:00")})
+    text = TEXT.replace("volume", "hours: {calendar: day, first: 1 h, share: 9 %}, volume")
+    with pytest.raises(ScenarioInvalid, match=r"leaves no hours to calendar 'day', in which 'east.cars' comes"):
+        read(text, policies={"shut": "effects: [{on: {calendar: day}, open: []}]"})
 
 
 # ------------------------------------------------------------------------------------------------ recipes

@@ -16,6 +16,7 @@ from borderport.scenario import (
     Closure,
     Effect,
     Flow,
+    HourProfile,
     Pace,
     Policy,
     PolicyUse,
@@ -97,7 +98,17 @@ def _apply(
     changed, touched = _change_world(scenario, policy.name, effect)
     if not touched:
         problems.append((path, f"effect '{effect.kind}' on {_words(effect.on)} selects nothing in this scenario"))
+    if effect.open == ():
+        problems += [(path, message) for message in _stranded(changed, touched)]
     return changed, touched
+
+
+def _stranded(scenario: Scenario, closed: list[tuple[str, str, str]]) -> Iterator[str]:
+    """Flows whose vehicles come in the hours of a calendar that has none any more."""
+    for _, port, calendar in closed:
+        for name, flow in scenario.ports[port].flows.items():
+            if isinstance(flow.hours, HourProfile) and flow.hours.calendar == calendar:
+                yield f"leaves no hours to calendar '{calendar}', in which '{port}.{name}' comes; use close to shut a port"
 
 
 def _words(on: Selector) -> str:

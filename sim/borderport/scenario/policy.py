@@ -80,7 +80,7 @@ class Effect(Entry):
     priority: Annotated[int, Field(ge=0, le=9, strict=True)] | None = None
     cap_payload: Mass | None = None
     add_servers: Annotated[int, Field(ge=-1000, le=1000, strict=True)] | None = None
-    open: Annotated[tuple[Window, ...], Field(min_length=1)] | None = None
+    open: tuple[Window, ...] | None = None
     pace: Factor | None = None
     close: Closing | None = None
     consignment: Annotated[int, Field(ge=1, le=1000, strict=True)] | None = None
