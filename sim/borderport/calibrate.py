@@ -26,7 +26,7 @@ from borderport.errors import CheckFailed, ScenarioInvalid, UsageError
 from borderport.executors import open_executor
 from borderport.experiment import EngineName, Progress
 from borderport.loading import builtin_folder, load_scenario, read_plain
-from borderport.loading.files import Source, is_path, read_mapping, shown_name
+from borderport.loading.files import Source, file_within, is_path, read_mapping, shown_name
 from borderport.loading.tree import Finding, KeyPath, locate, raise_if_any, suggest
 from borderport.metrics import groups_of
 from borderport.scenario import Duration, Entry, Factor, Horizon, Mass, Name, Scenario, Share
@@ -167,21 +167,33 @@ def load_recipe(reference: str) -> Recipe:
     path = Path(reference)
     if not is_path(reference):
         path = builtin_folder("calibration") / f"{reference}.yaml"
-    if not path.is_file():
+    if not os.path.isfile(path):  # which, unlike the path's own, is false of a name that no file can have
         known = sorted(p.stem for p in builtin_folder("calibration").glob("recipe-*.yaml"))
         raise UsageError(f"no recipe '{reference}'{suggest(reference, known)}; a file's name ends in .yaml")
     written = read_plain(path, Recipe)
     given = {name: getattr(written, name) for name in SCENARIOS}
-    places = {name: str(path.parent / at) if is_path(at) else at for name, at in given.items()}
+    places, wrong = _placed(Source(str(path.parent), path.resolve().parent), given)
     recipe = written.model_copy(update=places)
     root, _ = read_mapping(Source(shown_name(path), path.resolve()))
     assert root is not None
     findings = []
-    for where, message in _unknown(recipe):
+    for where, message in wrong or _unknown(recipe):
         found, node = locate(root, where)
         findings.append(Finding(node.at, found, message))
     raise_if_any(findings)
     return recipe
+
+
+def _placed(folder: Source, given: Mapping[str, str]) -> tuple[dict[str, str], list[tuple[KeyPath, str]]]:
+    """Where the scenarios of a recipe are, which lie in its folder or are built in; and what is wrong with them."""
+    places: dict[str, str] = {}
+    wrong: list[tuple[KeyPath, str]] = []
+    for name, at in given.items():
+        try:
+            places[name] = file_within(folder, at).shown if is_path(at) else at
+        except ValueError as error:
+            wrong.append(((name,), str(error)))
+    return places, wrong
 
 
 def _unknown(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:

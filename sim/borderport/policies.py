@@ -108,7 +108,7 @@ def _stranded(scenario: Scenario, closed: list[tuple[str, str, str]]) -> Iterato
     for _, port, calendar in closed:
         for name, flow in scenario.ports[port].flows.items():
             if isinstance(flow.hours, HourProfile) and flow.hours.calendar == calendar:
-                yield f"leaves no hours to calendar '{calendar}', in which '{port}.{name}' comes; use close to shut a port"
+                yield f"leaves no hours to calendar '{calendar}', in which '{port}.{name}' comes; use close instead"
 
 
 def _words(on: Selector) -> str:
