@@ -8,6 +8,7 @@ replications the fit has not seen.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -27,6 +28,7 @@ from borderport.executors import open_executor
 from borderport.experiment import EngineName, Progress
 from borderport.loading import builtin_folder, load_scenario, read_plain
 from borderport.loading.files import Source, file_within, is_path, read_mapping, shown_name
+from borderport.loading.messages import model_at
 from borderport.loading.tree import Finding, KeyPath, locate, raise_if_any, suggest
 from borderport.metrics import groups_of
 from borderport.scenario import Duration, Entry, Factor, Horizon, Mass, Name, Scenario, Share
@@ -403,9 +405,19 @@ def overlay_texts(calibration: Calibration, recipe_name: str) -> dict[str, str]:
             if free.overlay == name:
                 lines.append(f"# {parameter}: {calibration.values[parameter]:.4f}")
         lines.append("overlay:")
-        lines += _nested([(path.split("."), value) for path, value in settings.items()], 1)
+        items = [(path.split("."), value) for path, value in settings.items()]
+        reason = json.dumps(f"fitted by borderport calibrate {recipe_name}", ensure_ascii=False)
+        reasons = {(*_thing(path), "assumed"): reason for path, _ in items}
+        lines += _nested([*items, *((list(path), text) for path, text in reasons.items())], 1)
         out[name] = "\n".join(lines) + "\n"
     return out
+
+
+def _thing(path: Sequence[str]) -> tuple[str, ...]:
+    """The nearest thing above a path of a scenario that can give a reason."""
+    depths = range(len(path) - 1, 0, -1)
+    kinds = {depth: model_at(Scenario, path[:depth]) for depth in depths}
+    return next(tuple(path[:depth]) for depth, kind in kinds.items() if kind is not None and issubclass(kind, Entry))
 
 
 def _nested(items: Sequence[tuple[list[str], str]], depth: int) -> list[str]:

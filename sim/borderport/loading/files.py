@@ -97,7 +97,7 @@ def read_mapping(source: Source) -> tuple[Node | None, list[Finding]]:
     return node, findings
 
 
-def read_scenario(source: Source, overlays: bool = True) -> tuple[Node | None, list[Finding]]:
+def read_scenario(source: Source, overlays: bool = True) -> tuple[Node | None, dict[str, Node], list[Finding]]:
     """Read a scenario file with all it extends and its overlays, merged to one tree.
 
     A file's values win over those of the files it extends, and fitted values over those of the file that names
@@ -111,20 +111,25 @@ def read_scenario(source: Source, overlays: bool = True) -> tuple[Node | None, l
 
     Returns
     -------
-    tuple of Node or None, and list of Finding
+    Node or None
         The tree without the keys ``extends`` and ``overlays``; None if a file could not be read.
+    dict of str to Node
+        What each file says by itself, by the name that origins give it.
+    list of Finding
     """
     chain, findings = _read_chain(source)
+    layers = {node.at.file: node for node in chain}
     tree = Node({}, Origin(source.shown, 1, 1), Origin(source.shown, 1, 1))
     overlaid = [position for position, node in enumerate(chain) if node.child("overlays") is not None]
     for position in reversed(range(len(chain))):
         tree = without_empty_policies(merged(tree, _without(chain[position], "extends", "overlays")))
         if overlays and position in overlaid[:1]:
-            layers, more = _read_overlays(chain[position])
+            overlaid_by, more = _read_overlays(chain[position])
             findings += more
-            for layer in layers:
+            for layer in overlaid_by:
                 tree = merged(tree, layer)
-    return (tree if chain else None), findings
+                layers[layer.at.file] = layer
+    return (tree if chain else None), layers, findings
 
 
 def _without(node: Node, *names: str) -> Node:
