@@ -192,6 +192,8 @@ WRONG = [
     ("fitted: fitted.yaml", "fitted: 2", "fitted", "must be text"),
     ("fitted: fitted.yaml", "fitted: '2042'", "fitted", "did you mean '2024'?"),
     ("fitted: fitted.yaml", "fitted: nothing.yaml", "fitted", "No such file"),
+    ("fitted: fitted.yaml", "fitted: ../fitted.yaml", "fitted", "cannot read"),
+    ("fitted: fitted.yaml", "fitted: /etc/passwd.yaml", "fitted", "must be relative to the folder of this file"),
     ("replications: 2", "replications: 1", "replications", "at least 2"),
     ("replications: 2", "replications: many", "replications", "whole number"),
     ("replications: 2", "reps: 2", "reps", "unknown key 'reps'"),
@@ -240,7 +242,7 @@ def test_a_scenario_of_the_recipe_that_is_wrong_is_named_by_its_own_file(tmp_pat
     assert done.code == 3 and f"{tmp_path / 'base.yaml'}:6:" in done.err
 
 
-@pytest.mark.parametrize("name", ["nothing", "nothing.yaml", "/", "../recipe-2024"])
+@pytest.mark.parametrize("name", ["nothing", "nothing.yaml", "/", "../recipe-2024", "x" * 5000, "a\0b.yaml"])
 def test_a_recipe_that_is_not_there_is_a_usage_error(name: str) -> None:
     with pytest.raises(UsageError, match="no recipe"):
         load_recipe(name)

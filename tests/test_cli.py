@@ -250,6 +250,8 @@ def test_every_problem_of_every_file_is_named_at_once(tiny: Path) -> None:
     done = borderport("check", "a.yaml", "tiny.yaml", "b.yaml")
     assert (done.code, done.out) == (3, "tiny.yaml: valid\n")
     lines = done.err.splitlines()
+    assert [line for line in lines if line.startswith("warning: tiny.yaml:")]
+    lines = [line for line in lines if not line.startswith("warning: ")]
     assert len(lines) >= 8
     assert all(re.match(r"[ab]\.yaml:\d+:\d+: [a-z.]+: \S", line) for line in lines)
     for file in ("a.yaml", "b.yaml"):
@@ -550,12 +552,12 @@ def test_show_says_where_each_value_was_written(tiny: Path) -> None:
     done = borderport("show", "quick.yaml", "--set", f"{DESK}=4", "--set", "ports.east.stations.gate.service=3 min")
     lines = done.out.splitlines()
     assert done.code == 0
-    assert f"{DESK}: 4  # --set {DESK}=4" in lines
-    assert "ports.east.resources.lane.capacity: 2  # quick.yaml:6:55" in lines
+    assert f"{DESK}: 4  # --set {DESK}=4; no reason given" in lines
+    assert "ports.east.resources.lane.capacity: 2  # quick.yaml:6:55; no reason given" in lines
     assert "title: Tiny  # quick.yaml:1:8" in lines
     assert any(line.startswith("policies.fast-desk: ") and "# quick.yaml:15:" in line for line in lines)
     gate = next(line for line in lines if line.startswith("ports.east.stations.gate.tasks.service.service"))
-    assert ": 3 min" in gate and gate.endswith("# --set ports.east.stations.gate.service=3 min")
+    assert ": 3 min" in gate and gate.endswith("# --set ports.east.stations.gate.service=3 min; no reason given")
     assert all("  # " in line for line in lines if not line.startswith("name: "))
 
 
@@ -567,7 +569,11 @@ def test_show_names_the_file_a_value_was_inherited_from() -> None:
 
 def test_show_lists_every_assumption(tiny: Path) -> None:
     done = borderport("show", "tiny.yaml", "--assumptions")
-    assert (done.code, done.out) == (0, "ports.east.stations.gate: as at the other gate\n")
+    lines = done.out.splitlines()
+    assert (done.code, lines[0]) == (0, "ports.east.stations.gate: as at the other gate")
+    assert lines[1:] and all(
+        re.fullmatch(r"ports\.east\.\S+: no reason given \(tiny\.yaml:\d+:\d+\)", li) for li in lines[1:]
+    )
     chain = [ROOT / "scenarios" / name for name in ("2024.yaml", "2024-before.yaml")]
     written = sum(len(re.findall(r"\bassumed: ", file.read_text())) for file in chain)
     listed = borderport("show", "2024", "--assumptions").out

@@ -859,9 +859,9 @@ def test_at_most_sixteen_levels(tmp_path: Path) -> None:
     [
         ("../outside.yaml", "lies outside the folder of this file"),
         ("link.yaml", "lies outside the folder of this file"),
-        ("~/outside.yaml", "must be relative to this file"),
-        ("/etc/passwd.yaml", "must be relative to this file"),
-        ('"a\\0.yaml"', "must be relative to this file"),
+        ("~/outside.yaml", "must be relative to the folder of this file"),
+        ("/etc/passwd.yaml", "must be relative to the folder of this file"),
+        ('"a\\0.yaml"', "must be relative to the folder of this file"),
         ("missing.yaml", "cannot read 'missing.yaml': No such file or directory"),
         ("folder/", "is not a regular file"),
         ("pipe.yaml", "is not a regular file"),
@@ -928,6 +928,7 @@ def test_an_overlay_that_is_missing_or_wrong(tmp_path: Path, calibration: Path) 
     assert found[0].message == "there is no calibration/fitt.yaml; did you mean 'fit'?"
     assert "must be a mapping to lay over" in problem(tmp_path, f"overlays: [fit]\n{TINY}").message
     assert "must be a list" in problem(tmp_path, f"overlays: fit\n{TINY}").message
+    assert "must be the name of a file" in problem(tmp_path, f"overlays: [{'x' * 5000}]\n{TINY}").message
 
 
 # ----------------------------------------------------------------------------------------------------- --set
@@ -998,6 +999,12 @@ def test_a_set_that_cannot_be(tmp_path: Path, given: str, path: str, says: str) 
 
 
 # --------------------------------------------------------------------------------------- which file is meant
+
+
+def test_what_a_terminal_would_obey_is_written_out() -> None:
+    """A file may hold anything; what is said about it is one line of text."""
+    found = Problem("a\nb.yaml:1:1", "ports.\x1b[31m", "no \x07\ud800 '东'")
+    assert str(found) == "a\\nb.yaml:1:1: ports.\\x1b[31m: no \\x07\\ud800 '东'"
 
 
 def test_an_unknown_scenario_is_a_usage_error(tmp_path: Path) -> None:

@@ -691,7 +691,7 @@ def test_stations_of_one_name_at_two_ports_have_draws_of_their_own() -> None:
 
 
 def test_no_station_may_take_the_draws_of_loads() -> None:
-    with pytest.raises(ScenarioInvalid, match="cannot be called 'payload'"):
+    with pytest.raises(ScenarioInvalid, match="'payload' means the random numbers of loads"):
         port(ONE.replace("desk", "payload"))
 
 

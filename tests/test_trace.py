@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -249,13 +250,92 @@ def test_a_local_time_that_clocks_skip_is_refused(tmp_path: Path) -> None:
     assert load(tmp_path, table, text).traces["east.cars"].arrival_ms.tolist() == [150 * MINUTE, 210 * MINUTE]
 
 
-@pytest.mark.parametrize(("name", "says"), [("nothing.csv", "does not exist"), (".", "is not a file"), ("", "is not")])
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("nothing.csv", "cannot read 'nothing.csv': No such file or directory"),
+        (".", "is not a regular file"),
+        ("", "is not a regular file"),
+        ("../outside.csv", "lies outside the folder of this file; copy it there"),
+        ("link.csv", "lies outside the folder of this file"),
+        ("/etc/passwd", "must be relative to the folder of this file"),
+        ("~/outside.csv", "must be relative to the folder of this file"),
+        ("pipe.csv", "is not a regular file"),
+        ("loop.csv", "cannot read 'loop.csv'"),
+        ("x" * 5000, "File name too long"),
+        ("a\\0.csv", "must be relative to the folder of this file"),
+        ("\\x1b[31m.csv", "cannot read"),
+    ],
+)
 def test_a_file_that_is_none(tmp_path: Path, name: str, says: str) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (tmp_path / "outside.csv").write_text("arrival_ms\n5\n")
+    (inside / "link.csv").symlink_to(tmp_path / "outside.csv")
+    (inside / "loop.csv").symlink_to(inside / "loop.csv")
+    os.mkfifo(inside / "pipe.csv")
     with pytest.raises(ScenarioInvalid) as caught:
-        load(tmp_path, "", TEXT.replace("cars.csv", f'"{name}"'))
+        load(inside, "", TEXT.replace("cars.csv", f'"{name}"'))
     (found,) = caught.value.problems
-    assert found.where.startswith(f"{tmp_path / 'traced.yaml'}:12:") and says in found.message
+    assert found.where.startswith(f"{inside / 'traced.yaml'}:12:") and says in found.message
     assert found.path == "ports.east.flows.cars.arrivals.trace"
+    assert str(found).isprintable() and len(str(found)) < 500
+
+
+def test_a_trace_may_lie_deeper_and_is_looked_for_beside_the_file_itself(tmp_path: Path) -> None:
+    """A link to a scenario does not make another folder its own."""
+    (tmp_path / "a" / "data").mkdir(parents=True)
+    (tmp_path / "a" / "data" / "cars.csv").write_text("arrival_ms\n5\n")
+    (tmp_path / "a" / "case.yaml").write_text(TEXT.replace("cars.csv", "data/cars.csv"))
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "link.yaml").symlink_to(tmp_path / "a" / "case.yaml")
+    for file in ("a/case.yaml", "b/link.yaml"):
+        assert load_scenario(str(tmp_path / file)).scenario.traces["east.cars"].arrival_ms.tolist() == [5]
+
+
+def test_an_option_names_no_file_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(tmp_path, "arrival_ms\n5\n")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for name, says in (
+        ("../cars.csv", "outside the folder that you are in"),
+        (tmp_path / "cars.csv", "must be relative"),
+    ):
+        with pytest.raises(ScenarioInvalid, match=says):
+            load_scenario("../traced.yaml", sets=[f"ports.east.flows.cars.arrivals.trace={name}"])
+
+
+def test_what_is_no_header_of_a_trace_is_not_shown(tmp_path: Path) -> None:
+    """The file may be any, and what is in it nobody's business."""
+    for table in ("root:x:0:0:secret:/root\n", "secret,selected,secret\n0,1\n", "#secret\narrival_ms\n5\n"):
+        (found,) = problems(tmp_path, table)
+        assert "needs a column 'arrival'" in found.message and "secret" not in str(found)
+    for name in ("\x1b[31mred", "pass word: secret", "secret " * 40, "x" * 500):
+        (found,) = problems(tmp_path, f"arrival_ms,{name}\n5,1\n")
+        assert "unknown column whose name is none" in found.message and name not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("arrival_ms\n" + "5\n" * 40, "is vehicle 21; at most 20 are read"),
+        ("arrival_ms,consignment\n5," + "x" * 200, "is larger than 0 MB, the most that is read"),
+        ("arrival_ms" + ",a" * 40 + "\n", "has 41 columns; at most 10 are read"),
+    ],
+)
+def test_a_trace_has_a_size_that_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, says: str
+) -> None:
+    for name, most in (("MOST_BYTES", 200), ("MOST_VEHICLES", 20), ("MOST_COLUMNS", 10)):
+        monkeypatch.setattr(f"borderport.trace.{name}", most)
+    (found,) = problems(tmp_path, table)
+    assert says in found.message
+
+
+def test_a_column_that_means_two_things_is_refused(tmp_path: Path) -> None:
+    text = TEXT.replace("marks: {selected: 50 %}", "marks: {selected: 50 %, check_min: 5 %}")
+    with pytest.raises(ScenarioInvalid, match="column 'check_min' is a mark and the times of 'check'; rename"):
+        load(tmp_path, "arrival_ms,check_min\n5,1\n", text)
 
 
 def test_a_trace_named_by_an_option_is_looked_for_where_the_user_is(

@@ -8,10 +8,12 @@ replications the fit has not seen.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -26,16 +28,17 @@ from borderport.errors import CheckFailed, ScenarioInvalid, UsageError
 from borderport.executors import open_executor
 from borderport.experiment import MOST_REPLICATIONS, EngineName, Progress
 from borderport.loading import builtin_folder, load_scenario, read_plain
-from borderport.loading.files import Source, is_path, read_mapping, shown_name
+from borderport.loading.files import Source, file_within, is_path, read_mapping, shown_name
+from borderport.loading.messages import model_at
 from borderport.loading.tree import Finding, KeyPath, locate, raise_if_any, suggest
 from borderport.metrics import groups_of
-from borderport.scenario import Duration, Entry, Factor, Mass, Name, Scenario, Share
+from borderport.scenario import Duration, Entry, Factor, Horizon, Mass, Name, Scenario, Share
 from borderport.statistics import Interval, t_interval
 
 SCENARIOS = ("base", "fitted")
 
 
-Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 
 
 class Free(Entry):
@@ -96,6 +99,10 @@ class Target(Entry):
             raise ValueError("needs a value and a tolerance above 0")
         if isinstance(self.tolerance, int) and self.saving is None and self.declaration is None:
             raise ValueError("needs a tolerance such as 2 %; only times have one such as 1 min")
+        if self.tonnes is None and (self.first_month or self.last_month):
+            raise ValueError("first_month and last_month go with tonnes; the rest is of the whole period")
+        if self.first_month and self.last_month and self.last_month < self.first_month:
+            raise ValueError(f"last_month is before first_month, {self.first_month}; got {self.last_month}")
         return self
 
 
@@ -163,21 +170,33 @@ def load_recipe(reference: str) -> Recipe:
     path = Path(reference)
     if not is_path(reference):
         path = builtin_folder("calibration") / f"{reference}.yaml"
-    if not path.is_file():
+    if not os.path.isfile(path):  # which, unlike the path's own, is false of a name that no file can have
         known = sorted(p.stem for p in builtin_folder("calibration").glob("recipe-*.yaml"))
         raise UsageError(f"no recipe '{reference}'{suggest(reference, known)}; a file's name ends in .yaml")
     written = read_plain(path, Recipe)
     given = {name: getattr(written, name) for name in SCENARIOS}
-    places = {name: str(path.parent / at) if is_path(at) else at for name, at in given.items()}
+    places, wrong = _placed(Source(str(path.parent), path.resolve().parent), given)
     recipe = written.model_copy(update=places)
     root, _ = read_mapping(Source(shown_name(path), path.resolve()))
     assert root is not None
     findings = []
-    for where, message in _unknown(recipe):
+    for where, message in wrong or _unknown(recipe):
         found, node = locate(root, where)
         findings.append(Finding(node.at, found, message))
     raise_if_any(findings)
     return recipe
+
+
+def _placed(folder: Source, given: Mapping[str, str]) -> tuple[dict[str, str], list[tuple[KeyPath, str]]]:
+    """Where the scenarios of a recipe are, which lie in its folder or are built in; and what is wrong with them."""
+    places: dict[str, str] = {}
+    wrong: list[tuple[KeyPath, str]] = []
+    for name, at in given.items():
+        try:
+            places[name] = file_within(folder, at).shown if is_path(at) else at
+        except ValueError as error:
+            wrong.append(((name,), str(error)))
+    return places, wrong
 
 
 def _unknown(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
@@ -210,6 +229,14 @@ def _unknown(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
                 )
                 message = f"there is no '{target.flow}' of port '{target.port}' in {scenario.name}; there are {there}"
                 yield ("targets", name), message
+            elif not _overlaps(scenario.horizon, target):
+                yield ("targets", name), f"the months lie outside the horizon of {scenario.name}"
+
+
+def _overlaps(horizon: Horizon, target: Target) -> bool:
+    """Whether some of the target's months are simulated; its last month counts if it has begun at the end."""
+    first, last = f"{horizon.start:%Y-%m}", f"{horizon.end - timedelta(microseconds=1):%Y-%m}"
+    return first <= (target.last_month or last) and (target.first_month or first) <= last
 
 
 def _percent(value: float) -> str:
@@ -379,9 +406,19 @@ def overlay_texts(calibration: Calibration, recipe_name: str) -> dict[str, str]:
             if free.overlay == name:
                 lines.append(f"# {parameter}: {calibration.values[parameter]:.4f}")
         lines.append("overlay:")
-        lines += _nested([(path.split("."), value) for path, value in settings.items()], 1)
+        items = [(path.split("."), value) for path, value in settings.items()]
+        reason = json.dumps(f"fitted by borderport calibrate {recipe_name}", ensure_ascii=False)
+        reasons = {(*_thing(path), "assumed"): reason for path, _ in items}
+        lines += _nested([*items, *((list(path), text) for path, text in reasons.items())], 1)
         out[name] = "\n".join(lines) + "\n"
     return out
+
+
+def _thing(path: Sequence[str]) -> tuple[str, ...]:
+    """The nearest thing above a path of a scenario that can give a reason."""
+    depths = range(len(path) - 1, 0, -1)
+    kinds = {depth: model_at(Scenario, path[:depth]) for depth in depths}
+    return next(tuple(path[:depth]) for depth, kind in kinds.items() if kind is not None and issubclass(kind, Entry))
 
 
 def _nested(items: Sequence[tuple[list[str], str]], depth: int) -> list[str]:

@@ -5,6 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+def printable(text: str) -> str:
+    r"""Text from a file with what a terminal would obey, such as colours and line ends, written out as escapes.
+
+    Examples
+    --------
+    >>> print(printable("a\tb\x1b[31m"))
+    a\tb\x1b[31m
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing wrong in an input file, and what would be right.
@@ -24,7 +37,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.where, self.path, self.message) if part)
+        return printable(": ".join(part for part in (self.where, self.path, self.message) if part))
 
 
 class SimError(Exception):

@@ -17,6 +17,7 @@ from borderport.scenario import (
     Closure,
     Effect,
     Flow,
+    HourProfile,
     Pace,
     Policy,
     PolicyUse,
@@ -137,7 +138,17 @@ def _apply(
     changed, touched = _change_world(scenario, policy.name, effect)
     if not touched:
         problems.append((path, f"effect '{effect.kind}' on {_words(effect.on)} selects nothing in this scenario"))
+    if effect.open == ():
+        problems += [(path, message) for message in _stranded(changed, touched)]
     return changed, touched
+
+
+def _stranded(scenario: Scenario, closed: list[tuple[str, str, str]]) -> Iterator[str]:
+    """Flows whose vehicles come in the hours of a calendar that has none any more."""
+    for _, port, calendar in closed:
+        for name, flow in scenario.ports[port].flows.items():
+            if isinstance(flow.hours, HourProfile) and flow.hours.calendar == calendar:
+                yield f"leaves no hours to calendar '{calendar}', in which '{port}.{name}' comes; use close instead"
 
 
 def _words(on: Selector) -> str:
@@ -246,8 +257,9 @@ def _open(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:
 
 def _set_pace(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:
     chosen = [n for n in port.stations if effect.on.station is None or n in effect.on.station]
-    stations = {n: s.model_copy(update={"pace": policy}) if n in chosen else s for n, s in port.stations.items()}
-    paces = {**port.paces, policy: Pace.model_validate({"factor": f"{(effect.pace or 0) * 100} %"})}
+    name = f"{policy}+{len(port.paces)}"  # which no file can write, and no other effect has
+    stations = {n: s.model_copy(update={"pace": name}) if n in chosen else s for n, s in port.stations.items()}
+    paces = {**port.paces, name: Pace.model_validate({"factor": f"{(effect.pace or 0) * 100} %"})}
     return port.model_copy(update={"stations": stations, "paces": paces}), chosen
 
 
@@ -263,7 +275,8 @@ def _close(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:
             "assumed": f"policy {policy}",
         }
     )
-    return port.model_copy(update={"closures": {**port.closures, policy: closure}}), chosen
+    name = f"{policy}+{len(port.closures)}"  # which no file can write, and no other effect has
+    return port.model_copy(update={"closures": {**port.closures, name: closure}}), chosen
 
 
 def _group(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:

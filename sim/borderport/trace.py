@@ -22,6 +22,7 @@ import hashlib
 import io
 import math
 import re
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,10 @@ from borderport.units import DURATION_MS, PLAIN
 
 Finding = tuple[int, str]
 MOST_FINDINGS = 20
+MOST_BYTES = 50_000_000
+MOST_VEHICLES = 1_000_000
+MOST_COLUMNS = 1_000
+_COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,149}")
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,8 @@ def read_trace(
             kept[name] = reader.quantities(name, values, LOAD if name == "payload_t" else MONEY)
         elif name == "consignment":
             kept[name] = reader.labels(name, values)
+        elif name in marks and unit in DURATION_MS and base in tasks:
+            reader.findings.append((1, f"column '{name}' is a mark and the times of '{base}'; rename one of them"))
         elif name in marks:
             kept[name] = reader.flags(name, values)
         elif unit in DURATION_MS and base in tasks:
@@ -141,34 +148,64 @@ class _Table:
     lines: list[int]
 
 
+def _read_text(path: Path) -> tuple[str, list[Finding]]:
+    """The text of a regular file of a size that is read, or what is wrong with it."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return "", [(1, "is not a regular file")]
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        return "", [(1, f"cannot be read: {error.strerror}")]
+    if len(content) > MOST_BYTES:
+        return "", [(1, f"is larger than {MOST_BYTES // 1_000_000} MB, the most that is read; leave columns out")]
+    try:
+        return content.decode("utf-8-sig"), []  # Excel writes a byte order mark
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return "", [(line, f"is not UTF-8: {error.reason}; save the table as 'CSV UTF-8'")]
+
+
 def _read_table(path: Path) -> tuple[_Table | None, list[Finding]]:
     """Read a file's cells; every row must have as many as the header. Empty lines do not count."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")  # Excel writes a byte order mark
-    except OSError as error:
-        return None, [(1, f"cannot be read: {error.strerror}")]
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        return None, [(line, f"is not UTF-8: {error.reason}; save the table as 'CSV UTF-8'")]
+    text, wrong = _read_text(path)
+    if wrong:
+        return None, wrong
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows, lines = [], []
     try:
         header = [name.strip() for name in next(reader, [])]
-        for row in reader:
+        findings = _wrong_header(header)
+        for row in reader if not findings else ():
             if row:
                 rows.append(row)
                 lines.append(reader.line_num)
+            if len(rows) > MOST_VEHICLES:
+                return None, [(reader.line_num, f"is vehicle {len(rows):,}; at most {MOST_VEHICLES:,} are read")]
     except csv.Error as error:
         return None, [(reader.line_num, f"is not a table of comma-separated values: {error}")]
-    if not any(header):
-        return None, [(1, "is empty; it needs a header such as 'arrival,payload_t'")]
-    findings = [(1, f"column '{name}' is there twice") for name in dict.fromkeys(header) if header.count(name) > 1]
     for row, line in zip(rows, lines, strict=True):
         if len(row) != len(header):
             findings.append((line, f"has {len(row)} cells, the header has {len(header)}"))
     if findings:
         return None, findings[:MOST_FINDINGS]
     return _Table({name: [row[i] for row in rows] for i, name in enumerate(header)}, lines), []
+
+
+def _wrong_header(header: Sequence[str]) -> list[Finding]:
+    """What is wrong with the first line. If it is none of a trace's, nothing of it is shown: it may be of any file."""
+    if not any(header):
+        return [(1, "is empty; it needs a header such as 'arrival,payload_t'")]
+    if ("arrival" in header) == ("arrival_ms" in header):
+        return [(1, "needs a column 'arrival' (local time) or 'arrival_ms' (since the start), one of them")]
+    if len(header) > MOST_COLUMNS:
+        return [(1, f"has {len(header):,} columns; at most {MOST_COLUMNS:,} are read")]
+    return [(1, f"column {_quoted(name)} is there twice") for name in dict.fromkeys(header) if header.count(name) > 1]
+
+
+def _quoted(name: str) -> str:
+    """A column's name as a message shows it, if it may be one."""
+    return f"'{name}'" if not name or _COLUMN.fullmatch(name) else "whose name is none"
 
 
 class _Reader:
@@ -225,7 +262,7 @@ class _Reader:
         """A column nobody asks for: a station or mark that the route does not have."""
         stations = ", ".join(f"{task}_ms" for task in tasks) or "none"
         known = ", ".join(sorted(marks)) or "none"
-        message = f"unknown column '{name}': service times of this route are {stations} (also _s, _min, _h, _d)"
+        message = f"unknown column {_quoted(name)}: service times of this route are {stations} (also _s, _min, _h, _d)"
         self.findings.append((1, f"{message}; marks are {known}"))
 
 
@@ -241,10 +278,6 @@ def _arrivals(
     reader: _Reader, columns: Mapping[str, Sequence[str]], horizon: tuple[datetime, datetime], zone: str
 ) -> NDArray[np.int64]:
     """Milliseconds since the start of the horizon, ascending and within it."""
-    if ("arrival" in columns) == ("arrival_ms" in columns):
-        message = "needs a column 'arrival' (local time) or 'arrival_ms' (since the start), one of them"
-        reader.findings.append((1, message))
-        return np.zeros(reader.rows, dtype=np.int64)
     start = horizon[0].astimezone(UTC)
     length = _since(start, horizon[1])
     if "arrival_ms" in columns:

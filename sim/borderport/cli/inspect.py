@@ -8,25 +8,30 @@ import click
 
 from borderport.cli.common import scenario_options
 from borderport.cli.tables import print_list, print_setting
-from borderport.cli.terminal import say, say_json
+from borderport.cli.terminal import say, say_aside, say_json
 
 
 @click.command(short_help="Name every problem of scenario files.")
 @click.argument("files", nargs=-1, required=True, metavar="SCENARIO...")
 @scenario_options
 def check(files: tuple[str, ...], sets: tuple[str, ...], with_: tuple[str, ...], without: tuple[str, ...]) -> None:
-    """Check scenarios and name every problem: file, line, column, path, what would be right."""
+    """Check scenarios and name every problem: file, line, column, path, what would be right.
+
+    Warns of numbers without a reason, and of days outside the horizon.
+    """
     from borderport.errors import ScenarioInvalid, SimError, UsageError
-    from borderport.loading import load_scenario
+    from borderport.loading import load_scenario, remarks
 
     wrong: list[SimError] = []
     for name in files:
         try:
-            load_scenario(name, sets=sets, with_policies=with_, without_policies=without)
+            loaded = load_scenario(name, sets=sets, with_policies=with_, without_policies=without)
         except (ScenarioInvalid, UsageError) as error:
             wrong.append(error)
         else:
             say(f"{name}: valid")
+            for remark in remarks(loaded):
+                say_aside(f"warning: {remark}")
     if any(isinstance(error, UsageError) for error in wrong):
         raise UsageError("\n".join(map(str, wrong)))
     if wrong:
@@ -40,25 +45,55 @@ def check(files: tuple[str, ...], sets: tuple[str, ...], with_: tuple[str, ...],
 def show(
     scenario: str, sets: tuple[str, ...], with_: tuple[str, ...], without: tuple[str, ...], assumptions: bool
 ) -> None:
-    """Print the resolved scenario: every value, and where it was written."""
-    from borderport.loading import load_scenario
+    """Print the resolved scenario: every value, where it was written and where it is from."""
+    from borderport.loading import load_scenario, numbers_of, said_of
 
     loaded = load_scenario(scenario, sets=sets, with_policies=with_, without_policies=without)
+    numbers = numbers_of(loaded.plain, loaded.written)
+    said = said_of(loaded.plain, loaded.written, numbers)
     if assumptions:
-        found = _assumed(loaded.plain.model_dump(mode="json"))
+        _print_assumed("", said, numbers)
         for name in loaded.plain.policies:
-            found += _assumed(loaded.catalogue[name].model_dump(mode="json"), f"policies/{name}.yaml")
-        for path, text in found:
-            print_setting(path, text)
+            model, written = loaded.catalogue[name], loaded.policies_written[name]
+            own = numbers_of(model, written)
+            _print_assumed(f"policies/{name}.yaml", said_of(model, written, own), own)
         return
+    bare = {path for number in numbers if not number.reasons for path in _beginnings(number.path)}
+    reasoned = {path for number in numbers for path in _beginnings(number.path)}
     for path, value in _leaves(loaded.plain.model_dump(mode="json", by_alias=True, exclude_defaults=True)):
-        origin = loaded.origins.get(path) or _nearest(loaded.origins, path)
-        print_setting(path, str(value), "" if origin is None else str(origin))
+        for above in _beginnings(path):
+            for kind, text, at, of in said.pop(above, ()):
+                print_setting(_dotted((*above, kind)), text, f"{at}" + (f"; of {of}" if of else ""))
+        if path[-1] in ("source", "assumed") and path not in reasoned:
+            continue  # said above, if it is said of a number
+        origin = loaded.origins.get(_dotted(path)) or _nearest(loaded.origins, _dotted(path))
+        notes = [str(origin)] * (origin is not None) + ["no reason given"] * (path in bare)
+        print_setting(_dotted(path), str(value), "; ".join(notes))
 
 
-def _leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
+def _print_assumed(file: str, said: dict[Any, Any], numbers: list[Any]) -> None:
+    """Every ``assumed`` with the path of what it stands beside, then the numbers without a reason."""
+    for path, texts in said.items():
+        for kind, text, _, of in texts:
+            if kind == "assumed":
+                print_setting(_dotted((file, *path)), text + (f" (of {of})" if of else ""))
+    for number in numbers:
+        if not number.reasons:
+            print_setting(_dotted((file, *number.path)), f"no reason given ({number.at})")
+
+
+def _dotted(path: tuple[Any, ...]) -> str:
+    return ".".join(str(part) for part in path if part != "")
+
+
+def _beginnings(path: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """The path and everything above it, from the top."""
+    return [path[:depth] for depth in range(len(path) + 1)]
+
+
+def _leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, ...], Any]]:
     if isinstance(value, dict) and value:
-        return [leaf for key, item in value.items() for leaf in _leaves(item, f"{path}.{key}" if path else str(key))]
+        return [leaf for key, item in value.items() for leaf in _leaves(item, (*path, key))]
     return [(path, value)]
 
 
@@ -68,20 +103,6 @@ def _nearest(origins: dict[str, Any], path: str) -> Any:
         if path in origins:
             return origins[path]
     return None
-
-
-def _assumed(value: Any, path: str = "") -> list[tuple[str, str]]:
-    """Every ``assumed:`` with the path of what it stands beside."""
-    found = []
-    if isinstance(value, dict):
-        if isinstance(value.get("assumed"), str):
-            found.append((path, value["assumed"]))
-        for key, item in value.items():
-            found += _assumed(item, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            found += _assumed(item, f"{path}.{index}")
-    return found
 
 
 @click.command("list", short_help="List scenarios, policies or metrics.")

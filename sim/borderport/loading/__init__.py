@@ -3,6 +3,8 @@
 from borderport.loading.catalogue import load_policies, read_plain
 from borderport.loading.files import builtin_folder, builtin_names
 from borderport.loading.load import Loaded, load_scenario
+from borderport.loading.reasons import numbers_of, said_of
+from borderport.loading.remarks import remarks
 from borderport.loading.schema import policy_schema, scenario_schema, schema_text
 from borderport.loading.tree import Origin
 
@@ -13,8 +15,11 @@ __all__ = [
     "builtin_names",
     "load_policies",
     "load_scenario",
+    "numbers_of",
     "policy_schema",
     "read_plain",
+    "remarks",
+    "said_of",
     "scenario_schema",
     "schema_text",
 ]

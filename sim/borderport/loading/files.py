@@ -17,7 +17,8 @@ from borderport.loading.yaml import MAX_BYTES, read_yaml
 
 Kind = Literal["scenarios", "calibration"]
 MAX_CHAIN = 16
-_OVERLAY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+LONGEST_SHOWN = 80  # of a file's name in a message
+_OVERLAY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 
 
 def builtin_folder(kind: Kind) -> Path:
@@ -96,7 +97,7 @@ def read_mapping(source: Source) -> tuple[Node | None, list[Finding]]:
     return node, findings
 
 
-def read_scenario(source: Source, overlays: bool = True) -> tuple[Node | None, list[Finding]]:
+def read_scenario(source: Source, overlays: bool = True) -> tuple[Node | None, dict[str, Node], list[Finding]]:
     """Read a scenario file with all it extends and its overlays, merged to one tree.
 
     A file's values win over those of the files it extends, and fitted values over those of the file that names
@@ -110,20 +111,25 @@ def read_scenario(source: Source, overlays: bool = True) -> tuple[Node | None, l
 
     Returns
     -------
-    tuple of Node or None, and list of Finding
+    Node or None
         The tree without the keys ``extends`` and ``overlays``; None if a file could not be read.
+    dict of str to Node
+        What each file says by itself, by the name that origins give it.
+    list of Finding
     """
     chain, findings = _read_chain(source)
+    layers = {node.at.file: node for node in chain}
     tree = Node({}, Origin(source.shown, 1, 1), Origin(source.shown, 1, 1))
     overlaid = [position for position, node in enumerate(chain) if node.child("overlays") is not None]
     for position in reversed(range(len(chain))):
         tree = without_empty_policies(merged(tree, _without(chain[position], "extends", "overlays")))
         if overlays and position in overlaid[:1]:
-            layers, more = _read_overlays(chain[position])
+            overlaid_by, more = _read_overlays(chain[position])
             findings += more
-            for layer in layers:
+            for layer in overlaid_by:
                 tree = merged(tree, layer)
-    return (tree if chain else None), findings
+                layers[layer.at.file] = layer
+    return (tree if chain else None), layers, findings
 
 
 def _without(node: Node, *names: str) -> Node:
@@ -156,7 +162,7 @@ def _extended(sources: list[Source], extends: Node) -> Source:
     name = _name(extends)
     if not name:
         raise ValueError("must be the name of a built-in scenario or of a file beside this one")
-    found = _confined(sources[-1], name)
+    found = _scenario_beside(sources[-1], name)
     known = [source.path for source in sources]
     if found.path in known:
         circle = [*sources[known.index(found.path) :], found]
@@ -166,7 +172,7 @@ def _extended(sources: list[Source], extends: Node) -> Source:
     return found
 
 
-def _confined(extending: Source, name: str) -> Source:
+def _scenario_beside(extending: Source, name: str) -> Source:
     if not is_path(name):
         if name not in builtin_names():
             raise ValueError(
@@ -174,19 +180,41 @@ def _confined(extending: Source, name: str) -> Source:
             )
         path = builtin_folder("scenarios") / f"{name}.yaml"
         return Source(shown_name(path), path.resolve())
+    return file_within(Source(str(Path(extending.shown).parent), extending.path.parent), name)
+
+
+def file_within(folder: Source, name: str, owner: str = "of this file") -> Source:
+    """The file that a scenario or recipe names: relative to a folder and inside it, whatever it links to, or built in.
+
+    Parameters
+    ----------
+    folder : Source
+        Resolved.
+    name : str
+        As it is written.
+    owner : str
+        Whose folder it is, for the message.
+
+    Raises
+    ------
+    ValueError
+        It is absolute, is not there, lies outside or is no regular file; the message says which.
+    """
+    shown = name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}…"
     if "\0" in name or name.startswith("~") or Path(name).is_absolute():
-        raise ValueError(f"must be relative to this file, got {name!r}")
+        raise ValueError(f"must be relative to the folder {owner}, got {shown!r}")
     try:
-        path = (extending.path.parent / name).resolve(strict=True)
+        path = (folder.path / name).resolve(strict=True)
+        regular = stat.S_ISREG(path.stat().st_mode)
     except (OSError, ValueError, RuntimeError) as error:
-        raise ValueError(f"cannot read '{name}': {_reason(error)}") from None
+        raise ValueError(f"cannot read '{shown}': {_reason(error)}") from None
     kinds: tuple[Kind, ...] = ("scenarios", "calibration")
-    roots = [extending.path.parent, *(builtin_folder(kind).resolve() for kind in kinds)]
+    roots = [folder.path, *(builtin_folder(kind).resolve() for kind in kinds)]
     if not any(path.is_relative_to(root) for root in roots):
-        raise ValueError(f"'{name}' lies outside the folder of this file")
-    if not path.is_file():
-        raise ValueError(f"'{name}' is not a regular file")
-    return Source(str(Path(extending.shown).parent / name), path)
+        raise ValueError(f"'{shown}' lies outside the folder {owner}; copy it there")
+    if not regular:
+        raise ValueError(f"'{shown}' is not a regular file")
+    return Source(str(Path(folder.shown) / name), path)
 
 
 def _read_overlays(node: Node) -> tuple[list[Node], list[Finding]]:

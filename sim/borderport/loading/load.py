@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from borderport.loading.catalogue import Entry, read_catalogue
 from borderport.loading.files import Source, builtin_folder, find_scenario, is_path, read_scenario
-from borderport.loading.merge import with_item, with_value
+from borderport.loading.merge import merged, with_item, with_value
 from borderport.loading.messages import INTERNAL_KEYS, findings_of, internal_findings
+from borderport.loading.reasons import OPTIONS, Written
 from borderport.loading.references import check_policies, check_policy, check_references
 from borderport.loading.traces import read_traces
 from borderport.loading.tree import (
@@ -45,12 +46,18 @@ class Loaded:
         is found under its long path too; one that is left out is not in here.
     catalogue : dict of str to Policy
         All policies that the scenario could use.
+    written : Written
+        What each file and the options say, which tells where values have their reasons from.
+    policies_written : dict of str to Written
+        The same for each policy of the catalogue.
     """
 
     scenario: Scenario
     plain: Scenario
     origins: dict[str, Origin]
     catalogue: dict[str, Policy]
+    written: Written
+    policies_written: dict[str, Written]
 
 
 def load_scenario(
@@ -87,7 +94,7 @@ def load_scenario(
         With every problem found in the files and the options, not only the first.
     """
     source = find_scenario(reference)
-    root, findings = read_scenario(source, overlays)
+    root, layers, findings = read_scenario(source, overlays)
     if root is None:
         raise_if_any(findings)
     assert root is not None
@@ -106,7 +113,9 @@ def load_scenario(
     catalogue = {key: entry.policy for key, entry in entries.items()}
     scenario, problems = apply_policies(plain, catalogue)
     raise_if_any([_placed(root, tuple(path.split(".")), message) for path, message in problems])
-    return Loaded(scenario, plain, _origins(root), catalogue)
+    layers[OPTIONS] = _options_layer(sets)
+    policies = {key: Written(entry.root, {entry.root.at.file: entry.root}) for key, entry in entries.items()}
+    return Loaded(scenario, plain, _origins(root), catalogue, Written(root, layers), policies)
 
 
 def _catalogue(source: Source, reference: str) -> tuple[dict[str, Entry], list[Finding]]:
@@ -177,6 +186,19 @@ def _set(root: Node, text: str) -> tuple[Node, list[Finding]]:
         return with_value(root, parts, value), []
     except KeyError as error:
         return root, [error.args[0]]
+
+
+def _options_layer(sets: Sequence[str]) -> Node:
+    """What all ``--set`` options say together, as a file would."""
+    layer = option_node({}, OPTIONS)
+    for text in sets:
+        path, _, given = text.partition("=")
+        value, _ = read_value(given, f"--set {text}")
+        assert value is not None  # it has been read before
+        for part in reversed(path.split(".")):
+            value = Node({part.strip(): value}, value.at, value.at)
+        layer = merged(layer, value)
+    return layer
 
 
 def _validated(root: Node, name: str) -> tuple[Scenario | None, list[Finding]]:

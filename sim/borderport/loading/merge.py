@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from borderport.distributions import LAW_NAMES
+from borderport.loading.messages import takes_law
 from borderport.loading.tree import Finding, KeyPath, Node, Origin, suggest
 
 # What the laws of `borderport.distributions` call their parameters in files.
@@ -14,8 +15,8 @@ _PARAMETERS = {
 }
 
 
-def merged(below: Node, above: Node) -> Node:
-    """Lay one tree over another.
+def merged(below: Node, above: Node, path: KeyPath = ()) -> Node:
+    """Lay one tree over another; ``path`` is where in a scenario both stand.
 
     Mappings merge key by key; lists and scalars replace; ``null`` above removes what is below; a law replaces
     and is replaced as a whole unless both are the same law, whose parameters then merge. Every value keeps
@@ -23,7 +24,7 @@ def merged(below: Node, above: Node) -> Node:
     """
     if not isinstance(below.value, dict) or not isinstance(above.value, dict):
         return above
-    if law_name(below) != law_name(above):
+    if law_name(below) != law_name(above) and takes_law(path):
         return above
     items = dict(below.value)
     for key, item in above.value.items():
@@ -32,7 +33,7 @@ def merged(below: Node, above: Node) -> Node:
         elif item.value is None:
             del items[key]
         else:
-            items[key] = merged(items[key], item)
+            items[key] = merged(items[key], item, (*path, key))
     return above._replace(value=items)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from borderport.distributions import Law
 from borderport.loading.tree import MOST_FOUND, Finding, KeyPath, Node, locate, suggest
 from borderport.scenario import NAME_PATTERN, Scenario
 
@@ -190,10 +191,22 @@ def _is_meant(branch: str, node: Node) -> bool:
 
 def model_at(model: type[BaseModel], loc: Sequence[str | int]) -> type[BaseModel] | None:
     """The model that validates what is at a location below ``model``, None if none does."""
+    return next((kind for kind in _kinds_at(model, loc) if _is_model(kind)), None)
+
+
+def takes_law(path: KeyPath) -> bool:
+    """Whether what stands at a path of a scenario file may be a law, in a short form too."""
+    if len(path) == 5 and (path[2], path[4]) in (("stations", "service"), ("flows", "payload")):
+        return True
+    return Law in _kinds_at(Scenario, path)
+
+
+def _kinds_at(model: type[BaseModel], loc: Sequence[str | int]) -> list[Any]:
+    """The types that what is at a location below ``model`` may have."""
     kinds: list[Any] = [model]
     for part in loc:
         kinds = [below for kind in kinds for below in _below(kind, str(part))]
-    return next((kind for kind in kinds if _is_model(kind)), None)
+    return kinds
 
 
 def _is_model(kind: Any) -> bool:

@@ -10,7 +10,19 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
 from borderport.loading.tree import MOST_FOUND, KeyPath, suggest
-from borderport.scenario import Effect, Flow, Policy, PolicyUse, Port, Route, Scenario, Station, Step
+from borderport.scenario import (
+    WEEKDAYS,
+    Effect,
+    Flow,
+    Policy,
+    PolicyUse,
+    Port,
+    Route,
+    Scenario,
+    Station,
+    Step,
+    overlapping,
+)
 
 Found = Iterator[tuple[KeyPath, str]]
 
@@ -87,8 +99,6 @@ def _resources(where: KeyPath, port: Port) -> Found:
 def _stations(where: KeyPath, port: Port) -> Found:
     for name, station in port.stations.items():
         here = (*where, "stations", name)
-        if name == "payload":
-            yield here, "a station cannot be called 'payload', which names the draws of loads"
         yield from _known((*here, "pace"), station.pace, port.paces, "pace")
         for index, resource in enumerate(station.needs):
             yield from _known((*here, "needs", index), resource, port.resources, "resource")
@@ -182,7 +192,7 @@ def _flow(scenario: Scenario, port_name: str, name: str) -> Found:
     if isinstance(flow.months, str):
         yield from _known((*here, "months"), flow.months, scenario.profiles, "profile")
     if flow.hours is not None and not isinstance(flow.hours, tuple):
-        yield from _known((*here, "hours", "calendar"), flow.hours.calendar, port.calendars, "calendar")
+        yield from _hours((*here, "hours", "calendar"), flow.hours.calendar, port)
     for load, payload in flow.payload.items():
         path = (*here, "payload", load, "if")
         yield from _known(path, payload.if_, scenario.marks(flow), f"mark of flow '{name}':")
@@ -196,6 +206,21 @@ def _flow(scenario: Scenario, port_name: str, name: str) -> Found:
     yield from _companion(here, port, name, flow)
     yield from _diversion(scenario, here, port_name, flow)
     yield from _diverted(scenario, here, port_name, flow)
+
+
+def _hours(path: KeyPath, name: str, port: Port) -> Found:
+    """Arrivals come in the open time of a calendar that has some, each minute of it once."""
+    yield from _known(path, name, port.calendars, "calendar")
+    calendar = port.calendars.get(name)
+    if calendar is None:
+        return
+    if not calendar.open or len(set(calendar.closed_on)) == len(WEEKDAYS):
+        yield path, f"calendar '{name}' never opens, so nobody could come"
+    elif overlapping(calendar.open):
+        yield (
+            path,
+            f"calendar '{name}' has windows that overlap, so it is not clear when how many come; join them to one",
+        )
 
 
 def _diversion(scenario: Scenario, here: KeyPath, port: str, flow: Flow) -> Found:

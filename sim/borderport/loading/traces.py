@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from borderport.loading.files import Source, file_within
 from borderport.loading.tree import Finding, Node, Origin, locate
 from borderport.scenario import Scenario
 from borderport.trace import Trace, read_trace
@@ -13,7 +14,8 @@ from borderport.trace import Trace, read_trace
 def read_traces(scenario: Scenario, root: Node) -> tuple[dict[str, Trace], list[Finding]]:
     """Read the trace of every flow that has one.
 
-    Its path is relative to the file that names it, or to where the user is if ``--set`` does.
+    It lies in the folder of the file that names it, as do files that one extends; or where the user is, if ``--set``
+    names it.
 
     Returns
     -------
@@ -30,17 +32,23 @@ def read_traces(scenario: Scenario, root: Node) -> tuple[dict[str, Trace], list[
         port, name = full.split(".")
         path = ("ports", port, "flows", name, "arrivals", "trace")
         found, node = locate(root, path)
-        folder = Path(node.at.file).parent if node.at.line else Path()  # an option's path starts where the user is
-        file = folder / flow.arrivals["trace"]
-        if not file.is_file():
-            what = "is not a file" if file.exists() else "does not exist"
-            findings.append(Finding(node.at, found, f"the file with the vehicles, '{file}', {what}"))
+        try:
+            file = _file(node.at, flow.arrivals["trace"])
+        except ValueError as error:
+            findings.append(Finding(node.at, found, str(error)))
             continue
-        trace, wrong = _read(scenario, port, name, file)
-        findings += [Finding(Origin(str(file), line, 1), found, message) for line, message in wrong]
+        trace, wrong = _read(scenario, port, name, file.path)
+        findings += [Finding(Origin(file.shown, line, 1), found, message) for line, message in wrong]
         if trace is not None:
             traces[full] = trace
     return traces, findings
+
+
+def _file(at: Origin, name: str) -> Source:
+    """The file that is named at a place, or ValueError saying why it may not be."""
+    if not at.line:
+        return file_within(Source("", Path.cwd().resolve()), name, "that you are in")
+    return file_within(Source(str(Path(at.file).parent), Path(at.file).resolve().parent), name)
 
 
 def _read(scenario: Scenario, port: str, name: str, file: Path) -> tuple[Trace | None, list[tuple[int, str]]]:

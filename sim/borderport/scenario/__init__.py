@@ -8,6 +8,7 @@ groups of flows. `borderport.loading` reads it from YAML, `borderport.policies` 
 from borderport.scenario.costs import Costs
 from borderport.scenario.flow import Flow, HourProfile, Spoilage
 from borderport.scenario.inspection import Inspection
+from borderport.scenario.names import NAME_PATTERN, RESERVED, Name
 from borderport.scenario.policy import (
     EFFECT_KINDS,
     VEHICLE_EFFECTS,
@@ -35,14 +36,14 @@ from borderport.scenario.port import (
 )
 from borderport.scenario.quantities import (
     MINUTES_PER_DAY,
-    NAME_PATTERN,
     WEEKDAYS,
     Duration,
     Entry,
     Factor,
     Mass,
-    Name,
     Share,
+    check_order,
+    overlapping,
 )
 from borderport.scenario.scenario import Horizon, Reported, Scenario
 
@@ -50,6 +51,7 @@ __all__ = [
     "EFFECT_KINDS",
     "MINUTES_PER_DAY",
     "NAME_PATTERN",
+    "RESERVED",
     "STEP_KINDS",
     "VEHICLE_EFFECTS",
     "WEEKDAYS",
@@ -85,4 +87,6 @@ __all__ = [
     "Spoilage",
     "Station",
     "Step",
+    "check_order",
+    "overlapping",
 ]

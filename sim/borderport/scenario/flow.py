@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from borderport.distributions import LAW_NAMES
+from borderport.scenario.names import LoadName, MarkName, Name
 from borderport.scenario.quantities import (
     Consumption,
     CountLaw,
@@ -22,13 +23,13 @@ from borderport.scenario.quantities import (
     Model,
     Moment,
     Months,
-    Name,
     Reference,
     Share,
     SomeTime,
     Value,
     Volume,
     Weekdays,
+    refuse,
 )
 
 
@@ -147,9 +148,9 @@ class Flow(Entry):
     weekdays: Weekdays | None = None
     hours: HourProfile | Hours | None = None
     convoy: Convoy | None = None
-    payload: dict[Name, Payload] = Field(default_factory=dict)
+    payload: dict[LoadName, Payload] = Field(default_factory=dict)
     value: Value | None = None
-    marks: dict[Name, Share] = Field(default_factory=dict)
+    marks: dict[MarkName, Share] = Field(default_factory=dict)
     inspection: Name | None = None
     patience: Patience | None = None
     holding_back: HoldingBack | None = None
@@ -182,6 +183,8 @@ class Flow(Entry):
             raise ValueError("a companion goes where its leader goes and has no diversion of its own")
         if self.spoilage is not None and self.value is None and self.diverted_from is None and not others[0]:
             raise ValueError("spoilage needs a value, of which goods lose a share")
+        if self.active_from is not None and self.active_until is not None and self.active_until <= self.active_from:
+            refuse([(("active_until",), f"is not after active_from ({self.active_from}), so nobody would ever come")])
         return self
 
     @model_validator(mode="after")

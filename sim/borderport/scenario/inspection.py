@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from borderport import bounds
 from borderport.distributions import Constant
-from borderport.scenario.quantities import Entry, Factor, ItemLaw, Name, Share, ShareLaw
+from borderport.scenario.names import MarkName
+from borderport.scenario.quantities import Entry, Factor, ItemLaw, Share, ShareLaw
 
 
 class Trader(Entry):
@@ -97,7 +98,7 @@ class Inspection(Entry):
     """
 
     contraband: Contraband
-    traders: dict[Name, Trader] = Field(default_factory=dict)
+    traders: dict[MarkName, Trader] = Field(default_factory=dict)
     targeting: Share = 0.5
     scan: Scan | None = None
     sample: Sample | None = None

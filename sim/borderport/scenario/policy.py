@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from borderport.scenario.names import Name, VariantName
 from borderport.scenario.quantities import (
     Day,
     DurationLaw,
@@ -17,12 +18,14 @@ from borderport.scenario.quantities import (
     Load,
     Model,
     Money,
-    Name,
     Reference,
     Share,
     Speed,
     Window,
     Years,
+    check_order,
+    overlapping,
+    refuse,
 )
 
 
@@ -50,6 +53,11 @@ class Closing(Model):
 
     first_day: Day
     last_day: Day
+
+    @model_validator(mode="after")
+    def _days_in_order(self) -> Closing:
+        check_order(self.first_day, self.last_day)
+        return self
 
 
 class Effect(Entry):
@@ -95,8 +103,9 @@ class Effect(Entry):
             raise ValueError("give first_day and last_day, or neither")
         if self.first_day is not None and self.kind not in EFFECTS_WITH_DAYS:
             raise ValueError(f"{self.kind} cannot have days; {' and '.join(EFFECTS_WITH_DAYS)} can")
-        if self.first_day and self.last_day and self.last_day < self.first_day:
-            raise ValueError("last_day is before first_day")
+        check_order(self.first_day, self.last_day)
+        if self.open is not None and overlapping(self.open):
+            refuse([(("open",), "has windows that overlap; join them to one")])
         return self
 
 
@@ -144,7 +153,7 @@ class Policy(Entry):
     description: str
     adoption: Share = 1.0
     effects: tuple[Effect, ...] = ()
-    variants: dict[str, tuple[Effect, ...]] = Field(default_factory=dict)
+    variants: dict[VariantName, tuple[Effect, ...]] = Field(default_factory=dict)
     variant: str | None = None
     after: tuple[Name, ...] = ()
     cost: PolicyCost | None = None

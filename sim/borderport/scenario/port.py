@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from borderport import bounds, units
 from borderport.scenario.flow import Flow
+from borderport.scenario.names import Name, StationName, TaskName
 from borderport.scenario.quantities import (
     Altitude,
     Day,
@@ -19,7 +20,6 @@ from borderport.scenario.quantities import (
     Length,
     Model,
     MonthDay,
-    Name,
     Reference,
     Servers,
     Share,
@@ -27,6 +27,8 @@ from borderport.scenario.quantities import (
     Weekday,
     Window,
     Zone,
+    check_order,
+    refuse,
 )
 
 
@@ -84,6 +86,7 @@ class RandomDays(Model):
             raise ValueError("chance goes with count: how likely each of so many closures is")
         if self.every is not None and self.every < units.MS_PER_HOUR:
             raise ValueError("every must be at least 1 h; give daily_share for days that close often")
+        check_order(self.first_day, self.last_day)
         return self
 
 
@@ -97,11 +100,13 @@ class Closure(Entry):
 
     @model_validator(mode="after")
     def _fixed_or_random(self) -> Closure:
-        fixed = self.first_day is not None and self.last_day is not None
-        if fixed == (self.random is not None):
+        days = {name: getattr(self, name) for name in ("first_day", "last_day")}
+        if self.random is None and None in days.values():
             raise ValueError("give first_day and last_day, or random")
-        if self.first_day and self.last_day and self.last_day < self.first_day:
-            raise ValueError("last_day is before first_day")
+        if self.random is not None:
+            say = "does not go with random; say within random where closures may start"
+            refuse([((name,), say) for name, day in days.items() if day is not None])
+        check_order(self.first_day, self.last_day)
         return self
 
 
@@ -115,6 +120,11 @@ class Pace(Entry):
     season: Season | None = None
     daily_share: Share | None = None
 
+    @model_validator(mode="after")
+    def _days_in_order(self) -> Pace:
+        check_order(self.first_day, self.last_day)
+        return self
+
 
 class CapacityPeriod(Entry):
     """Days, both included, on which a resource has another capacity."""
@@ -122,6 +132,11 @@ class CapacityPeriod(Entry):
     first_day: Day
     last_day: Day
     capacity: Servers
+
+    @model_validator(mode="after")
+    def _days_in_order(self) -> CapacityPeriod:
+        check_order(self.first_day, self.last_day)
+        return self
 
 
 class Breakdowns(Entry):
@@ -155,6 +170,11 @@ class Quota(Model):
     first_day: Day | None = None
     last_day: Day | None = None
 
+    @model_validator(mode="after")
+    def _days_in_order(self) -> Quota:
+        check_order(self.first_day, self.last_day)
+        return self
+
 
 class Resource(Entry):
     """A pool of identical servers, or a daily quota that is used up and refilled.
@@ -185,6 +205,12 @@ class Resource(Entry):
             raise ValueError("needs a capacity or a quota, one of them")
         if self.quota is not None and (self.calendar or self.periods or self.breakdowns):
             raise ValueError("a quota has no calendar, no periods and no breakdowns")
+        refuse(
+            (("periods", index), f"has days of another period, from {other.first_day} to {other.last_day}, too")
+            for index, period in enumerate(self.periods)
+            for other in self.periods[:index]
+            if period.first_day <= other.last_day and other.first_day <= period.last_day
+        )
         return self
 
 
@@ -217,7 +243,7 @@ class Station(Entry):
 
     label: Label | None = None
     needs: tuple[Name, ...] = ()
-    tasks: dict[Name, Task] = Field(default_factory=dict)
+    tasks: dict[TaskName, Task] = Field(default_factory=dict)
     pace: Name | None = None
     declaration: bool = False
     inspection: bool = False
@@ -307,6 +333,6 @@ class Port(Entry):
     closures: dict[Name, Closure] = Field(default_factory=dict)
     paces: dict[Name, Pace] = Field(default_factory=dict)
     resources: dict[Name, Resource] = Field(default_factory=dict)
-    stations: dict[Name, Station] = Field(default_factory=dict)
+    stations: dict[StationName, Station] = Field(default_factory=dict)
     routes: dict[Name, Route] = Field(default_factory=dict)
     flows: dict[Name, Flow] = Field(default_factory=dict)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -17,15 +17,14 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
+    ValidationError,
     WithJsonSchema,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from borderport import bounds, units
 from borderport.bounds import Bound
 from borderport.distributions import LAW_NAMES, Law, law_text, parse_law
-
-NAME_PATTERN = r"^[a-z][a-z0-9_-]*$"
-
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -37,6 +36,27 @@ class Model(BaseModel):
     """Base of all models: unknown keys are errors, values never change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
+
+
+def refuse(found: Iterable[tuple[tuple[str | int, ...], str]]) -> None:
+    """Raise what a model's own validator found, each at its place below the model; do nothing if that is nothing.
+
+    Parameters
+    ----------
+    found : iterable of (path, message)
+        Path below the model, in the models' words.
+
+    Raises
+    ------
+    ValidationError
+        Which pydantic joins to what is wrong elsewhere, with the path of the model in front.
+    """
+    errors = [
+        InitErrorDetails(type=PydanticCustomError("value_error", "{error}", {"error": message}), loc=path, input=None)
+        for path, message in found
+    ]
+    if errors:
+        raise ValidationError.from_exception_data("", errors)
 
 
 def _text(pattern: str, example: str, bound: Bound) -> WithJsonSchema:
@@ -249,39 +269,78 @@ ShareLaw = Annotated[
 ]
 
 
-Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=60)]
-
-
 Reference = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)?$", max_length=120)]
 
 
 Servers = Annotated[int, Field(ge=0, le=bounds.MOST_SERVERS, strict=True)]
 
 
+# Far enough from the ends of the calendar that no zone, lead-in or night shift can pass them.
+YEARS = range(1900, 2201)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOMENT = re.compile(_DAY.pattern + r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?)?")
+_OFFSET = re.compile(r"([+-][0-9]{2}:?[0-9]{2}|Z)$")
+
+
 def _parse_day(text: object) -> date:
     if not isinstance(text, str):
         raise ValueError(f"must be a day such as 2024-02-09, got '{text}'")
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text if _DAY.fullmatch(text) else "")
     except ValueError:
         raise ValueError(f"'{text}' is not a day; write it like 2024-02-09") from None
+    return _within_years(day)
 
 
 def _parse_moment(text: object) -> datetime:
     if not isinstance(text, str):
         raise ValueError(f"must be a local date or time such as 2024-01-01 or '2024-01-01 08:00', got '{text}'")
+    if _OFFSET.search(text) and not _DAY.fullmatch(text):
+        raise ValueError("times are local to the zone; leave out the offset")
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text if _MOMENT.fullmatch(text) else "")
     except ValueError:
         raise ValueError(f"'{text}' is not a date; write it like 2024-01-01 or '2024-01-01 08:00'") from None
-    if moment.tzinfo is not None:
-        raise ValueError("times are local to the zone; leave out the offset")
-    return moment
+    return _within_years(moment)
+
+
+D = TypeVar("D", date, datetime)
+
+
+def _within_years(day: D) -> D:
+    if day.year not in YEARS:
+        raise ValueError(f"the year {day.year:04d} is not from {YEARS[0]} to {YEARS[-1]}, which this program knows")
+    return day
+
+
+def check_order(first: date | None, last: date | None, names: tuple[str, str] = ("first_day", "last_day")) -> None:
+    """Refuse a pair of days, both included, of which the last comes before the first.
+
+    Raises
+    ------
+    ValidationError
+        At the last of the two.
+    """
+    if first is not None and last is not None and last < first:
+        refuse([((names[1],), f"{names[1]} is before {names[0]}, {first}; got {last}")])
+
+
+def check_exists(moment: datetime, zone: str) -> str:
+    """What is wrong with a local moment that the clocks of ``zone`` skip; empty if it exists.
+
+    Of a moment that comes twice, when clocks are put back, the first is meant.
+    """
+    there = moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    if there == moment:
+        return ""
+    return (
+        f"there was no {moment:%Y-%m-%d %H:%M} in {zone}, where clocks were put forward; write '{there:%Y-%m-%d %H:%M}'"
+    )
 
 
 @lru_cache(maxsize=1)
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    return frozenset(available_timezones()) - {"localtime", "Factory"}  # which mean another zone on each machine
 
 
 def _parse_zone(text: object) -> str:
@@ -290,11 +349,11 @@ def _parse_zone(text: object) -> str:
     return text
 
 
-_WINDOW = re.compile(r"^(\d{2}):(\d{2})-(\d{2}):(\d{2})$")
+_WINDOW = re.compile(r"^([0-9]{2}):([0-9]{2})-([0-9]{2}):([0-9]{2})$")
 
 
 def _parse_window(text: object) -> tuple[int, int]:
-    match = _WINDOW.match(text) if isinstance(text, str) else None
+    match = _WINDOW.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise ValueError(f"'{text}' is not a window; write it in quotes like \"10:00-12:30\"")
     h1, m1, h2, m2 = map(int, match.groups())
@@ -304,6 +363,13 @@ def _parse_window(text: object) -> tuple[int, int]:
     if start == stop:
         raise ValueError(f"'{text}' is empty; for all day write \"00:00-24:00\"")
     return start, stop if stop > start else stop + MINUTES_PER_DAY
+
+
+def overlapping(windows: Sequence[tuple[int, int]]) -> bool:
+    """Whether daily windows have minutes in common, those over midnight with the morning of the next day too."""
+    ordered = sorted(windows)
+    following = [*ordered[1:], *((start + MINUTES_PER_DAY, stop) for start, stop in ordered[:1])]
+    return any(stop > later for (_, stop), (later, _) in zip(ordered, following, strict=True))
 
 
 def _format_window(window: tuple[int, int]) -> str:
@@ -332,7 +398,16 @@ Window = Annotated[
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
-MonthDay = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
+def _in_some_year(text: str) -> str:
+    try:
+        date.fromisoformat(f"2024-{text}")
+    except ValueError:
+        raise ValueError(f"'{text}' is a day of no year; write it like \"02-09\"") from None
+    return text
+
+
+# As a first day, 02-29 means 1 March in other years, as a last day 28 February: these are text, and compared as such.
+MonthDay = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"), AfterValidator(_in_some_year)]
 
 
 Weight = Annotated[float, Field(ge=0, le=bounds.MOST_WEIGHT, allow_inf_nan=False)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -13,10 +14,24 @@ from borderport import bounds
 from borderport.scenario.costs import Costs
 from borderport.scenario.flow import Flow
 from borderport.scenario.inspection import Inspection
+from borderport.scenario.names import RESERVED, Name
 from borderport.scenario.policy import Amendment, PolicyUse
 from borderport.scenario.port import Port, Station
-from borderport.scenario.quantities import Day, Duration, Entry, Mass, Model, Moment, Months, Name, Zone
+from borderport.scenario.quantities import (
+    Day,
+    Duration,
+    Entry,
+    Mass,
+    Model,
+    Moment,
+    Months,
+    Zone,
+    check_exists,
+    check_order,
+    refuse,
+)
 from borderport.trace import Trace
+from borderport.units import MS_PER_DAY
 
 
 class Horizon(Model):
@@ -33,18 +48,22 @@ class Horizon(Model):
 
     @model_validator(mode="after")
     def _forward(self) -> Horizon:
+        wrong = {name: check_exists(getattr(self, name), self.zone) for name in ("start", "end")}
+        refuse(((name,), message) for name, message in wrong.items() if message)
         if self.end <= self.start:
-            raise ValueError("end is not after start")
-        longest = timedelta(days=bounds.LONGEST_HORIZON_DAYS)
-        if self.end - self.start + timedelta(milliseconds=self.lead_in) > longest:
-            raise ValueError(
-                f"a horizon of more than {longest.days:,} days, lead-in included, does not fit the simulator's clock"
-            )
+            refuse([(("end",), f"end is not after start ({self.start}), so nothing would happen")])
+        days = (self.end - self.start) / timedelta(days=1) + self.lead_in / MS_PER_DAY
+        if days > bounds.LONGEST_HORIZON_DAYS:
+            which = "lead_in" if self.lead_in else "end"
+            most = bounds.LONGEST_HORIZON_DAYS
+            say = f"makes a horizon of {days:,.0f} days, lead-in included; the simulator's clock holds {most:,}"
+            refuse([((which,), say)])
         return self
 
     def origin(self) -> datetime:
-        """The moment of time 0, with its zone: the start less the lead-in."""
-        return self.start.replace(tzinfo=ZoneInfo(self.zone)) - timedelta(milliseconds=self.lead_in)
+        """The moment of time 0, with its zone: the start less the lead-in, however often clocks change between them."""
+        start = self.start.replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC)  # local times subtract as clocks show
+        return (start - timedelta(milliseconds=self.lead_in)).astimezone(ZoneInfo(self.zone))
 
     def years(self) -> float:
         """Length of the reported period in calendar years: half of 2024 is 183 of its 366 days."""
@@ -75,6 +94,11 @@ class Reported(Entry):
     first_day: Day
     last_day: Day
 
+    @model_validator(mode="after")
+    def _days_in_order(self) -> Reported:
+        check_order(self.first_day, self.last_day)
+        return self
+
 
 class Scenario(Model):
     """Everything a replication needs but its random numbers.
@@ -100,6 +124,11 @@ class Scenario(Model):
     amendments: tuple[Amendment, ...] = Field(default=(), exclude=True)
     policy_costs: dict[str, float] = Field(default_factory=dict, exclude=True)
 
+    @model_validator(mode="after")
+    def _told_apart(self) -> Scenario:
+        refuse((*_groups(self), *_places(self), *_moments(self)))
+        return self
+
     def flows(self) -> dict[str, Flow]:
         """All flows by ``port.flow``, in the order of the file."""
         return {f"{p}.{f}": flow for p, port in self.ports.items() for f, flow in port.flows.items()}
@@ -113,3 +142,61 @@ class Scenario(Model):
         """A station by the name a route of ``port`` uses for it, with its full name ``port.station``."""
         owner, _, name = reference.rpartition(".")
         return f"{owner or port}.{name}", self.ports[owner or port].stations[name]
+
+
+Found = Iterator[tuple[tuple[str | int, ...], str]]
+
+
+def _groups(scenario: Scenario) -> Found:
+    """Groups whose rows in a table would not say what they seem to."""
+    flows = scenario.flows()
+    for name, members in scenario.groups.items():
+        here = ("groups", name)
+        if not members:
+            yield here, "holds no flow, so there is nothing to show; leave it out"
+        if name in scenario.ports:
+            yield here, f"'{name}' is a port, whose flows tables show together already; choose another name"
+        for index, member in enumerate(members):
+            if member in members[:index]:
+                yield (*here, index), f"'{member}' is in this group twice, so it would be counted twice"
+        left_out = [full for full in flows if full.partition(".")[2] == name and full not in members]
+        if left_out:
+            yield here, f"is called like a flow, so it must hold {', '.join(left_out)} too; or choose another name"
+
+
+def _moments(scenario: Scenario) -> Found:
+    """Local moments of a port that its clocks skip."""
+    for port, p in scenario.ports.items():
+        for name, flow in p.flows.items():
+            for key in ("active_from", "active_until"):
+                moment = getattr(flow, key)
+                message = check_exists(moment, p.zone or scenario.horizon.zone) if moment is not None else ""
+                if message:
+                    yield ("ports", port, "flows", name, key), message
+
+
+def _places(scenario: Scenario) -> Found:
+    """Stations, yards entered and signals waited for that are called the same, so that tables would mix them."""
+    stations = {f"{port}.{name}" for port, p in scenario.ports.items() for name in p.stations}
+    steps = [
+        (("ports", port, "routes", name, "steps", index, "name"), step.kind, step.name, f"{port}.{step.name}")
+        for port, p in scenario.ports.items()
+        for name, route in p.routes.items()
+        for index, step in enumerate(route.steps)
+    ]
+    entered = {name if "." in name else own for _, kind, name, own in steps if kind == "enter"}
+    for path, kind, name, own in steps:
+        full = name if "." in name else own
+        if kind == "enter" and full in stations:
+            yield path, f"'{name}' is a station too, and tables could not tell them apart; rename one of them"
+        elif kind in ("signal", "wait") and "." in name:
+            yield path, f"a signal is given within a port and has no point in its name, got '{name}'"
+        elif kind == "wait" and (own in stations or own in entered):
+            yield path, f"'{name}' is a station or yard too, and tables could not tell them apart; rename the signal"
+    for port, p in scenario.ports.items():
+        for name, station in p.stations.items():
+            for task in station.tasks:
+                taken = RESERVED["station.task"].get(f"{name}.{task}")
+                if taken:
+                    message = f"'{name}.{task}' means {taken}; choose another name"
+                    yield ("ports", port, "stations", name, "tasks", task), message
