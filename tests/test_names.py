@@ -147,3 +147,10 @@ def test_what_is_called_like_a_law_is_merged_like_any_other(tmp_path: Path, name
     found = load_scenario(str(tmp_path / "case.yaml")).scenario
     assert set(found.groups) == {name, "others"}
     assert set(found.ports["east"].flows["cars"].marks) == {name, "wide"}
+
+
+def test_the_page_on_scenarios_lists_them_all() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "scenarios.md").read_text(encoding="utf-8")
+    table = page.partition("### Names\n")[2].partition("### ")[0]
+    names = {name.rpartition(".")[2] for kind, taken in RESERVED.items() if kind != "load" for name in taken}
+    assert names <= set(re.findall(r"`([a-z_]+)`", table))
