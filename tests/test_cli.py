@@ -607,7 +607,7 @@ def start(folder: Path, *words: str, **options: Any) -> subprocess.Popen[bytes]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_a_run_cleanly(tmp_path: Path, jobs: str, number: signal.Signals) -> None:
     write_tiny(tmp_path)
-    words = ("run", "tiny.yaml", "--reps", "1000000", "--jobs", jobs, "--out", "out")
+    words = ("run", "tiny.yaml", "--reps", "500000", "--jobs", jobs, "--out", "out")
     with start(tmp_path, *words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 30
         while not (tmp_path / "out").exists() and time.monotonic() < deadline:
