@@ -25,7 +25,7 @@ from borderport.bounds import Bound
 from borderport.errors import ScenarioInvalid, TooLarge
 from borderport.experiment import Study, prepare, simulate
 from borderport.loading import load_scenario
-from borderport.loading.catalogue import read_catalogue
+from borderport.loading.catalogue import _read_policy
 from borderport.loading.yaml import read_yaml
 from borderport.metrics import METRICS, Measures, measure
 from borderport.scenario import Horizon, Scenario
@@ -494,14 +494,14 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.written: dict[str, str] = {}
-        self.catalogues: dict[Path, Any] = {}
+        self.policies: dict[Path, Any] = {}
         (folder / "policies").mkdir()
 
-    def catalogue(self, folder: Path) -> Any:
-        """The policies of a folder, for `borderport.loading.load`, which would read them for every case."""
-        if folder not in self.catalogues:
-            self.catalogues[folder] = read_catalogue(folder)
-        return self.catalogues[folder]
+    def policy(self, path: Path) -> Any:
+        """What `borderport.loading.catalogue` reads of a policy's file, which it would read for every case."""
+        if path not in self.policies:
+            self.policies[path] = _read_policy(path)
+        return self.policies[path]
 
     def write(self, case: Case) -> Path:
         """Write the files of a case; returns the scenario's."""
@@ -511,8 +511,7 @@ class Bench:
         for name, text in files.items():
             if self.written.get(name) != text:
                 (self.folder / name).write_text(text)
-        if any(self.written.get(name) != files.get(name) for name in {*self.written, *files} if "/" in name):
-            self.catalogues = {path: found for path, found in self.catalogues.items() if path.parent != self.folder}
+                self.policies.pop(self.folder / name, None)
         self.written = files
         return self.folder / "case.yaml"
 

@@ -24,7 +24,7 @@ LOADED = int(os.environ.get("BORDERPORT_FUZZ", "8000"))
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     made = Bench(tmp_path)
-    monkeypatch.setattr("borderport.loading.load.read_catalogue", made.catalogue)
+    monkeypatch.setattr("borderport.loading.catalogue._read_policy", made.policy)
     return made
 
 
