@@ -20,10 +20,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from borderport import bounds
+from borderport.bounds import Bound
 from borderport.errors import ScenarioInvalid, TooLarge
 from borderport.experiment import Study, prepare, simulate
 from borderport.loading import load_scenario
-from borderport.loading.catalogue import read_catalogue
+from borderport.loading.catalogue import _read_policy
 from borderport.loading.yaml import read_yaml
 from borderport.metrics import METRICS, Measures, measure
 from borderport.scenario import Horizon, Scenario
@@ -227,7 +229,7 @@ longer:
   adoption: 20 %
 """
 
-TRACE = {
+TRACE: dict[str, list[Any]] = {
     "arrival": ["2024-07-01 05:00:00", "2024-07-01 06:30:00", "2024-07-01 06:30:00", "2024-07-01T21:00:00+01:00"],
     "payload_t": [12, 3.5, 0, 18],
     "value_cny": [1000, 250000, 3, 7],
@@ -236,8 +238,11 @@ TRACE = {
     "desk_s": [30, 60, 90, 120],
 }
 
-NUMBERS = ("0", "1", "2", "0.5", "3.25", "17", "99.9", "100", "1000", "1e-300", "1e-9", "0.001", "1e4", "1e6", "1e9")
-NUMBERS += ("1e12", "1e15", "1e18", "1e300", "-1", "1,500", "12 000", "1,5", "+5", "0.999999999", "1.000000001")
+NUMBERS = [
+    *"0 1 2 0.5 3.25 17 99.9 100 1000 1000000 1e-300 1e-9 0.001 1e4 1e6 1e9 1e12 1e15 1e18 1e300 -1 +5 1,500".split(),
+    *"1,5 0.999999999 1.000000001".split(),
+    "12 000",
+]
 UNITS: tuple[tuple[str, ...], ...] = (
     ("ms", "s", "min", "h", "d"),
     ("kg", "t", "kt"),
@@ -248,8 +253,11 @@ UNITS: tuple[tuple[str, ...], ...] = (
     ("trucks per year", "cars per d", "persons per h", "t per year", "kt per d", "kg per h"),
     ("CNY/kg", "CNY/t", "bn CNY/kt", "CNY/vehicle"),
 )
-NAMED = ("calendars", "closures", "paces", "resources", "stations", "tasks", "routes", "flows", "marks", "payload")
-NAMED += ("ports", "groups", "reported", "traders", "inspections", "profiles", "policies")
+EDGES = [value.text for value in vars(bounds).values() if isinstance(value, Bound)]
+NAMED = (
+    "ports calendars closures paces resources stations tasks routes flows marks payload groups reported traders "
+    "inspections profiles policies"
+).split()
 LAWS = (
     "constant: {}",
     "lognormal: {{mean: {}, cv: {cv}}}",
@@ -263,25 +271,13 @@ LAWS = (
     "empirical: [{}, {}, {}]",
     "mixture: [{{share: 30 %, law: {}}}, {{share: 70 %, law: {}}}]",
 )
-SHAPES = ("0", "0.001", "0.3", "1", "2.5", "20", "99", "1e-300", "1e9", "-1")
-TEXTS = (
-    "all",
-    "poisson",
-    "fixed",
-    "vehicle",
-    "consignment",
-    "persons",
-    "import",
-    "selected",
-    "contraband",
-    "yard",
-    "x",
-)
+SHAPES = "0 0.001 0.3 1 2.5 20 99 1e-300 1e9 -1".split()
+TEXTS = "all poisson fixed vehicle consignment persons import selected contraband x".split()
 _QUANTITY = re.compile(r"([0-9][0-9.,]*) ([a-zA-Z%].*)")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _WINDOW = re.compile(r"\d{2}:\d{2}-\d{2}:\d{2}")
 _MONTH_DAY = re.compile(r"\d{2}-\d{2}")
-_TAKES_LAW = ("service", "length", "size", "items", "bad_items", "bad_share", "law", "payload", "constant")
+_TAKES_LAW = "service length size items bad_items bad_share law payload constant".split()
 
 
 @dataclass(frozen=True)
@@ -394,7 +390,8 @@ def _other_text(value: str, path: Path_, tree: Any, rng: random.Random) -> Any:
         if kind == 0:
             return f"{_near(float(number.replace(',', '')), rng):.6g} {unit}"
         if kind == 1:
-            return f"{rng.choice(NUMBERS)} {unit}"
+            edges = [edge for edge in EDGES if _QUANTITY.fullmatch(edge) and _of_one_kind(edge.partition(" ")[2], unit)]
+            return rng.choice([*edges, *(f"{odd} {unit}" for odd in rng.choices(NUMBERS, k=4))])
         if kind == 2 or path[-1] not in _TAKES_LAW:
             return f"{number} {_other_unit(unit, rng)}"
         return _law(number, unit, rng)
@@ -409,10 +406,14 @@ def _other_text(value: str, path: Path_, tree: Any, rng: random.Random) -> Any:
     return rng.choice([*TEXTS, *(text for text in texts if isinstance(text, str))])
 
 
+def _of_one_kind(unit: str, other: str) -> bool:
+    return any(unit in kind and other in kind for kind in UNITS)
+
+
 def _other_unit(unit: str, rng: random.Random) -> str:
     """A unit of the same kind, or now and then of any."""
-    kinds = [kind for kind in UNITS if unit in kind] if rng.random() < 0.9 else []
-    return rng.choice((kinds or [rng.choice(UNITS)])[0])
+    likely = [other for kind in UNITS for other in kind if _of_one_kind(unit, other)]
+    return rng.choice(likely if likely and rng.random() < 0.9 else list(itertools.chain(*UNITS)))
 
 
 def _law(number: str, unit: str, rng: random.Random) -> Any:
@@ -493,14 +494,14 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.written: dict[str, str] = {}
-        self.catalogues: dict[Path, Any] = {}
+        self.policies: dict[Path, Any] = {}
         (folder / "policies").mkdir()
 
-    def catalogue(self, folder: Path) -> Any:
-        """The policies of a folder, for `borderport.loading.load`, which would read them for every case."""
-        if folder not in self.catalogues:
-            self.catalogues[folder] = read_catalogue(folder)
-        return self.catalogues[folder]
+    def policy(self, path: Path) -> Any:
+        """What `borderport.loading.catalogue` reads of a policy's file, which it would read for every case."""
+        if path not in self.policies:
+            self.policies[path] = _read_policy(path)
+        return self.policies[path]
 
     def write(self, case: Case) -> Path:
         """Write the files of a case; returns the scenario's."""
@@ -510,8 +511,7 @@ class Bench:
         for name, text in files.items():
             if self.written.get(name) != text:
                 (self.folder / name).write_text(text)
-        if any(self.written.get(name) != files.get(name) for name in {*self.written, *files} if "/" in name):
-            self.catalogues = {path: found for path, found in self.catalogues.items() if path.parent != self.folder}
+                self.policies.pop(self.folder / name, None)
         self.written = files
         return self.folder / "case.yaml"
 

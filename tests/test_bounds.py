@@ -235,6 +235,10 @@ GATE = "on: {station: gate}"
 SCALED = [
     ("{on: {flow: cars}, scale_volume: 100000 %}", "50 cars", "9e9 cars", "volume: becomes 9e+12"),
     ("{on: {resource: lane}, add_servers: 1000}", "capacity: 1", "capacity: 999999", "becomes 1,000,999"),
+    (
+        "{on: {resource: lane}, add_servers: 1000, first_day: 2024-01-01, last_day: 2024-01-02}",
+        *("capacity: 1", "capacity: 999999", "becomes 1,000,999"),
+    ),
     ("{on: {mark: selected}, scale_share: 300 %}", "", "", "selected: becomes 120.0000 % by the policies"),
     (
         f"{{{GATE}, scale: 50000 %}}, {{{GATE}, scale: 1000 %}}",

@@ -18,13 +18,13 @@ from tests.fuzz import Bench, bases, cases
 # What no scenario file gives, and what stands beside every group of numbers.
 NOT_IN_FILES = {"name", "traces", "adoptions", "amendments", "policy_costs"}
 EVERYWHERE = {"source", "assumed"}
-LOADED = int(os.environ.get("BORDERPORT_FUZZ", "4000"))  # 20,000 take a quarter of an hour
+LOADED = int(os.environ.get("BORDERPORT_FUZZ", "8000"))
 
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     made = Bench(tmp_path)
-    monkeypatch.setattr("borderport.loading.load.read_catalogue", made.catalogue)
+    monkeypatch.setattr("borderport.loading.catalogue._read_policy", made.policy)
     return made
 
 

@@ -243,8 +243,9 @@ def _add_servers(port: Port, policy: str, effect: Effect) -> tuple[Port, list[st
         for first, last, servers in days:
             first, last = max(first, effect.first_day), min(last, effect.last_day)
             if first <= last:
-                given = {"first_day": str(first), "last_day": str(last), "capacity": max(0, servers + added)}
-                periods.append(CapacityPeriod.model_validate(given))
+                # Not validated here: `_beyond_bounds` says what is too much, and whose it is.
+                capacity = max(0, servers + added)
+                periods.append(CapacityPeriod.model_construct(first_day=first, last_day=last, capacity=capacity))
         resources[name] = before.model_copy(update={"periods": (*before.periods, *periods)})
     return port.model_copy(update={"resources": resources}), chosen
 
