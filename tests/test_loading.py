@@ -345,6 +345,20 @@ def test_many_mistakes_do_not_take_long(tmp_path: Path) -> None:
         ),
         ("volume: 100 cars per year, ", "", "cars:", "flows.cars", "needs a volume, or a trace of arrivals"),
         (
+            "100 cars per year, payload: 2 t",
+            "5 kt per year",
+            "5 kt",
+            "flows.cars.volume",
+            "is a mass, which is divided by the mean load, but this flow's vehicles carry none",
+        ),
+        (
+            "100 cars per year, payload: 2 t",
+            "5 kt per year, payload: {a: {law: 2 t, if: found}}",
+            "5 kt",
+            "flows.cars.volume",
+            "'found' is not a mark of the flow's own",
+        ),
+        (
             "capacity: 5",
             "capacity: 5, breakdowns: {every: 1 d}",
             "breakdowns",

@@ -186,6 +186,7 @@ def _flow(scenario: Scenario, port_name: str, name: str) -> Found:
     for load, payload in flow.payload.items():
         path = (*here, "payload", load, "if")
         yield from _known(path, payload.if_, scenario.marks(flow), f"mark of flow '{name}':")
+    yield from _mass_volume(here, flow)
     if flow.patience is not None and flow.route in port.routes:
         queues = [step.name for step in port.routes[flow.route].steps if step.kind in ("visit", "enter")]
         for index, place in enumerate(flow.patience.at):
@@ -233,6 +234,20 @@ def _diverted(scenario: Scenario, here: KeyPath, port: str, flow: Flow) -> Found
     rule = flows[source].diversion
     if rule is None or _full(source.partition(".")[0], rule.to) != own:
         yield path, f"'{source}' diverts nobody to '{own}'; write 'diversion: {{to: {own}, ...}}' there"
+
+
+def _mass_volume(here: KeyPath, flow: Flow) -> Found:
+    """A volume in mass is divided by the mean load: there must be one, known before anything is drawn."""
+    if flow.volume is None or not flow.volume[1].endswith(" t"):
+        return
+    by_inspection = [load.if_ for load in flow.payload.values() if load.if_ and load.if_ not in flow.marks]
+    if by_inspection:
+        message = (
+            f"is a mass, which is divided by the mean load, but '{by_inspection[0]}' is not a mark of the flow's own"
+        )
+        yield (*here, "volume"), message
+    elif flow.mean_payload() <= 0:
+        yield (*here, "volume"), "is a mass, which is divided by the mean load, but this flow's vehicles carry none"
 
 
 def _inspects(here: KeyPath, scenario: Scenario, flow: Flow) -> Found:

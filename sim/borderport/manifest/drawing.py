@@ -11,7 +11,7 @@ from borderport import calendars
 from borderport.calendars import NEVER, Times, Windows
 from borderport.deviates import fill_work
 from borderport.distributions import Array
-from borderport.manifest.arrivals import convoy_sizes, port_zone
+from borderport.manifest.arrivals import convoy_sizes, fixed_moments, port_zone
 from borderport.manifest.closures import draw_breakdowns, draw_closures, draw_slow_days
 from borderport.manifest.draws import Draws, Rates
 from borderport.manifest.inspection import by_risk, draw_carriers, draw_finds
@@ -162,9 +162,7 @@ def _draw_arrivals(plan: ManifestPlan, flow_plan: FlowPlan, streams: Streams) ->
     if rate is None or rate.expected[-1] <= 0:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     if flow.arrivals == "fixed":
-        count = round(rate.expected[-1])
-        positions = np.sort(streams.uniforms(flow_plan.name, "arrivals", count)) * rate.expected[-1]
-        moments = rate.inverse(positions)
+        moments = fixed_moments(rate, streams, flow_plan.name)
     else:
         moments = streams.arrivals(flow_plan.name, "arrivals", rate.expected, rate.time_ms)
     if flow.convoy is None:
