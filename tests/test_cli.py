@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import math
+import math
 import os
 import re
 import shlex
@@ -502,14 +503,21 @@ def test_the_timeline_lists_every_visit(tiny: Path) -> None:
     arrived = 0
     for file in files:
         visits = rows_of(file)
-        assert list(visits[0]) == ["vehicle", "flow", "station", "joined_ms", "started_ms", "left_ms"]
+        moments = ["joined", "started", "left"]
+        assert list(visits[0]) == ["vehicle", "flow", "station", *(f"{moment}_ms" for moment in moments), *moments]
         assert len({(v["flow"], v["vehicle"], v["station"]) for v in visits}) == len(visits)
         for visit in visits:
-            joined, started, left = (int(visit[f"{moment}_ms"]) for moment in ("joined", "started", "left"))
-            assert 0 <= joined
-            assert joined <= started <= left or (left == -1 and (started == -1 or joined <= started))
+            joined, started, left = (float(visit[f"{moment}_ms"] or "inf") for moment in moments)
+            assert 0 <= joined <= started <= left
         arrived += sum(visit["station"] == "east.gate" for visit in visits)
-    assert arrived / 2 == means(done.document)["all", "all", "all", "vehicles_arrived"]
+    found = means(done.document)
+    assert arrived / 2 == found["all", "all", "all", "vehicles_arrived"]
+    vehicles = [
+        row for name in ("tiny-0000.csv", "tiny-0001.csv") for row in rows_of(tiny.parent / "out/outcomes" / name)
+    ]
+    for outcome, metric in (("cleared", "vehicles_cleared"), ("unfinished", "unfinished")):
+        number = sum((row["outcome"], row["counted"]) == (outcome, "True") for row in vehicles)
+        assert number / 2 == found["all", "all", "all", metric]
 
 
 @pytest.mark.parametrize("engine", ["compiled", "simpy"])
@@ -523,11 +531,16 @@ def test_a_timeline_worked_out_by_hand(tiny: Path, engine: str) -> None:
     (tiny.parent / "hand.yaml").write_text(text.replace(", east.vans", ""))
     done = borderport("run", "hand.yaml", "--reps", "1", "--engine", engine, "--timeline", "--quiet", "--out", "out")
     assert done.code == 0, done.err
+    rows = rows_of(tiny.parent / "out" / "timeline" / "hand-0000.csv")
+    never = math.inf
     found = [
-        (int(v["vehicle"]), v["station"], *(int(v[f"{m}_ms"]) / 60_000 for m in ("joined", "started", "left")))
-        for v in rows_of(tiny.parent / "out" / "timeline" / "hand-0000.csv")
+        (
+            int(v["vehicle"]),
+            v["station"],
+            *(float(v[f"{m}_ms"] or never) / 60_000 for m in ("joined", "started", "left")),
+        )
+        for v in rows
     ]
-    never = -1 / 60_000
     assert sorted(found) == [
         (0, "east.desk", 0, 0, 10),
         (0, "east.gate", 10, 10, 12),
@@ -536,6 +549,11 @@ def test_a_timeline_worked_out_by_hand(tiny: Path, engine: str) -> None:
         (2, "east.desk", 1435, 1435, never),
         (3, "east.desk", 1437, never, never),
     ]
+    last = next(row for row in rows if row["vehicle"] == "2")
+    assert (last["joined"], last["started"], last["left"]) == ("2024-01-01T23:55:00.000+00:00",) * 2 + ("",)
+    outcomes = rows_of(tiny.parent / "out" / "outcomes" / "hand-0000.csv")
+    assert [row["outcome"] for row in outcomes] == ["cleared", "cleared", "unfinished", "unfinished"]
+    assert [row["cleared_ms"] for row in outcomes] == ["720000", "1320000", "", ""]
 
 
 # ------------------------------------------------------------------------------------- check, show, list, schema

@@ -78,6 +78,26 @@ def _days_from(zone: str, horizon: Horizon, first: date, days: int) -> LocalDays
     return LocalDays(zone, dates, np.asarray(midnights, dtype=np.int64))
 
 
+def local_texts(zone: str, horizon: Horizon, times: Times) -> NDArray[np.str_]:
+    """Moments as local dates and times of day with their offset from UTC (ISO 8601), to the millisecond.
+
+    Examples
+    --------
+    >>> here = Horizon.model_validate({"start": "2024-03-31", "end": "2024-04-02", "zone": "Europe/Berlin"})
+    >>> local_texts("Europe/Berlin", here, np.array([0, 7_200_000])).tolist()
+    ['2024-03-31T00:00:00.000+01:00', '2024-03-31T03:00:00.000+02:00']
+    """
+    since_epoch = times + round(horizon.origin().timestamp() * 1000)
+    # Clocks change at whole quarters of an hour, so that one moment in each says what the offset is.
+    quarters, which = np.unique(since_epoch // (15 * MS_PER_MINUTE), return_inverse=True)
+    tz = ZoneInfo(zone)
+    local = [datetime.fromtimestamp(quarter * 900, tz) for quarter in quarters.tolist()]
+    shifts = np.asarray([(moment.utcoffset() or timedelta()) // timedelta(milliseconds=1) for moment in local])
+    offsets = np.asarray([moment.isoformat()[19:] for moment in local], dtype=np.str_)
+    moments = (since_epoch + shifts.astype(np.int64)[which]).astype("datetime64[ms]")
+    return np.char.add(np.datetime_as_string(moments, unit="ms"), offsets[which])
+
+
 def season_mask(dates: NDArray[np.datetime64], season: Season | None) -> NDArray[np.bool_]:
     """Which dates lie in the season, shape as ``dates``; a season may run over new year."""
     if season is None:

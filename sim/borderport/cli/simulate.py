@@ -59,7 +59,7 @@ COSTS = (
 @scenario_options
 @run_options(reps=20)
 @click.option("--precision", type=Percentage(), help="Go on until the mean passage time is known to this, e.g. 1%.")
-@click.option("--timeline", is_flag=True, help="Also write every visit of every vehicle.")
+@click.option("--timeline", is_flag=True, help="Also write every visit and the outcome of every vehicle.")
 def run(scenarios: tuple[str, ...], timeline: bool, **options: Any) -> None:
     """Run replications of each SCENARIO; write tables, figures and run.json."""
     from borderport.cli.documents import sample_document
@@ -293,20 +293,18 @@ def _write_comparison(folder: RunFolder, comparison: Comparison) -> None:
 def _write_timelines(
     folder: RunFolder, scenarios: Sequence[Scenario], reps: int, seed: int, engine: EngineName
 ) -> None:
-    """Write every visit, one file for each scenario and replication."""
+    """Write every visit and what became of every vehicle, a file of each for each scenario and replication."""
     from borderport.experiment import prepare, simulate
-    from borderport.timeline import visits_of
+    from borderport.histories import vehicle_table, visit_table
 
-    header = ("vehicle", "flow", "station", "joined_ms", "started_ms", "left_ms")
     for scenario in scenarios:
         study = prepare(scenario)
         for replication in range(reps):
             manifest, timeline = simulate(study, seed, replication, engine)
             timeline.check()
-            visits = visits_of(timeline, {name: flow.index for name, flow in manifest.flows.items()})
-            columns = (visits.vehicle, visits.flow, visits.station, visits.joined_ms, visits.started_ms, visits.left_ms)
-            rows = zip(*(column.tolist() for column in columns), strict=True)
-            folder.write_csv(f"timeline/{scenario.name}-{replication:04d}.csv", header, rows)
+            for name, tabulate in (("timeline", visit_table), ("outcomes", vehicle_table)):
+                table = tabulate(scenario, manifest, timeline)
+                folder.write_csv(f"{name}/{scenario.name}-{replication:04d}.csv", tuple(table.columns), table.rows())
 
 
 def _draw(folder: RunFolder, samples: list[Sample], comparison: Comparison | None) -> bool:

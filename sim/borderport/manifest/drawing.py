@@ -92,14 +92,14 @@ def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None
     out = np.ones(index.size, dtype=bool)
     if origin is None:
         out = _sets_out(shared, flow_plan, index, arrivals)
-    held_back, diverted = arrivals[~out], None
+    kept, diverted = ~out, None
     if flow.diversion is not None:
         away = _diverts(shared, flow_plan, index, arrivals)
-        held_back = arrivals[~out & ~away]
-        out &= ~away
+        kept, out = ~out & ~away, out & ~away
         diverted = _draw_diverted(
             plan, flow_plan, Draws.of(streams, name, total, index[away], flow_plan.chances), arrivals[away]
         )
+    held_back, held_back_index = arrivals[kept], index[kept]
     set_out = out.nonzero()[0]
     arrivals, index = arrivals.take(set_out), index.take(set_out)
     draws = Draws.of(streams, name, total, index, flow_plan.chances)
@@ -120,6 +120,7 @@ def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None
         deadline_ms=_draw_deadlines(flow, draws, arrivals),
         consignment=consignment,
         held_back=held_back,
+        held_back_index=held_back_index,
         diverted=diverted,
     )
 
