@@ -8,7 +8,6 @@ import gzip
 import io
 import json
 import math
-import math
 import os
 import re
 import shlex
