@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from borderport.cli.common import scenario_options
+from borderport.cli.common import ScenarioName, loading_options, scenario_options
 
 
 @click.command(short_help="Name every problem of scenario files.")
-@click.argument("files", nargs=-1, required=True, metavar="SCENARIO...")
+@click.argument("files", type=ScenarioName(), nargs=-1, required=True, metavar="SCENARIO...")
 @scenario_options
-def check(files: tuple[str, ...], sets: tuple[str, ...], with_: tuple[str, ...], without: tuple[str, ...]) -> None:
+def check(files: tuple[str, ...], **options: Any) -> None:
     """Check scenarios and name every problem: file, line, column, path, what would be right."""
     from borderport.errors import ScenarioInvalid, SimError, UsageError
     from borderport.loading import load_scenario
@@ -20,7 +20,7 @@ def check(files: tuple[str, ...], sets: tuple[str, ...], with_: tuple[str, ...],
     wrong: list[SimError] = []
     for name in files:
         try:
-            load_scenario(name, sets=sets, with_policies=with_, without_policies=without)
+            load_scenario(name, **loading_options(options))
         except (ScenarioInvalid, UsageError) as error:
             wrong.append(error)
         else:
@@ -32,16 +32,14 @@ def check(files: tuple[str, ...], sets: tuple[str, ...], with_: tuple[str, ...],
 
 
 @click.command(short_help="Print every value and where it was written.")
-@click.argument("scenario")
+@click.argument("scenario", type=ScenarioName())
 @scenario_options
 @click.option("--assumptions", is_flag=True, help="Only what is assumed, with the reason, here or by a policy.")
-def show(
-    scenario: str, sets: tuple[str, ...], with_: tuple[str, ...], without: tuple[str, ...], assumptions: bool
-) -> None:
+def show(scenario: str, assumptions: bool, **options: Any) -> None:
     """Print the resolved scenario: every value, and where it was written."""
     from borderport.loading import load_scenario
 
-    loaded = load_scenario(scenario, sets=sets, with_policies=with_, without_policies=without)
+    loaded = load_scenario(scenario, **loading_options(options))
     if assumptions:
         found = _assumed(loaded.plain.model_dump(mode="json"))
         for name in loaded.plain.policies:

@@ -6,7 +6,7 @@ Each check takes a valid scenario and yields ``(path, message)`` with the path o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 
 from borderport.loading.tree import MOST_FOUND, KeyPath, suggest
@@ -27,24 +27,26 @@ def check_references(scenario: Scenario) -> list[tuple[KeyPath, str]]:
     return list(islice(_all(scenario), MOST_FOUND))
 
 
-def check_policies(scenario: Scenario, catalogue: Mapping[str, Policy]) -> list[tuple[KeyPath, str]]:
-    """Policies in force that do not exist, and variants that they do not have."""
+def check_policies(
+    scenario: Scenario, catalogue: Mapping[str, Policy], unknown: Callable[[str], str]
+) -> list[tuple[KeyPath, str]]:
+    """Policies in force that do not exist (``unknown`` says what to say), and variants that they do not have."""
     found: list[tuple[KeyPath, str]] = []
     for name, use in scenario.policies.items():
         path: KeyPath = ("policies", name)
         if name not in catalogue:
-            found.append((path, f"unknown policy '{name}'{suggest(name, catalogue)}"))
+            found.append((path, unknown(name)))
         else:
             found += _variant(path, use, catalogue[name])
     return found
 
 
-def check_policy(scenario: Scenario, policy: Policy, catalogue: Mapping[str, Policy]) -> list[tuple[KeyPath, str]]:
+def check_policy(
+    scenario: Scenario, policy: Policy, catalogue: Mapping[str, Policy], unknown: Callable[[str], str]
+) -> list[tuple[KeyPath, str]]:
     """Names in a policy's file that the scenario and the catalogue lack; paths in the policy."""
     found: list[tuple[KeyPath, str]] = [
-        (("after", index), f"unknown policy '{name}'{suggest(name, catalogue)}")
-        for index, name in enumerate(policy.after)
-        if name not in catalogue
+        (("after", index), unknown(name)) for index, name in enumerate(policy.after) if name not in catalogue
     ]
     lists: dict[KeyPath, tuple[Effect, ...]] = {("effects",): policy.effects}
     lists |= {("variants", name): effects for name, effects in policy.variants.items()}
