@@ -167,7 +167,7 @@ SILLY = [
     (2, "", "Usage"),
     (2, "rum tiny.yaml", "Did you mean 'run'?"),
     (2, "--nonsense", "No such option"),
-    (2, "run", "Missing argument"),
+    (2, "run", "Missing argument 'SCENARIO...'. It is a YAML file or a built-in scenario: `borderport list scenarios`"),
     (2, "run 2042", "did you mean '2024'?"),
     (2, "run ./tiny", "cannot read scenario './tiny'"),
     (2, "run nothing.yaml", "No such file"),
@@ -198,10 +198,35 @@ SILLY = [
     (3, f"run tiny.yaml --set {DESK}=-1", "must not be negative"),
     (3, "run tiny.yaml --set ports.west.label.en=W", "did you mean 'east'?"),
     (3, "run tiny.yaml --set horizon.end=2020-01-01", "end is not after start"),
-    (3, "run tiny.yaml --with nonsense", "unknown policy 'nonsense'; there are"),
+    (
+        3,
+        "run tiny.yaml --with nonsense",
+        "looked among the built-in ones (borderport list policies) and in policies; one of",
+    ),
+    (3, "run tiny.yaml --with west", "west.yaml lies beside the scenario: move it into policies/"),
+    (3, "run 2024 --with nonsense", "one of your own is a file NAME.yaml in the folder that --policies DIR names"),
+    (2, "run tiny.yaml --policies nowhere", "--policies nowhere: is not a folder"),
+    (
+        3,
+        "run tiny.yaml --set 'costs.time.rate=25 CNY/h'",
+        "costs: is left out in this scenario, so give it as a whole: costs=",
+    ),
+    (3, "run tiny.yaml --set costs.time.rate=1", "its keys are time, idling, altitude, fuel, co2, officers"),
+    (3, "run tiny.yaml --set cost.time.rate=1", "cost: does not exist; did you mean 'costs'?"),
+    (3, "run 2024 --set costs.tme.rate=1", "costs.tme: does not exist; did you mean 'time'?"),
+    (3, "run tiny.yaml --set policies.fast-desk.strength=1", "is not in force; --with NAME puts a policy in force"),
+    (3, "run quick.yaml --set policies.fast-dsk.strength=1", "is not in force; did you mean 'fast-desk'?"),
     (3, "run tiny.yaml --with fast-dask", "did you mean 'fast-desk'?"),
     (3, "run tiny.yaml --without fast-desk", "is not in force"),
-    (2, "compare tiny.yaml", "Missing argument"),
+    (2, "compare tiny.yaml", "`borderport list scenarios` names these"),
+    (
+        3,
+        f"compare tiny.yaml west.yaml --set {DESK}=2",
+        "but this fits tiny.yaml and not west.yaml: --set-base and --set-other",
+    ),
+    (3, f"compare tiny.yaml west.yaml --set-other {DESK}=2", f"--set-other {DESK}=2: ports.east: does not exist"),
+    (3, f"compare tiny.yaml west.yaml --set {DESK}=many", "must be a whole number"),
+    (3, f"run tiny.yaml west.yaml --set {DESK}=2", "but this fits tiny.yaml and not west.yaml: run them apart"),
     (2, "compare tiny.yaml nothing.yaml", "No such file"),
     (2, "sweep tiny.yaml", "Missing option '--vary'"),
     (2, "sweep tiny.yaml --vary x", "must be PATH=SPEC"),
@@ -215,7 +240,12 @@ SILLY = [
     (3, "sweep tiny.yaml --vary ports.east.resources.dsk.capacity=1,2", "did you mean 'desk'?"),
     (3, "sweep tiny.yaml --vary 'ports.east.stations.gate.service=5:9'", "needs a unit"),
     (2, "sweep tiny.yaml --vary policies.fast-desk=on,maybe", "'on' or 'off', not 'maybe'"),
-    (2, "sweep tiny.yaml --vary policies.fast-dsk=off", "did you mean 'fast-desk'?"),
+    (
+        3,
+        "sweep tiny.yaml --vary policies.fast-dsk=off",
+        "--vary policies.fast-dsk=off: unknown policy 'fast-dsk'; did you",
+    ),
+    (2, f"sweep tiny.yaml --vary {DESK}=1..2 --metric x", "see borderport list metrics"),
     (2, f"sweep tiny.yaml --vary {DESK}=1..2 --metric pasage_time_mean", "did you mean 'passage_time_mean'?"),
     (2, f"sweep tiny.yaml --vary {DESK}=1..2 --port west", "--port east"),
     (2, f"sweep tiny.yaml --vary {DESK}=1..2 --flow trams", "--flow everything"),
@@ -225,9 +255,9 @@ SILLY = [
     (2, "calibrate nothing", "no recipe 'nothing'; there are recipe-2024"),
     (2, "calibrate nothing.yaml", "no recipe"),
     (3, "calibrate tiny.yaml", "tiny.yaml:1:1: base: is missing"),
-    (2, "check", "Missing argument"),
+    (2, "check", "`borderport list scenarios` names these"),
     (2, "check 2042", "did you mean '2024'?"),
-    (2, "show", "Missing argument"),
+    (2, "show", "`borderport list scenarios` names these"),
     (2, "list ports", "is not one of"),
     (2, "schema port", "is not one of"),
 ]
@@ -236,11 +266,12 @@ SILLY = [
 @pytest.mark.usefixtures("not_simulated")
 @pytest.mark.parametrize(("code", "line", "says"), SILLY, ids=[line or "nothing" for _, line, _ in SILLY])
 def test_a_mistake_ends_with_its_code_and_one_clear_message(code: int, line: str, says: str, tiny: Path) -> None:
+    (tiny.parent / "west.yaml").write_text(TINY.replace("east", "west"))
     done = borderport(*shlex.split(line))
     assert done.code == code
     assert says in done.err + (done.out if not line else "")
     assert "Traceback" not in done.err and "{'" not in done.err
-    assert {path.name for path in tiny.parent.iterdir()} <= {"tiny.yaml", "quick.yaml", "policies"}
+    assert {path.name for path in tiny.parent.iterdir()} <= {"tiny.yaml", "quick.yaml", "west.yaml", "policies"}
 
 
 def test_every_problem_of_every_file_is_named_at_once(tiny: Path) -> None:
@@ -504,14 +535,21 @@ def test_the_timeline_lists_every_visit(tiny: Path) -> None:
     arrived = 0
     for file in files:
         visits = rows_of(file)
-        assert list(visits[0]) == ["vehicle", "flow", "station", "joined_ms", "started_ms", "left_ms"]
+        moments = ["joined", "started", "left"]
+        assert list(visits[0]) == ["vehicle", "flow", "station", *(f"{moment}_ms" for moment in moments), *moments]
         assert len({(v["flow"], v["vehicle"], v["station"]) for v in visits}) == len(visits)
         for visit in visits:
-            joined, started, left = (int(visit[f"{moment}_ms"]) for moment in ("joined", "started", "left"))
-            assert 0 <= joined
-            assert joined <= started <= left or (left == -1 and (started == -1 or joined <= started))
+            joined, started, left = (float(visit[f"{moment}_ms"] or "inf") for moment in moments)
+            assert 0 <= joined <= started <= left
         arrived += sum(visit["station"] == "east.gate" for visit in visits)
-    assert arrived / 2 == means(done.document)["all", "all", "all", "vehicles_arrived"]
+    found = means(done.document)
+    assert arrived / 2 == found["all", "all", "all", "vehicles_arrived"]
+    vehicles = [
+        row for name in ("tiny-0000.csv", "tiny-0001.csv") for row in rows_of(tiny.parent / "out/outcomes" / name)
+    ]
+    for outcome, metric in (("cleared", "vehicles_cleared"), ("unfinished", "unfinished")):
+        number = sum((row["outcome"], row["counted"]) == (outcome, "True") for row in vehicles)
+        assert number / 2 == found["all", "all", "all", metric]
 
 
 @pytest.mark.parametrize("engine", ["compiled", "simpy"])
@@ -525,11 +563,16 @@ def test_a_timeline_worked_out_by_hand(tiny: Path, engine: str) -> None:
     (tiny.parent / "hand.yaml").write_text(text.replace(", east.vans", ""))
     done = borderport("run", "hand.yaml", "--reps", "1", "--engine", engine, "--timeline", "--quiet", "--out", "out")
     assert done.code == 0, done.err
+    rows = rows_of(tiny.parent / "out" / "timeline" / "hand-0000.csv")
+    never = math.inf
     found = [
-        (int(v["vehicle"]), v["station"], *(int(v[f"{m}_ms"]) / 60_000 for m in ("joined", "started", "left")))
-        for v in rows_of(tiny.parent / "out" / "timeline" / "hand-0000.csv")
+        (
+            int(v["vehicle"]),
+            v["station"],
+            *(float(v[f"{m}_ms"] or never) / 60_000 for m in ("joined", "started", "left")),
+        )
+        for v in rows
     ]
-    never = -1 / 60_000
     assert sorted(found) == [
         (0, "east.desk", 0, 0, 10),
         (0, "east.gate", 10, 10, 12),
@@ -538,6 +581,11 @@ def test_a_timeline_worked_out_by_hand(tiny: Path, engine: str) -> None:
         (2, "east.desk", 1435, 1435, never),
         (3, "east.desk", 1437, never, never),
     ]
+    last = next(row for row in rows if row["vehicle"] == "2")
+    assert (last["joined"], last["started"], last["left"]) == ("2024-01-01T23:55:00.000+00:00",) * 2 + ("",)
+    outcomes = rows_of(tiny.parent / "out" / "outcomes" / "hand-0000.csv")
+    assert [row["outcome"] for row in outcomes] == ["cleared", "cleared", "unfinished", "unfinished"]
+    assert [row["cleared_ms"] for row in outcomes] == ["720000", "1320000", "", ""]
 
 
 # ------------------------------------------------------------------------------------- check, show, list, schema

@@ -56,6 +56,25 @@ def test_the_smallest_sample_that_finds_ten_per_cent_with_95_per_cent_confidence
     assert 1 - comb(lot - bad, sample - 1) / comb(lot, sample - 1) < 0.95
 
 
+def test_sample_sizes_are_exact_also_where_the_chance_equals_the_confidence() -> None:
+    """Against whole numbers, in per mille: of 100 items one is bad, and 95 found it with 95 %, not with 94.99 %."""
+    assert sample_size(np.array([100]), 0.01, 0.95).tolist() == [95]
+    lots, wrong, ties = list(range(1, 131)), [], 0
+    levels, confidences = (5, 10, 20, 25, 50, 100, 125, 200, 300, 500, 1000), (500, 750, 800, 900, 950, 990, 999, 1000)
+    for level in levels:
+        found = {c: sample_size(np.array(lots), level / 1000, c / 1000).tolist() for c in confidences}
+        for place, lot in enumerate(lots):
+            bad = max(-(-lot * level // 1000), 1)
+            ways = [(comb(lot - bad, k) * 1000, comb(lot, k)) for k in range(lot + 1)]  # to miss all, and in all
+            for c in confidences:
+                least = next(k for k, (missed, every) in enumerate(ways) if missed <= (1000 - c) * every)
+                ties += ways[least][0] == (1000 - c) * ways[least][1] > 0
+                if found[c][place] != least:
+                    wrong.append((lot, level, c, found[c][place], least))
+    assert ties > 50
+    assert not wrong
+
+
 @pytest.mark.parametrize(
     ("lot", "bad", "sample"), [(100, 5, 10), (100, 5, 0), (10, 4, 7), (7, 7, 1), (1, 1, 1), (9, 0, 9)]
 )

@@ -582,10 +582,8 @@ def one_by_one(scenario: Scenario) -> tuple[NDArray[np.float64], NDArray[np.floa
         passage = np.concatenate([flow.times["passage", "open"][flow.done["passage"]] for flow in cars])
         medians.append(float(np.median(passage)) / 60_000)
         visits = visits_of(timeline, {name: flow.index for name, flow in manifest.flows.items()})
-        started = np.where(visits.started_ms < 0, np.iinfo(np.int64).max, visits.started_ms)
-        waits = (
-            np.isin(visits.station.astype(str), YARD) & (visits.joined_ms <= MID_NOVEMBER) & (started > MID_NOVEMBER)
-        )
+        here = np.isin(visits.station.astype(str), YARD)
+        waits = here & (visits.joined_ms <= MID_NOVEMBER) & (visits.started_ms > MID_NOVEMBER)
         queue.append(float(waits.sum()))
     return np.asarray(queue), np.asarray(medians)
 

@@ -351,6 +351,20 @@ def test_many_mistakes_do_not_take_long(tmp_path: Path) -> None:
         ),
         ("volume: 100 cars per year, ", "", "cars:", "flows.cars", "needs a volume, or a trace of arrivals"),
         (
+            "100 cars per year, payload: 2 t",
+            "5 kt per year",
+            "5 kt",
+            "flows.cars.volume",
+            "is a mass, which is divided by the mean load, but this flow's vehicles carry none",
+        ),
+        (
+            "100 cars per year, payload: 2 t",
+            "5 kt per year, payload: {a: {law: 2 t, if: found}}",
+            "5 kt",
+            "flows.cars.volume",
+            "'found' is not a mark of the flow's own",
+        ),
+        (
             "capacity: 5",
             "capacity: 5, breakdowns: {every: 1 d}",
             "breakdowns",
@@ -720,7 +734,10 @@ def test_policies_are_added_and_taken_away(tmp_path: Path, policies: Path) -> No
 
 
 def test_unknown_policies_are_named(tmp_path: Path, policies: Path) -> None:
-    meant = "unknown policy 'quick-gat'; did you mean 'quick-gate'?"
+    looked = f"looked among the built-in ones (borderport list policies) and in {policies}"
+    own = "one of your own is a file NAME.yaml in policies/ beside the scenario or in the folder that --policies DIR "
+    own += "names"
+    meant = f"unknown policy 'quick-gat'; did you mean 'quick-gate'? {looked}; {own}"
     assert problem(tmp_path, with_policies=["quick-gat"]) == Problem("--with quick-gat", "", meant)
     assert problem(tmp_path, without_policies=["quick-gat"]) == Problem("--without quick-gat", "", meant)
     assert (
@@ -768,6 +785,33 @@ def test_names_in_a_policy_in_force_are_checked(tmp_path: Path, policies: Path) 
     found = {p.message for p in problems(tmp_path, with_policies=["quick-gate"])}
     assert "unknown station 'docks'; did you mean 'dock'?" in found
     assert any(message.startswith("unknown policy 'slow-gate'") for message in found)
+
+
+def test_a_folder_of_policies_is_looked_into_and_wins(tmp_path: Path, policies: Path) -> None:
+    more = tmp_path / "elsewhere"
+    more.mkdir()
+    (more / "quick-gate.yaml").write_text(POLICY.replace("Quick gate", "Another gate"))
+    (more / "longer-hours.yaml").write_text(POLICY)
+    loaded = load(tmp_path, with_policies=["quick-gate"], policies=more)
+    assert loaded.catalogue["quick-gate"].title.en == "Another gate"
+    assert load(tmp_path, with_policies=["quick-gate"]).catalogue["quick-gate"].title.en == "Quick gate"
+    assert load_scenario("2024", policies=more).catalogue["longer-hours"].title.en == "Quick gate"
+    with pytest.raises(UsageError, match="is not a folder"):
+        load(tmp_path, policies=tmp_path / "nowhere")
+
+
+def test_policies_beside_a_scenario_may_not_be_a_link_out_of_its_folder(tmp_path: Path, policies: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (inner / "policies").symlink_to(policies)
+    assert problem(inner).message == "is a link out of the scenario's folder"
+    (inner / "policies").unlink()
+    assert load(inner, with_policies=["quick-gate"], policies=policies).plain.policies
+
+
+def test_a_policy_asked_for_by_its_file_is_told_its_name(tmp_path: Path, policies: Path) -> None:
+    for asked in ("quick-gate.yaml", "policies/quick-gate.yaml", "policies\\quick-gate.yaml"):
+        assert "did you mean 'quick-gate'?" in problem(tmp_path, with_policies=[asked]).message
 
 
 def test_a_policy_that_is_a_link_out_of_its_folder_is_refused(tmp_path: Path, policies: Path) -> None:
@@ -988,7 +1032,7 @@ def test_sets_change_values(tmp_path: Path) -> None:
         (
             "ports.east.stations.gate.tasks.service.service=3 min",
             "ports.east.stations.gate.tasks",
-            "does not exist",
+            "is written in its short form, ports.east.stations.gate.service",
         ),
     ],
 )

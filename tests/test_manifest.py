@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from borderport.calendars import NEVER, intersect
+from borderport.calendars import NEVER, inside, intersect, open_windows
 from borderport.deviates import KINDS
 from borderport.errors import ScenarioInvalid
 from borderport.manifest import FlowManifest, Manifest, draw_manifest, plan_manifest
@@ -408,6 +408,144 @@ def test_an_active_period_bounds_arrivals_and_holds_the_years_volume() -> None:
     arrival = cars(scenario).arrival_ms
     assert arrival.min() >= 60 * MS_PER_DAY
     assert arrival.max() < 121 * MS_PER_DAY
+
+
+# ------------------------------------------------------------------------------- what a volume means, in expectation
+
+WORKING_DAYS = "weekdays: [1, 1, 1, 1, 1, 0.5, 0]"
+SEASONAL = "months: [0, 1, 2, 3, 4, 5, 6, 5, 4, 3, 2, 1]"
+NIGHTS = 'calendars: {day: {open: ["08:00-12:00", "22:00-02:30"], closed_on: [sunday]}}\n'
+FIRST_HOUR = "hours: {calendar: day, first: 1 h, share: 50 %}"
+
+
+def expected(scenario: Scenario) -> tuple[float, float]:
+    """Arrivals expected in the lead-in and in the reported period: the cumulative rate itself."""
+    rate = plan_manifest(scenario).flows[0].rate
+    assert rate is not None
+    edges = [0, scenario.horizon.lead_in, scenario.horizon.length_ms()]
+    lead_in, period = np.diff(np.interp(edges, rate.time_ms, rate.expected)).tolist()
+    return lead_in, period
+
+
+@pytest.mark.parametrize("lead_in", ["0 s", "30 d", "100 h"])
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kathmandu"])
+@pytest.mark.parametrize(
+    ("keys", "calendars"),
+    [("", ""), (WORKING_DAYS, ""), ("weekdays: [0, 0, 0, 0, 0, 1, 3]", ""), (FIRST_HOUR, NIGHTS)],
+)
+def test_a_volume_per_day_fills_any_seven_days_with_seven_times_as_much(
+    keys: str, calendars: str, zone: str, lead_in: str
+) -> None:
+    # from a Wednesday; the second week is one in which the clocks change in Berlin, the last horizon 52 weeks
+    for start, end, weeks in (("2024-01-03", "2024-01-10", 1), ("2024-03-27", "2024-04-03", 1)):
+        scenario = flow_with(
+            keys, volume="1000 cars per d", start=start, end=end, zone=zone, lead_in=lead_in, calendars=calendars
+        )
+        assert expected(scenario)[1] == pytest.approx(7000 * weeks, rel=1e-9)
+    long = {"start": "2024-05-15", "end": "2025-05-14", "zone": zone, "lead_in": lead_in, "calendars": calendars}
+    assert expected(flow_with(keys, volume="1000 cars per d", **long))[1] == pytest.approx(364_000, rel=1e-9)
+
+
+def test_a_lead_in_has_the_traffic_of_its_own_dates() -> None:
+    keys = {"volume": "1000 cars per d", "start": "2024-01-03", "end": "2024-01-13"}  # Wednesday to Friday of the next
+    alone, led = (expected(flow_with(WORKING_DAYS, **keys, lead_in=lead)) for lead in ("0 s", "3 d"))
+    day = 7000 / 5.5
+    assert alone == pytest.approx((0, 8.5 * day))
+    assert led == pytest.approx((2 * day, 8.5 * day))  # Sunday, Monday, Tuesday
+
+
+@pytest.mark.parametrize("keys", [SEASONAL, f"{SEASONAL}, {WORKING_DAYS}", f"{SEASONAL}, {FIRST_HOUR}"])
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+@pytest.mark.parametrize(("year", "days"), [(2023, 365), (2024, 366)])
+def test_with_months_a_volume_per_day_is_the_mean_of_the_calendar_year(
+    keys: str, zone: str, year: int, days: int
+) -> None:
+    calendars = NIGHTS.replace("22:00-02:30", "16:00-18:30")  # whose nights would reach over the new year
+    options: dict[str, Any] = {"start": f"{year}-01-01", "zone": zone, "lead_in": "40 d", "calendars": calendars}
+    for volume, total in (
+        ("100 cars per d", 100 * days),
+        ("100 cars per h", 2400 * days),
+        ("9000 cars per year", 9000),
+    ):
+        whole = flow_with(keys, volume=volume, end=f"{year + 1}-01-01", **options)
+        assert expected(whole)[1] == pytest.approx(total, rel=1e-9)
+    thirteen = expected(flow_with(keys, volume="100 cars per d", end=f"{year + 1}-02-01", **options))[1]
+    assert thirteen == pytest.approx(100 * days)  # January has no weight
+    if keys == SEASONAL:
+        june = expected(flow_with(keys, volume="100 cars per d", end=f"{year}-07-01", **options))[1]
+        assert june == pytest.approx(100 * days * 15 / 36)
+
+
+def test_a_volume_per_hour_is_a_rate_in_time_however_long_the_day() -> None:
+    spring = {"start": "2024-03-27", "end": "2024-04-03", "zone": "Europe/Berlin"}
+    assert expected(flow_with("", volume="60 cars per h", **spring))[1] == pytest.approx(60 * 167)
+    assert expected(flow_with("", volume="60 cars per h", start="2024-01-01 09:30", end="2024-01-01 11:00")) == (0, 90)
+
+
+def test_a_volume_per_day_holds_in_the_season_and_is_not_made_up_for_out_of_it() -> None:
+    calendars = "calendars: {day: {open: ['10:00-12:00'], season: {first: 04-01, last: 10-31}}}\n"
+    for months in ("", "months: [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], "):
+        keys = months + FIRST_HOUR
+        assert expected(flow_with(keys, volume="10 cars per d", calendars=calendars))[1] == pytest.approx(10 * 214)
+        assert expected(flow_with(keys, volume="900 cars per year", calendars=calendars))[1] == pytest.approx(900)
+
+
+def test_a_years_volume_falls_into_the_hours_in_which_the_flow_exists() -> None:
+    keys = "active_from: '2024-05-01 08:00', active_until: '2024-05-02 01:00'"
+    assert expected(flow_with(keys, volume="100 cars per year"))[1] == pytest.approx(100)
+    nights = flow_with(f"{keys}, {FIRST_HOUR}", volume="100 cars per year", calendars=NIGHTS, zone="Europe/Berlin")
+    assert expected(nights)[1] == pytest.approx(100)
+    assert expected(flow_with(keys, volume="24 cars per d"))[1] == pytest.approx(17)
+
+
+@pytest.mark.parametrize("start", ["2024-03-29", "2024-10-25"])
+def test_arrivals_follow_the_clock_on_the_wall_when_it_changes(start: str) -> None:
+    scenario = flow_with(
+        FIRST_HOUR,
+        volume="3000 cars per d",
+        calendars=NIGHTS,
+        zone="Europe/Berlin",
+        start=start,
+        end=str(np.datetime64(start) + 5),
+    )
+    flow, day = cars(scenario), scenario.ports["east"].calendars["day"]
+    assert inside(open_windows(day, "Europe/Berlin", scenario.horizon), flow.arrival_ms).all()
+
+
+def test_where_the_clocks_skip_an_hour_the_others_have_its_share() -> None:
+    weights = [0] * 24
+    weights[2], weights[9] = 3, 1
+    keys = {"volume": "1000 cars per d", "zone": "Europe/Berlin", "start": "2024-03-31", "end": "2024-04-01"}
+    scenario = flow_with(f"hours: {weights}", **keys)
+    assert expected(scenario)[1] == pytest.approx(1000)
+    hour = cars(scenario).arrival_ms // (60 * MS_PER_MINUTE)
+    assert set(hour.tolist()) == {8}  # 09:00 is 8 h after midnight
+
+
+def test_simulated_numbers_are_what_is_expected_with_weights_and_a_lead_in() -> None:
+    keys = f"{WORKING_DAYS}, convoy: {{size: 3 cars, gap: 1 min}}"
+    scenario = flow_with(keys, volume="300 cars per d", start="2024-01-03", end="2024-01-17", lead_in="5 d")
+    counted = [(cars(scenario, r).arrival_ms >= scenario.horizon.lead_in).sum() for r in range(40)]
+    assert within(counted, 14 * 300)
+
+
+def test_a_fixed_count_is_that_of_the_reported_period_whatever_the_lead_in() -> None:
+    keys = f"arrivals: fixed, {WORKING_DAYS}"
+    options = {"volume": "10.25 cars per d", "start": "2024-01-03", "end": "2024-01-17"}
+    for lead_in in ("0 s", "3 d", "90 d"):
+        scenario = flow_with(keys, **options, lead_in=lead_in)
+        for replication in range(5):
+            arrival = cars(scenario, replication).arrival_ms
+            assert (np.diff(arrival) >= 0).all()
+            assert (arrival >= scenario.horizon.lead_in).sum() == 144  # 143.5, rounded
+            assert (arrival < scenario.horizon.lead_in).sum() == round(expected(scenario)[0])
+
+
+def test_a_fixed_count_is_that_of_each_calendar_year() -> None:
+    scenario = flow_with("arrivals: fixed, months: [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 9]", end="2026-01-01")
+    edges = np.asarray([0, 366, 731]) * MS_PER_DAY
+    for replication in range(5):
+        assert np.histogram(cars(scenario, replication).arrival_ms, edges)[0].tolist() == [3000, 3000]
 
 
 def test_companions_come_with_their_leaders() -> None:

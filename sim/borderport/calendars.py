@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from borderport.scenario import MINUTES_PER_DAY, Calendar, Horizon, Pace, Quota, Season
+from borderport.scenario import WEEKDAYS, Calendar, Horizon, Pace, Quota, Season
 from borderport.units import MS_PER_DAY, MS_PER_MINUTE
 
 Windows = NDArray[np.int64]
@@ -59,14 +59,43 @@ def local_days(zone: str, horizon: Horizon, before: int = 0) -> LocalDays:
     origin = horizon.origin()
     first = origin.astimezone(tz).date() - timedelta(days=before)
     end = (origin.astimezone(ZoneInfo("UTC")) + timedelta(milliseconds=horizon.length_ms())).astimezone(tz)
-    days = (end.date() - first).days + 1
-    base = origin.timestamp()
+    return _days_from(zone, horizon, first, (end.date() - first).days + 1)
+
+
+@lru_cache(maxsize=64)
+def days_of_year(zone: str, horizon: Horizon, year: int) -> LocalDays:
+    """List the local days of a calendar year, in ms since time 0 of a horizon that need not touch them."""
+    return _days_from(zone, horizon, date(year, 1, 1), (date(year + 1, 1, 1) - date(year, 1, 1)).days)
+
+
+def _days_from(zone: str, horizon: Horizon, first: date, days: int) -> LocalDays:
+    tz, base = ZoneInfo(zone), horizon.origin().timestamp()
     midnights = [
         round((datetime(d.year, d.month, d.day, tzinfo=tz).timestamp() - base) * 1000)
         for d in (first + timedelta(days=i) for i in range(days + 1))
     ]
     dates = np.datetime64(first) + np.arange(days)
     return LocalDays(zone, dates, np.asarray(midnights, dtype=np.int64))
+
+
+def local_texts(zone: str, horizon: Horizon, times: Times) -> NDArray[np.str_]:
+    """Moments as local dates and times of day with their offset from UTC (ISO 8601), to the millisecond.
+
+    Examples
+    --------
+    >>> here = Horizon.model_validate({"start": "2024-03-31", "end": "2024-04-02", "zone": "Europe/Berlin"})
+    >>> local_texts("Europe/Berlin", here, np.array([0, 7_200_000])).tolist()
+    ['2024-03-31T00:00:00.000+01:00', '2024-03-31T03:00:00.000+02:00']
+    """
+    since_epoch = times + round(horizon.origin().timestamp() * 1000)
+    # Clocks change at whole quarters of an hour, so that one moment in each says what the offset is.
+    quarters, which = np.unique(since_epoch // (15 * MS_PER_MINUTE), return_inverse=True)
+    tz = ZoneInfo(zone)
+    local = [datetime.fromtimestamp(quarter * 900, tz) for quarter in quarters.tolist()]
+    shifts = np.asarray([(moment.utcoffset() or timedelta()) // timedelta(milliseconds=1) for moment in local])
+    offsets = np.asarray([moment.isoformat()[19:] for moment in local], dtype=np.str_)
+    moments = (since_epoch + shifts.astype(np.int64)[which]).astype("datetime64[ms]")
+    return np.char.add(np.datetime_as_string(moments, unit="ms"), offsets[which])
 
 
 def season_mask(dates: NDArray[np.datetime64], season: Season | None) -> NDArray[np.bool_]:
@@ -85,10 +114,12 @@ def weekday_of(dates: NDArray[np.datetime64]) -> NDArray[np.int64]:
 
 def open_days(calendar: Calendar, dates: NDArray[np.datetime64]) -> NDArray[np.bool_]:
     """Which dates have windows by weekday and season; closures are not looked at."""
-    from borderport.scenario import WEEKDAYS
+    return np.asarray(season_mask(dates, calendar.season) & open_weekdays(calendar)[weekday_of(dates)])
 
-    closed = [WEEKDAYS.index(name) for name in calendar.closed_on]
-    return np.asarray(season_mask(dates, calendar.season) & ~np.isin(weekday_of(dates), closed))
+
+def open_weekdays(calendar: Calendar) -> NDArray[np.bool_]:
+    """On which days of the week a calendar opens in its season, Monday first, shape (7,)."""
+    return np.asarray([name not in calendar.closed_on for name in WEEKDAYS])
 
 
 def open_windows(calendar: Calendar, zone: str, horizon: Horizon) -> Windows:
@@ -108,21 +139,32 @@ def open_windows(calendar: Calendar, zone: str, horizon: Horizon) -> Windows:
     """
     days = local_days(calendar.zone or zone, horizon, 1)  # a night shift may have begun the evening before
     chosen = np.flatnonzero(open_days(calendar, days.dates))
-    parts = [windows_of(_clock(days, chosen, start), _clock(days, chosen, stop)) for start, stop in calendar.open]
+    edges = [(start * MS_PER_MINUTE, stop * MS_PER_MINUTE) for start, stop in calendar.open]
+    parts = [windows_of(wall_clock(days, chosen, start), wall_clock(days, chosen, stop)) for start, stop in edges]
     if not parts:
         return np.empty((0, 2), dtype=np.int64)
     return clip(merge(np.concatenate(parts)), 0, horizon.length_ms())
 
 
-def _clock(days: LocalDays, chosen: Times, minute: int) -> Times:
-    """Wall-clock ``minute`` of the chosen days; days on which the clocks change are converted one by one."""
+def wall_clock(days: LocalDays, chosen: Times, since_midnight_ms: int) -> Times:
+    """When a clock on the wall says so much, at most 48 h, on the chosen days, int64 ms since time 0.
+
+    Parameters
+    ----------
+    days : LocalDays
+    chosen : int64 array
+        Places of days among ``days``.
+    since_midnight_ms : int
+        What the clock shows; above 24 h on the day after.
+    """
     begin = days.midnight_ms[chosen]
-    times = begin + minute * MS_PER_MINUTE
+    times = begin + since_midnight_ms
     changes = np.append(np.diff(days.midnight_ms) != MS_PER_DAY, False)
-    for position in np.flatnonzero(changes[chosen] | (changes[chosen + 1] & (minute > MINUTES_PER_DAY))):
+    # Days on which the clocks change are converted one by one.
+    for position in np.flatnonzero(changes[chosen] | (changes[chosen + 1] & (since_midnight_ms > MS_PER_DAY))):
         tz = ZoneInfo(days.zone)
         midnight = datetime.combine(days.dates[chosen[position]].astype(object), datetime.min.time())
-        shift = (midnight + timedelta(minutes=minute)).replace(tzinfo=tz).timestamp()
+        shift = (midnight + timedelta(milliseconds=since_midnight_ms)).replace(tzinfo=tz).timestamp()
         times[position] = begin[position] + round((shift - midnight.replace(tzinfo=tz).timestamp()) * 1000)
     return np.asarray(times)
 

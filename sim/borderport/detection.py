@@ -6,12 +6,17 @@ from the others). Both spread a given selection rate over the vehicles; neither 
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import numpy as np
 from numpy.typing import NDArray
 
 from borderport.distributions import Array, normal_cdf
 
 Counts = NDArray[np.int64]
+
+GAMMALN_ERROR = 1e-13  # of a sum of a few, relative to the largest: several hundred times what scipy's are off by
 
 
 def class_rates(rate: float, shares: Array, risks: Array) -> Array:
@@ -158,18 +163,50 @@ def sample_size(items: Counts, level: float, confidence: float) -> Counts:
     items : int64 array, shape (vehicles,)
         Size of each lot, >= 1.
     level, confidence : float
-        Above 0, at most 1; the number of bad items to be found is ``level * items``, rounded up.
+        Above 0, at most 1, and taken for the decimal numbers that they are written as: 0.95 is 19 / 20. The number of
+        bad items to be found is ``level * items``, rounded up.
+
+    Returns
+    -------
+    int64 array, shape (vehicles,)
+        Exact: where a chance is too near to ``confidence`` for floats to tell, whole numbers decide.
 
     Examples
     --------
     >>> sample_size(np.array([50, 100, 200, 1000]), 0.10, 0.95).tolist()
     [22, 25, 27, 29]
     """
-    bad = np.maximum(np.ceil(items * level - 1e-9).astype(np.int64), 1)
-    low, high = np.zeros(items.size, dtype=np.int64), items.copy()
+    share, missed = Fraction(repr(float(level))), 1 - Fraction(repr(float(confidence)))
+    lots, which = np.unique(items, return_inverse=True)
+    bad = np.asarray([max(math.ceil(share * lot), 1) for lot in lots.tolist()], dtype=np.int64)
+    low, high = np.zeros(lots.size, dtype=np.int64), lots.copy()
     while (low < high).any():
         middle = (low + high) // 2
-        enough = chance_to_find(items, bad, middle) >= confidence
+        enough = _misses_at_most(missed, lots, bad, middle)
         high = np.where(enough, middle, high)
         low = np.where(enough, low, np.minimum(middle + 1, high))
-    return high
+    return high[which]
+
+
+def _misses_at_most(missed: Fraction, lots: Counts, bad: Counts, sample: Counts) -> NDArray[np.bool_]:
+    """Whether a sample misses all bad items of a lot with at most this chance; exact, shape as ``lots``."""
+    from scipy.special import gammaln
+
+    good = lots - bad
+    enough = good < sample
+    n, g, k = (column[~enough].astype(np.float64) for column in (lots, good, sample))
+    chance = gammaln(g + 1) - gammaln(g - k + 1) - gammaln(n + 1) + gammaln(n - k + 1)
+    over = chance - (math.log(missed) if missed else -math.inf)
+    decided = over < 0
+    for place in np.flatnonzero(np.abs(over) <= GAMMALN_ERROR * (gammaln(n + 1) + 1)):
+        decided[place] = _exactly_at_most(missed, *(int(column[place]) for column in (n, g, k)))
+    enough[~enough] = decided
+    return enough
+
+
+def _exactly_at_most(missed: Fraction, lot: int, good: int, sample: int) -> bool:
+    """Whether C(good, sample) / C(lot, sample) is at most ``missed``, in whole numbers."""
+    bad = lot - good
+    if sample > bad:  # the same chance with fewer factors: that the bad ones are all among those not looked at
+        good, sample = lot - sample, bad
+    return math.comb(good, sample) * missed.denominator <= missed.numerator * math.comb(lot, sample)

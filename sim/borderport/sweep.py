@@ -10,6 +10,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +19,6 @@ from borderport.errors import Problem, ScenarioInvalid, UsageError
 from borderport.executors import map_unordered, open_executor
 from borderport.experiment import EngineName, Progress, prepare, replicate, scenario_hash
 from borderport.loading import load_scenario
-from borderport.loading.tree import suggest
 from borderport.metrics import ALL, Key
 from borderport.scenario import Policy, Scenario
 from borderport.statistics import t_intervals
@@ -132,7 +132,12 @@ def parse_variation(text: str) -> Variation:
 
 
 def _load_point(
-    scenario: str, sets: Sequence[str], added: Sequence[str], removed: Sequence[str], design: Sequence[tuple[str, str]]
+    scenario: str,
+    sets: Sequence[str],
+    added: Sequence[str],
+    removed: Sequence[str],
+    design: Sequence[tuple[str, str]],
+    policies: Path | None,
 ) -> Scenario:
     """The scenario of one design point; ``on`` and ``off`` put a policy in force or leave it out."""
     sets, added, removed = list(sets), list(added), list(removed)
@@ -147,16 +152,15 @@ def _load_point(
                 added.append(name)
                 continue
             if in_force is None:
-                loaded = load_scenario(scenario, sets=sets, with_policies=added)
+                loaded = load_scenario(scenario, sets=sets, with_policies=added, policies=policies)
                 in_force, known = set(loaded.plain.policies), loaded.catalogue
-            if name not in known:
-                raise UsageError(f"--vary {path}: unknown policy '{name}'{suggest(name, known)}")
-            if name in in_force:
+            if name in in_force or name not in known:
                 removed.append(name)
         else:
             sets.append(f"{path}={value}")
     try:
-        return load_scenario(scenario, sets=sets, with_policies=added, without_policies=removed).scenario
+        loaded = load_scenario(scenario, sets=sets, with_policies=added, without_policies=removed, policies=policies)
+        return loaded.scenario
     except ScenarioInvalid as error:
         raise ScenarioInvalid([_as_varied(problem, design) for problem in error.problems]) from None
 
@@ -177,6 +181,7 @@ def plan_sweep(
     sets: Sequence[str] = (),
     with_policies: Sequence[str] = (),
     without_policies: Sequence[str] = (),
+    policies: Path | None = None,
 ) -> tuple[Point, ...]:
     """The base and every combination of the values, each loaded and checked before anything runs.
 
@@ -194,10 +199,11 @@ def plan_sweep(
     count = int(np.prod([len(v.values) for v in variations], dtype=np.float64))
     if count > MOST_POINTS:
         raise UsageError(f"this design has {count:,} points; at most {MOST_POINTS:,} run in one sweep")
-    points = [Point((), _load_point(scenario, sets, with_policies, without_policies, ()))]
+    changes = (sets, with_policies, without_policies)
+    points = [Point((), _load_point(scenario, *changes, (), policies))]
     for values in itertools.product(*(v.values for v in variations)):
         design = [(v.path, value) for v, value in zip(variations, values, strict=True)]
-        points.append(Point(values, _load_point(scenario, sets, with_policies, without_policies, design)))
+        points.append(Point(values, _load_point(scenario, *changes, design, policies)))
     return tuple(points)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from borderport.calendars import Times
+from borderport.calendars import NEVER, Times
 from borderport.errors import CheckFailed
 from borderport.network import EXITED, UNFINISHED, FlowLayout, Network
 
@@ -78,8 +78,8 @@ class Timeline:
 class Visits:
     """Every visit of a replication; arrays of shape (visits,), times in ms since the start of the reported period.
 
-    ``started`` and ``left`` are `NOT_REACHED` for visits still under way at the end of the horizon, ``started`` is the
-    end of the wait. A yard or fleet that is entered counts as a visit that ends when it begins.
+    ``started`` and ``left`` are `NEVER` for visits still under way at the end of the horizon, ``started`` is the end of
+    the wait. A yard or fleet that is entered counts as a visit that ends when it begins.
     """
 
     vehicle: Times
@@ -113,9 +113,9 @@ def visits_of(timeline: Timeline, index: dict[str, Times]) -> Visits:
             rows = np.flatnonzero((here >= 0).any(axis=1) | stands_here)
             if not rows.size:
                 continue
-            left = np.maximum(moments[rows, last], NOT_REACHED)
-            begun = (left != NOT_REACHED) | (standing[rows] == last)
-            started = np.where(begun, before[rows, last], NOT_REACHED)
+            left = np.where(moments[rows, last] >= 0, moments[rows, last], NEVER)
+            begun = (left != NEVER) | (standing[rows] == last)
+            started = np.where(begun, before[rows, last], NEVER)
             if layout.columns[last].kind != "service":
                 started = left
             name = layout.columns[last].station
@@ -140,7 +140,7 @@ def _join(parts: list[tuple[Times, str, str, Times, Times, Times]], lead_in_ms: 
 
     def times(position: int, shift: int) -> Times:
         joined = np.concatenate([part[position] for part in parts]) if parts else empty
-        return np.where(joined == NOT_REACHED, NOT_REACHED, joined - shift) if shift else joined
+        return np.where(joined == NEVER, NEVER, joined - shift) if shift else joined
 
     return Visits(
         vehicle=times(0, 0),

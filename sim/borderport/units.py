@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
+import unicodedata
 
 from borderport import bounds
 from borderport.bounds import Bound
@@ -31,12 +32,19 @@ LENGTH_M = {"m": 1.0, "km": 1e3}
 VOLUME_L = {"l": 1.0}
 YEARS = {"year": 1.0, "years": 1.0}
 SHARE = {"%": 100, "per mille": 1000}  # divided by, so that 70 % is 0.7
-# What may be counted in scenario files; the word is for the reader, the number is what counts.
-ITEMS = dict.fromkeys(("item", "items", "box", "boxes"), 1.0)
-COUNT = dict.fromkeys(
-    ("vehicle", "vehicles", "truck", "trucks", "trailer", "trailers", "van", "vans", "car", "cars", "trip", "trips")
-    + ("person", "persons", "resident", "residents", "parcel", "parcels", "containers", "consignments"),
-    1.0,
+# Examples of what may be counted: any word of any language may stand there, it is for the reader.
+ITEMS = dict.fromkeys(("items", "boxes"), 1.0)
+COUNT = dict.fromkeys(("vehicles", "trucks", "cars", "persons"), 1.0)
+# Words that say how much, not of what: `5 tons per year` are not five vehicles.
+_MEASURES = frozenset(
+    (
+        "gram grams kilogram kilograms kilo kilos ton tons tonne tonnes kiloton kilotons kilotonne kilotonnes pound "
+        "pounds lbs quintal quintals litre litres liter liters metre metres meter meters percent per mille cny rmb "
+        "yuan year years month months week weeks day days hour hours min mins minute minutes sec secs second seconds "
+        "dozen dozens hundred hundreds thousand thousands million millions billion billions mio mln "
+        "tonnen tausend millionen toneladas tonelada tonnellate mil milliers т тонн тонны тонна кг тыс тысяч млн "
+        "吨 公吨 公斤 千克 百 千 万 亿 टन किलो हजार लाख"
+    ).split()
 )
 
 # How numbers are written: digits, or groups of three of them after a first one of one to three, and decimals after a
@@ -52,8 +60,13 @@ _WELL_WRITTEN = re.compile(rf"[+-]?{NUMBER}")
 _LONGEST = 64
 
 
-def _split(text: object, units: dict[str, float] | dict[str, int], kind: str, example: str) -> tuple[float, str]:
-    """Split ``"30 min"`` into number and unit, or raise ValueError saying what would be right."""
+def _split(
+    text: object, units: dict[str, float] | dict[str, int], kind: str, example: str, words: bool = False
+) -> tuple[float, str]:
+    """Split ``"30 min"`` into number and unit, or raise ValueError saying what would be right.
+
+    With ``words``, any word that says what is counted may stand in the place of a unit.
+    """
     known = ", ".join(units)
     if isinstance(text, bool) or not isinstance(text, str | int | float):
         raise ValueError(f"must be a {kind} such as '{example}'")
@@ -65,11 +78,20 @@ def _split(text: object, units: dict[str, float] | dict[str, int], kind: str, ex
     number, unit = _read(match.group(1).strip(), match.group(2).strip(), f"is not a {kind}; write it like '{example}'")
     if not unit:
         raise ValueError(f"needs a unit ({known}), for example '{text.strip()} {next(iter(units))}'")
-    if unit not in units:
+    if unit not in units and words:
+        if not _says_what(unit):
+            raise ValueError(f"'{unit}' does not say what is counted: write it like '{example}', with one word for it")
+    elif unit not in units:
         close = difflib.get_close_matches(unit, units, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         raise ValueError(f"unknown {kind} unit '{unit}': use one of {known}{hint}")
     return number, unit
+
+
+def _says_what(word: str) -> bool:
+    """Whether one word names things. Latin abbreviations are measures (``k``, ``Mt``) more often than things."""
+    letters = all(unicodedata.category(sign)[0] in "LM" for sign in word.replace("-", ""))
+    return letters and word.casefold() not in _MEASURES and (len(word) > 2 or not word.isascii())
 
 
 def _read(number: str, unit: str, otherwise: str) -> tuple[float, str]:
@@ -99,9 +121,11 @@ def _with_point(number: str) -> str | None:
     return meant if meant != number and _WELL_WRITTEN.fullmatch(meant) else None
 
 
-def _quantity(text: object, units: dict[str, float], kind: str, example: str, bound: Bound) -> float:
-    number, unit = _split(text, units, kind, example)
-    return _within(number * units[unit], text, kind, bound)
+def _quantity(
+    text: object, units: dict[str, float], kind: str, example: str, bound: Bound, words: bool = False
+) -> float:
+    number, unit = _split(text, units, kind, example, words)
+    return _within(number * units.get(unit, 1.0), text, kind, bound)
 
 
 def _within(value: float, text: object, kind: str, bound: Bound) -> float:
@@ -187,13 +211,16 @@ def parse_pace(text: object) -> float:
 
 
 def parse_count(text: object) -> float:
-    """Read a number of things, ``"25 cars"`` → 25.0; >= 0. Raises ValueError like `parse_duration`."""
-    return _quantity(text, COUNT, "number of things", "25 cars", bounds.CONVOY)
+    """Read a number of things, ``"25 cars"`` → 25.0; >= 0. Raises ValueError like `parse_duration`.
+
+    What is counted is said for the reader, by one word of any language that is no measure.
+    """
+    return _quantity(text, COUNT, "number of things", "25 cars", bounds.CONVOY, words=True)
 
 
 def parse_items(text: object) -> float:
-    """Read a number of items in a load, ``"200 boxes"`` → 200.0; >= 0. Raises ValueError like `parse_duration`."""
-    return _quantity(text, ITEMS, "number of items", "200 boxes", bounds.ITEMS)
+    """Read a number of items in a load, ``"200 boxes"`` → 200.0, like `parse_count`."""
+    return _quantity(text, ITEMS, "number of items", "200 boxes", bounds.ITEMS, words=True)
 
 
 def parse_rate(text: object) -> tuple[float, str]:
@@ -216,8 +243,8 @@ def parse_rate(text: object) -> tuple[float, str]:
     if period not in ("year", "d", "h"):
         raise ValueError(f"unknown period '{period}': use 'per year', 'per d' or 'per h'")
     units: dict[str, float] = {**COUNT, **MASS_T}
-    number, unit = _split(amount, units, "volume", "5,570 trailers per year")
-    value = _within(number * units[unit], text, "volume", bounds.VOLUME)
+    number, unit = _split(amount, units, "volume", "5,570 trailers per year", words=True)
+    value = _within(number * units.get(unit, 1.0), text, "volume", bounds.VOLUME)
     return value, f"{period} t" if unit in MASS_T else period
 
 

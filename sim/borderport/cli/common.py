@@ -78,6 +78,26 @@ class Folder(click.Path):
         return super().convert(value, param, ctx)
 
 
+class ScenarioName(click.ParamType[str]):
+    """A scenario's name or file; where it is missing, the message says where names are."""
+
+    name = "scenario"
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        """What follows "Missing argument"."""
+        return "It is a YAML file or a built-in scenario: `borderport list scenarios` names these."
+
+
+def loading_options(options: dict[str, Any]) -> dict[str, Any]:
+    """The `scenario_options` of a command as `borderport.loading.load_scenario` takes them."""
+    return {
+        "sets": options["sets"],
+        "with_policies": options["with_"],
+        "without_policies": options["without"],
+        "policies": options["policies"],
+    }
+
+
 def scenario_options(command: F) -> F:
     """Options that change a scenario before it is used."""
     for option in reversed(
@@ -87,6 +107,7 @@ def scenario_options(command: F) -> F:
             ),
             click.option("--with", "with_", multiple=True, metavar="POLICY", help="Put a policy in force."),
             click.option("--without", "without", multiple=True, metavar="POLICY", help="Leave a policy out."),
+            click.option("--policies", type=Folder(), metavar="DIR", help="A folder with policies of your own."),
         )
     ):
         command = option(command)

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from borderport.cli.common import progress, run_options, scenario_options, workers
+from borderport.cli.common import (
+    ScenarioName,
+    loading_options,
+    progress,
+    run_options,
+    scenario_options,
+    workers,
+)
 from borderport.cli.tables import print_table, print_text
 from borderport.cli.terminal import say, say_json
 from borderport.wording import interval_note, number, plus_minus
@@ -25,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Run SCENARIO over a grid of values.")
-@click.argument("scenario")
+@click.argument("scenario", type=ScenarioName())
 @click.option("--vary", multiple=True, required=True, metavar="PATH=SPEC", help="SPEC: 1..4, or 0.5,1,2, or 0.1:0.9.")
 @scenario_options
 @run_options(reps=10)
@@ -49,13 +56,7 @@ def sweep(
     from borderport.sweep import parse_variation, plan_sweep, run_sweep
 
     variations = [parse_variation(text) for text in vary]
-    points = plan_sweep(
-        scenario,
-        variations,
-        sets=options["sets"],
-        with_policies=options["with_"],
-        without_policies=options["without"],
-    )
+    points = plan_sweep(scenario, variations, **loading_options(options))
     key = _key_of(points[0].scenario, (port, flow, station, metric))
     folder = RunFolder(options["out"] or Path("results") / f"{points[0].scenario.name}-sweep")
     jobs = workers(options["jobs"], options["executor"]) or default_jobs(options["reps"] * len(points))
@@ -88,7 +89,7 @@ def _key_of(scenario: Scenario, asked: Key) -> Key:
 
     port, flow, station, metric = asked
     if metric not in METRICS:
-        raise UsageError(f"--metric {metric}: unknown metric{suggest(metric, METRICS)}")
+        raise UsageError(f"--metric {metric}: unknown metric{suggest(metric, METRICS)}; see borderport list metrics")
     groups = [(p, f) for p, f, _ in groups_of(scenario)]
     if (port, flow) not in groups:
         known = ", ".join(f"--port {p} --flow {f}" for p, f in groups if p == port or f == flow)

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from borderport.cli.common import Percentages, progress, run_options, scenario_options, workers
+from borderport.cli.common import (
+    Percentages,
+    ScenarioName,
+    loading_options,
+    progress,
+    run_options,
+    scenario_options,
+    workers,
+)
 from borderport.cli.tables import print_table, print_text
 from borderport.cli.terminal import say, say_json
 from borderport.wording import bracketed, interval_note, percent, plus_minus
@@ -19,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Contraband found against time spent.")
-@click.argument("scenario")
+@click.argument("scenario", type=ScenarioName())
 @click.option(
     "--rates",
     type=Percentages(0.0),
@@ -49,9 +57,7 @@ def frontier(scenario: str, rates: tuple[float, ...], targeting: tuple[float, ..
 
     if options["reps"] < 2:
         raise UsageError("--reps: a frontier is judged by intervals, which take at least 2 replications")
-    loaded = load_scenario(
-        scenario, sets=options["sets"], with_policies=options["with_"], without_policies=options["without"]
-    ).scenario
+    loaded = load_scenario(scenario, **loading_options(options)).scenario
     folder = RunFolder(options["out"] or Path("results") / f"{loaded.name}-frontier")
     with progress("replications", options["quiet"]) as advance:
         result = trace_frontier(

@@ -6,15 +6,15 @@ from typing import Any
 
 import click
 
-from borderport.cli.common import scenario_options
+from borderport.cli.common import ScenarioName, loading_options, scenario_options
 from borderport.cli.tables import print_list, print_setting
 from borderport.cli.terminal import say, say_aside, say_json
 
 
 @click.command(short_help="Name every problem of scenario files.")
-@click.argument("files", nargs=-1, required=True, metavar="SCENARIO...")
+@click.argument("files", type=ScenarioName(), nargs=-1, required=True, metavar="SCENARIO...")
 @scenario_options
-def check(files: tuple[str, ...], sets: tuple[str, ...], with_: tuple[str, ...], without: tuple[str, ...]) -> None:
+def check(files: tuple[str, ...], **options: Any) -> None:
     """Check scenarios and name every problem: file, line, column, path, what would be right.
 
     Warns of numbers without a reason, and of days outside the horizon.
@@ -25,7 +25,7 @@ def check(files: tuple[str, ...], sets: tuple[str, ...], with_: tuple[str, ...],
     wrong: list[SimError] = []
     for name in files:
         try:
-            loaded = load_scenario(name, sets=sets, with_policies=with_, without_policies=without)
+            loaded = load_scenario(name, **loading_options(options))
         except (ScenarioInvalid, UsageError) as error:
             wrong.append(error)
         else:
@@ -39,16 +39,14 @@ def check(files: tuple[str, ...], sets: tuple[str, ...], with_: tuple[str, ...],
 
 
 @click.command(short_help="Print every value and where it was written.")
-@click.argument("scenario")
+@click.argument("scenario", type=ScenarioName())
 @scenario_options
 @click.option("--assumptions", is_flag=True, help="Only what is assumed, with the reason, here or by a policy.")
-def show(
-    scenario: str, sets: tuple[str, ...], with_: tuple[str, ...], without: tuple[str, ...], assumptions: bool
-) -> None:
+def show(scenario: str, assumptions: bool, **options: Any) -> None:
     """Print the resolved scenario: every value, where it was written and where it is from."""
     from borderport.loading import load_scenario, numbers_of, said_of
 
-    loaded = load_scenario(scenario, sets=sets, with_policies=with_, without_policies=without)
+    loaded = load_scenario(scenario, **loading_options(options))
     numbers = numbers_of(loaded.plain, loaded.written)
     said = said_of(loaded.plain, loaded.written, numbers)
     if assumptions:

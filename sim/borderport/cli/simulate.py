@@ -5,14 +5,17 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from borderport.cli.common import (
     Percentage,
+    ScenarioName,
     distinct,
+    loading_options,
     port_labels,
     progress,
     run_options,
@@ -26,6 +29,7 @@ from borderport.wording import bracketed, interval_note, number, percent, plus_m
 
 if TYPE_CHECKING:
     from borderport.compare import Comparison, VehicleEffect
+    from borderport.errors import Problem
     from borderport.experiment import EngineName, Sample
     from borderport.scenario import Scenario
     from borderport.store import RunFolder
@@ -68,18 +72,18 @@ SAVINGS = (
 
 
 @click.command(short_help="Run replications; write tables and figures.")
-@click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
+@click.argument("scenarios", type=ScenarioName(), nargs=-1, required=True, metavar="SCENARIO...")
 @scenario_options
 @run_options(reps=20)
 @click.option("--precision", type=Percentage(), help="Go on until the mean passage time is known to this, e.g. 1%.")
-@click.option("--timeline", is_flag=True, help="Also write every visit of every vehicle.")
+@click.option("--timeline", is_flag=True, help="Also write every visit and the outcome of every vehicle.")
 def run(scenarios: tuple[str, ...], timeline: bool, **options: Any) -> None:
     """Run replications of each SCENARIO; write tables, figures and run.json."""
     from borderport.cli.documents import sample_document
     from borderport.experiment import run_scenarios
     from borderport.store import RunFolder, json_text
 
-    loaded = _told_apart([_load(name, options) for name in scenarios])
+    loaded = _told_apart(_load_all([_Side(name, options) for name in scenarios], "run them apart"))
     folder = RunFolder(options["out"] or Path("results") / "-".join(s.name for s in loaded))
     with progress("replications", options["quiet"]) as advance:
         samples = run_scenarios(loaded, precision=options["precision"], progress=advance, **_how(options))
@@ -98,22 +102,27 @@ def run(scenarios: tuple[str, ...], timeline: bool, **options: Any) -> None:
 
 
 @click.command(short_help="Compare scenarios on the same vehicles.")
-@click.argument("base")
-@click.argument("others", nargs=-1, required=True, metavar="OTHER...")
+@click.argument("base", type=ScenarioName())
+@click.argument("others", type=ScenarioName(), nargs=-1, required=True, metavar="OTHER...")
 @scenario_options
+@click.option("--set-base", multiple=True, metavar="PATH=VALUE", help="As --set, for BASE only.")
+@click.option("--set-other", multiple=True, metavar="PATH=VALUE", help="As --set, for the others only.")
 @run_options(reps=20)
 @click.option("--precision", type=Percentage(), help="Go on until the mean passage time is known to this, e.g. 1%.")
-def compare(base: str, others: tuple[str, ...], **options: Any) -> None:
+def compare(
+    base: str, others: tuple[str, ...], set_base: tuple[str, ...], set_other: tuple[str, ...], **options: Any
+) -> None:
     """Compare each OTHER scenario with BASE on the same vehicles with the same luck.
 
-    --set changes all of them; --with and --without change the others only.
+    --set changes all of them, --set-base and --set-other one side; --with and --without change the others only.
     """
     from borderport.cli.documents import comparison_document
     from borderport.compare import compare_scenarios
     from borderport.store import RunFolder, json_text
 
     plain = {**options, "with_": (), "without": ()}
-    loaded = _told_apart([_load(base, plain), *(_load(name, options) for name in others)])
+    sides = [_Side(base, plain, "--set-base", set_base), *(_Side(n, options, "--set-other", set_other) for n in others)]
+    loaded = _told_apart(_load_all(sides, "--set-base and --set-other change one side"))
     folder = RunFolder(options["out"] or Path("results") / "-vs-".join(s.name for s in loaded))
     with progress("replications", options["quiet"]) as advance:
         comparison = compare_scenarios(loaded, precision=options["precision"], progress=advance, **_how(options))
@@ -132,13 +141,48 @@ def compare(base: str, others: tuple[str, ...], **options: Any) -> None:
         say(_where(folder, drawn))
 
 
+class _Side(NamedTuple):
+    """A scenario that was asked for, the options of all, and what an option of its own sets."""
+
+    name: str
+    options: dict[str, Any]
+    option: str = "--set"
+    sets: tuple[str, ...] = ()
+
+
+def _load_all(sides: Sequence[_Side], instead: str) -> list[Scenario]:
+    """Load scenarios, or name the problems of all; of a ``--set`` that fits only some, ``instead`` says what to do."""
+    from borderport.errors import ScenarioInvalid
+
+    loaded: list[Scenario] = []
+    fits: list[str] = []
+    refused: list[tuple[_Side, Problem]] = []
+    for side in sides:
+        try:
+            loaded.append(_load(side.name, {**side.options, "sets": (*side.options["sets"], *side.sets)}))
+        except ScenarioInvalid as error:
+            refused += [(side, problem) for problem in error.problems]
+        else:
+            fits.append(side.name)
+    if not refused:
+        return loaded
+    problems = []
+    for side, problem in refused:
+        text = problem.where.removeprefix("--set ")
+        if text in side.sets:
+            problem = replace(problem, where=f"{side.option} {text}")
+        elif text in side.options["sets"] and fits:
+            why = f"--set changes every scenario, but this fits {', '.join(fits)} and not {side.name}: {instead}"
+            problem = replace(problem, message=f"{problem.message} ({why})")
+        problems.append(problem)
+    raise ScenarioInvalid(list(dict.fromkeys(problems)))
+
+
 def _load(name: str, options: dict[str, Any]) -> Scenario:
     """Load a scenario with its options; what they change shows in its name, and so in tables, figures and folders."""
     from borderport.loading import load_scenario
 
-    loaded = load_scenario(
-        name, sets=options["sets"], with_policies=options["with_"], without_policies=options["without"]
-    )
+    loaded = load_scenario(name, **loading_options(options))
     changes = [f"+{p}" for p in options["with_"]] + [f"-{p}" for p in options["without"]]
     for text in options["sets"]:
         path, _, value = text.partition("=")
@@ -313,20 +357,18 @@ def _write_comparison(folder: RunFolder, comparison: Comparison) -> None:
 def _write_timelines(
     folder: RunFolder, scenarios: Sequence[Scenario], reps: int, seed: int, engine: EngineName
 ) -> None:
-    """Write every visit, one file for each scenario and replication."""
+    """Write every visit and what became of every vehicle, a file of each for each scenario and replication."""
     from borderport.experiment import prepare, simulate
-    from borderport.timeline import visits_of
+    from borderport.histories import vehicle_table, visit_table
 
-    header = ("vehicle", "flow", "station", "joined_ms", "started_ms", "left_ms")
     for scenario in scenarios:
         study = prepare(scenario)
         for replication in range(reps):
             manifest, timeline = simulate(study, seed, replication, engine)
             timeline.check()
-            visits = visits_of(timeline, {name: flow.index for name, flow in manifest.flows.items()})
-            columns = (visits.vehicle, visits.flow, visits.station, visits.joined_ms, visits.started_ms, visits.left_ms)
-            rows = zip(*(column.tolist() for column in columns), strict=True)
-            folder.write_csv(f"timeline/{scenario.name}-{replication:04d}.csv", header, rows)
+            for name, tabulate in (("timeline", visit_table), ("outcomes", vehicle_table)):
+                table = tabulate(scenario, manifest, timeline)
+                folder.write_csv(f"{name}/{scenario.name}-{replication:04d}.csv", tuple(table.columns), table.rows())
 
 
 def _draw(folder: RunFolder, samples: list[Sample], comparison: Comparison | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from borderport.errors import UsageError
 from borderport.loading.files import Source, builtin_folder, read_mapping, shown_name
 from borderport.loading.messages import findings_of
 from borderport.loading.tree import Finding, Node, Origin, raise_if_any
 from borderport.scenario import NAME_PATTERN, Policy
 
 M = TypeVar("M", bound=BaseModel)
+FOLDER = "policies"  # beside a scenario
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,71 @@ class Entry:
 
     policy: Policy
     root: Node
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The policies that a scenario can use, and where they were looked for.
+
+    Attributes
+    ----------
+    entries : dict of str to Entry
+        By name.
+    folders : tuple of Path
+        Beside those built in: later ones win.
+    beside : Path or None
+        Folder of the scenario's file; None for one that is built in.
+    """
+
+    entries: dict[str, Entry]
+    folders: tuple[Path, ...]
+    beside: Path | None
+
+    def unknown(self, name: str) -> str:
+        """What to say of a policy that is not there: where it was looked for, and how to add one's own."""
+        stem = name.replace("\\", "/").rpartition("/")[2].removesuffix(".yaml")
+        meant = difflib.get_close_matches(stem[:80], self.entries, n=1)
+        message = f"unknown policy '{name}'; " + (f"did you mean '{meant[0]}'? " if meant else "")
+        looked = ["the built-in ones (borderport list policies)", *map(shown_name, self.folders)]
+        message += f"looked among {' and in '.join(looked)}"
+        if self.beside is not None and (self.beside / f"{stem}.yaml").is_file():
+            return f"{message}; {stem}.yaml lies beside the scenario: move it into {FOLDER}/"
+        where = f"in {FOLDER}/ beside the scenario or " if self.beside is not None else ""
+        return f"{message}; one of your own is a file NAME.yaml {where}in the folder that --policies DIR names"
+
+
+def find_policies(scenario: Source, builtin: bool, folder: Path | None) -> tuple[Catalogue, list[Finding]]:
+    """The policies for a scenario: built-in ones, those beside its file, and those of a folder that was asked for.
+
+    Parameters
+    ----------
+    scenario : Source
+    builtin : bool
+        Whether the scenario is a built-in one, asked for by its name.
+    folder : Path or None
+        Whose policies win.
+
+    Raises
+    ------
+    UsageError
+        There is no such folder.
+    """
+    if folder is not None and not folder.is_dir():
+        raise UsageError(f"--policies {folder}: is not a folder")
+    own = builtin_folder("scenarios") / FOLDER
+    entries, findings = read_catalogue(own)
+    beside = None if builtin else scenario.path.parent
+    folders = [beside / FOLDER] if beside is not None else []
+    folders += [folder] if folder is not None else []
+    for place in folders:
+        if place.resolve() == own.resolve():
+            continue
+        if place is not folder and not place.resolve().is_relative_to(scenario.path.parent):
+            findings.append(Finding(Origin(shown_name(place), 1, 1), (), "is a link out of the scenario's folder"))
+            continue
+        more, wrong = read_catalogue(place)
+        entries, findings = {**entries, **more}, [*findings, *wrong]
+    return Catalogue(entries, tuple(folders), beside), findings
 
 
 def load_policies(folder: Path | None = None) -> dict[str, Policy]:

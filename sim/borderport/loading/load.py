@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from borderport.loading.catalogue import Entry, read_catalogue
-from borderport.loading.files import Source, builtin_folder, find_scenario, is_path, read_scenario
+from borderport.loading.catalogue import Catalogue, find_policies
+from borderport.loading.files import find_scenario, is_path, read_scenario
 from borderport.loading.merge import merged, with_item, with_value
 from borderport.loading.messages import INTERNAL_KEYS, findings_of, internal_findings
 from borderport.loading.reasons import OPTIONS, Written
@@ -24,7 +24,6 @@ from borderport.loading.tree import (
     locate,
     option_node,
     raise_if_any,
-    suggest,
 )
 from borderport.loading.yaml import read_value
 from borderport.policies import apply_policies
@@ -66,6 +65,7 @@ def load_scenario(
     sets: Sequence[str] = (),
     with_policies: Sequence[str] = (),
     without_policies: Sequence[str] = (),
+    policies: Path | None = None,
     overlays: bool = True,
 ) -> Loaded:
     """Read and check a scenario.
@@ -79,6 +79,8 @@ def load_scenario(
         Applied last, in order; a policy given by ``with_policies`` can be set.
     with_policies, without_policies : sequence of str
         Names of policies to add at the end, if not there, and then to take away.
+    policies : Path or None
+        A folder of policy files, beside those built in and those in ``policies/`` beside the scenario; its own win.
     overlays : bool
         Whether fitted values are laid over; calibration starts without.
 
@@ -89,7 +91,7 @@ def load_scenario(
     Raises
     ------
     UsageError
-        There is no such scenario.
+        There is no such scenario, or no such folder of policies.
     ScenarioInvalid
         With every problem found in the files and the options, not only the first.
     """
@@ -98,40 +100,29 @@ def load_scenario(
     if root is None:
         raise_if_any(findings)
     assert root is not None
-    entries, more = _catalogue(source, reference)
+    catalogue, more = find_policies(source, not is_path(reference), policies)
     findings += more
-    root, more = _changed(root, entries, sets, with_policies, without_policies)
+    root, more = _changed(root, catalogue, sets, with_policies, without_policies)
     findings += more
     name = Path(reference).stem if is_path(reference) else reference
     plain, more = _validated(root, name)
     raise_if_any([*findings, *more])
     assert plain is not None
-    raise_if_any(_reference_findings(plain, root, entries))
+    raise_if_any(_reference_findings(plain, root, catalogue))
     traces, more = read_traces(plain, root)
     raise_if_any(more)
     plain = plain.model_copy(update={"traces": traces})
-    catalogue = {key: entry.policy for key, entry in entries.items()}
-    scenario, problems = apply_policies(plain, catalogue)
+    known = {key: entry.policy for key, entry in catalogue.entries.items()}
+    scenario, problems = apply_policies(plain, known)
     raise_if_any([_placed(root, tuple(path.split(".")), message) for path, message in problems])
     layers[OPTIONS] = _options_layer(sets)
-    policies = {key: Written(entry.root, {entry.root.at.file: entry.root}) for key, entry in entries.items()}
-    return Loaded(scenario, plain, _origins(root), catalogue, Written(root, layers), policies)
-
-
-def _catalogue(source: Source, reference: str) -> tuple[dict[str, Entry], list[Finding]]:
-    """The built-in policies, and those beside a user's scenario, which win."""
-    builtin = builtin_folder("scenarios") / "policies"
-    entries, findings = read_catalogue(builtin)
-    local = source.path.parent / "policies"
-    if is_path(reference) and local.resolve() != builtin.resolve():
-        more_entries, more_findings = read_catalogue(local)
-        return {**entries, **more_entries}, [*findings, *more_findings]
-    return entries, findings
+    written = {key: Written(e.root, {e.root.at.file: e.root}) for key, e in catalogue.entries.items()}
+    return Loaded(scenario, plain, _origins(root), known, Written(root, layers), written)
 
 
 def _changed(
     root: Node,
-    entries: Mapping[str, Entry],
+    catalogue: Catalogue,
     sets: Sequence[str],
     added: Sequence[str],
     removed: Sequence[str],
@@ -139,10 +130,10 @@ def _changed(
     """The tree as the command-line options change it."""
     findings: list[Finding] = []
     for name in added:
-        root, more = _with_policy(root, name, entries)
+        root, more = _with_policy(root, name, catalogue)
         findings += more
     for name in removed:
-        root, more = _without_policy(root, name, entries)
+        root, more = _without_policy(root, name, catalogue)
         findings += more
     for text in sets:
         root, more = _set(root, text)
@@ -150,23 +141,23 @@ def _changed(
     return root, findings
 
 
-def _with_policy(root: Node, name: str, entries: Mapping[str, Entry]) -> tuple[Node, list[Finding]]:
+def _with_policy(root: Node, name: str, catalogue: Catalogue) -> tuple[Node, list[Finding]]:
     option = f"--with {name}"
     policies = root.child("policies") or option_node({}, option)
-    if name not in entries:
-        return root, [Finding(Origin(option), (), f"unknown policy '{name}'{suggest(name, entries)}")]
+    if name not in catalogue.entries:
+        return root, [Finding(Origin(option), (), catalogue.unknown(name))]
     if policies.child(name) is not None or not isinstance(policies.value, dict):
         return root, []
     return with_item(root, "policies", with_item(policies, name, option_node({}, option))), []
 
 
-def _without_policy(root: Node, name: str, entries: Mapping[str, Entry]) -> tuple[Node, list[Finding]]:
+def _without_policy(root: Node, name: str, catalogue: Catalogue) -> tuple[Node, list[Finding]]:
     at = Origin(f"--without {name}")
     policies = root.child("policies")
     if policies is not None and isinstance(policies.value, dict) and name in policies.value:
         return with_item(root, "policies", with_item(policies, name, None)), []
-    if name not in entries:
-        return root, [Finding(at, (), f"unknown policy '{name}'{suggest(name, entries)}")]
+    if name not in catalogue.entries:
+        return root, [Finding(at, (), catalogue.unknown(name))]
     in_force = policies.value if policies is not None and isinstance(policies.value, dict) else {}
     return root, [Finding(at, (), f"policy '{name}' is not in force; in force: {', '.join(in_force) or 'none'}")]
 
@@ -212,14 +203,14 @@ def _validated(root: Node, name: str) -> tuple[Scenario | None, list[Finding]]:
         return None, [*findings, *findings_of(error, Scenario, root)]
 
 
-def _reference_findings(scenario: Scenario, root: Node, entries: Mapping[str, Entry]) -> list[Finding]:
-    catalogue = {name: entry.policy for name, entry in entries.items()}
-    found = [*check_references(scenario), *check_policies(scenario, catalogue)]
+def _reference_findings(scenario: Scenario, root: Node, catalogue: Catalogue) -> list[Finding]:
+    known = {name: entry.policy for name, entry in catalogue.entries.items()}
+    found = [*check_references(scenario), *check_policies(scenario, known, catalogue.unknown)]
     findings = [_placed(root, path, message) for path, message in found]
     for name in scenario.policies:
-        if name in entries:
-            entry = entries[name]
-            wrong = check_policy(scenario, entry.policy, catalogue)
+        if name in known:
+            entry = catalogue.entries[name]
+            wrong = check_policy(scenario, entry.policy, known, catalogue.unknown)
             findings += [_placed(entry.root, path, message) for path, message in wrong]
     return findings
 

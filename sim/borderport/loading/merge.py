@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import fields
 
 from borderport.distributions import LAW_NAMES
-from borderport.loading.messages import takes_law
-from borderport.loading.tree import Finding, KeyPath, Node, Origin, suggest
+from borderport.loading.messages import known_keys, model_at, takes_law
+from borderport.loading.tree import Finding, KeyPath, Node, Origin, dotted, suggest
+from borderport.scenario import Scenario
 
 # What the laws of `borderport.distributions` call their parameters in files.
 _PARAMETERS = {
@@ -104,5 +107,23 @@ def _part(node: Node, part: str, walked: KeyPath, at: Origin, *, last: bool) -> 
     if not isinstance(node.value, dict):
         raise KeyError(Finding(at, path, f"there is nothing below '{node.value}'"))
     if not part or (part not in node.value and not last):
-        raise KeyError(Finding(at, path, f"does not exist{suggest(part, node.value)}"))
+        raise KeyError(Finding(at, path, _absent(path, node.value)))
     return part
+
+
+def _absent(path: KeyPath, siblings: Iterable[str]) -> str:
+    """What to say of an element of a path that leads on but is not there."""
+    *walked, part = path
+    if path[0] == "policies" and len(path) <= 2:  # named by the option, whether or not others are in force
+        close = difflib.get_close_matches(str(part), siblings, n=1) if walked else []
+        return "is not in force" + (
+            f"; did you mean '{close[0]}'?" if close else "; --with NAME puts a policy in force"
+        )
+    keys = known_keys(model_at(Scenario, walked))
+    if part == "tasks" and "service" in siblings:
+        return f"is written in its short form, {dotted((*walked, 'service'))}"
+    if part in keys:
+        below = known_keys(model_at(Scenario, path))
+        inside = f"; its keys are {', '.join(below)}" if below else ""
+        return f"is left out in this scenario, so give it as a whole: {dotted(path)}={{...}}{inside}"
+    return f"does not exist{suggest(str(part), [*siblings, *keys])}"

@@ -6,7 +6,7 @@ Each check takes a valid scenario and yields ``(path, message)`` with the path o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 
 from borderport.loading.tree import MOST_FOUND, KeyPath, suggest
@@ -39,24 +39,26 @@ def check_references(scenario: Scenario) -> list[tuple[KeyPath, str]]:
     return list(islice(_all(scenario), MOST_FOUND))
 
 
-def check_policies(scenario: Scenario, catalogue: Mapping[str, Policy]) -> list[tuple[KeyPath, str]]:
-    """Policies in force that do not exist, and variants that they do not have."""
+def check_policies(
+    scenario: Scenario, catalogue: Mapping[str, Policy], unknown: Callable[[str], str]
+) -> list[tuple[KeyPath, str]]:
+    """Policies in force that do not exist (``unknown`` says what to say), and variants that they do not have."""
     found: list[tuple[KeyPath, str]] = []
     for name, use in scenario.policies.items():
         path: KeyPath = ("policies", name)
         if name not in catalogue:
-            found.append((path, f"unknown policy '{name}'{suggest(name, catalogue)}"))
+            found.append((path, unknown(name)))
         else:
             found += _variant(path, use, catalogue[name])
     return found
 
 
-def check_policy(scenario: Scenario, policy: Policy, catalogue: Mapping[str, Policy]) -> list[tuple[KeyPath, str]]:
+def check_policy(
+    scenario: Scenario, policy: Policy, catalogue: Mapping[str, Policy], unknown: Callable[[str], str]
+) -> list[tuple[KeyPath, str]]:
     """Names in a policy's file that the scenario and the catalogue lack; paths in the policy."""
     found: list[tuple[KeyPath, str]] = [
-        (("after", index), f"unknown policy '{name}'{suggest(name, catalogue)}")
-        for index, name in enumerate(policy.after)
-        if name not in catalogue
+        (("after", index), unknown(name)) for index, name in enumerate(policy.after) if name not in catalogue
     ]
     lists: dict[KeyPath, tuple[Effect, ...]] = {("effects",): policy.effects}
     lists |= {("variants", name): effects for name, effects in policy.variants.items()}
@@ -196,6 +198,7 @@ def _flow(scenario: Scenario, port_name: str, name: str) -> Found:
     for load, payload in flow.payload.items():
         path = (*here, "payload", load, "if")
         yield from _known(path, payload.if_, scenario.marks(flow), f"mark of flow '{name}':")
+    yield from _mass_volume(here, flow)
     if flow.patience is not None and flow.route in port.routes:
         queues = [step.name for step in port.routes[flow.route].steps if step.kind in ("visit", "enter")]
         for index, place in enumerate(flow.patience.at):
@@ -258,6 +261,20 @@ def _diverted(scenario: Scenario, here: KeyPath, port: str, flow: Flow) -> Found
     rule = flows[source].diversion
     if rule is None or _full(source.partition(".")[0], rule.to) != own:
         yield path, f"'{source}' diverts nobody to '{own}'; write 'diversion: {{to: {own}, ...}}' there"
+
+
+def _mass_volume(here: KeyPath, flow: Flow) -> Found:
+    """A volume in mass is divided by the mean load: there must be one, known before anything is drawn."""
+    if flow.volume is None or not flow.volume[1].endswith(" t"):
+        return
+    by_inspection = [load.if_ for load in flow.payload.values() if load.if_ and load.if_ not in flow.marks]
+    if by_inspection:
+        message = (
+            f"is a mass, which is divided by the mean load, but '{by_inspection[0]}' is not a mark of the flow's own"
+        )
+        yield (*here, "volume"), message
+    elif flow.mean_payload() <= 0:
+        yield (*here, "volume"), "is a mass, which is divided by the mean load, but this flow's vehicles carry none"
 
 
 def _inspects(here: KeyPath, scenario: Scenario, flow: Flow) -> Found:

@@ -55,7 +55,7 @@ def policy_schema() -> Schema:
 
 def schema_text(schema: Schema) -> str:
     """The text of a schema's file, as it is kept in ``scenarios/``."""
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(schema, indent=2, ensure_ascii=True) + "\n"
 
 
 def _adapt(schema: Schema) -> None:

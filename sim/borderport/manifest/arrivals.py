@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
 from borderport import calendars
 from borderport.bounds import CONVOY
-from borderport.calendars import Times
+from borderport.calendars import LocalDays, Times
 from borderport.distributions import Array
 from borderport.scenario import Flow, HourProfile, Port, Scenario
 from borderport.streams import Streams
-from borderport.units import MS_PER_DAY, MS_PER_MINUTE
+from borderport.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE
 
 
 @dataclass(frozen=True)
 class ArrivalRate:
-    """Cumulative expected arrivals Λ(t), piecewise linear: ``expected[i]`` vehicles before ``time_ms[i]``."""
+    """Cumulative expected arrivals Λ(t), piecewise linear: ``expected[i]`` vehicles before ``time_ms[i]``.
+
+    Attributes
+    ----------
+    time_ms, expected : float64 arrays, shape (points,)
+    edges_ms : float64 array, shape (2 or more,)
+        Time 0, the start of the reported period, each new year after it and the end of the horizon: between them the
+        arrivals of a ``fixed`` flow are counted.
+    """
 
     time_ms: Array
     expected: Array
+    edges_ms: Array
 
     def inverse(self, counts: Array) -> Times:
         """Moments at which Λ reaches ``counts``, int64 ms."""
@@ -40,34 +49,36 @@ def convoy_sizes(flow: Flow, luck: Array) -> Times:
 
 
 def arrival_rate(scenario: Scenario, port_name: str, flow: Flow) -> ArrivalRate | None:
-    """Λ(t) of a flow: day weights (month, weekday, days the calendar opens) times the pattern of a day."""
+    """Λ(t) of a flow over the horizon: what is expected on each day, times the pattern of a day.
+
+    What is expected on a day depends on its date, never on what else the horizon holds: a lead-in, a start in the
+    middle of a week or an end in the middle of a year changes no other day.
+    """
     if flow.volume is None:
         return None
-    port, zone = scenario.ports[port_name], port_zone(scenario, port_name)
-    profile = flow.hours
-    if isinstance(profile, HourProfile):
-        zone = port.calendars[profile.calendar].zone or zone
-    days = calendars.local_days(zone, scenario.horizon, 1)  # the hours of the evening before may run on
-    amount, period = flow.volume
-    if period.endswith(" t"):
-        amount, period = amount / _mean_payload(flow), period.removesuffix(" t")
-    if period == "year":
-        per_day = amount * _yearly_share(scenario, port, flow, days.dates)
-    else:
-        weight = _day_weights(scenario, port, flow, days.dates)
-        mean = weight[weight > 0].mean() if (weight > 0).any() else 1.0
-        per_day = amount * (24 if period == "h" else 1) * weight / mean
-    start, stop, share = _day_pattern(port, flow)
-    begins = days.midnight_ms[:-1, None] + start
-    ends = days.midnight_ms[:-1, None] + stop
-    if profile is None:  # all day, however long the day is when the clocks change
-        ends = days.midnight_ms[1:, None]
-    rate = _added_up(begins.ravel(), ends.ravel(), (per_day[:, None] * share).ravel())
-    return _cut(rate.time_ms, rate.expected, *_active(scenario, port_zone(scenario, port_name), flow))
+    port, zone, horizon = scenario.ports[port_name], port_zone(scenario, port_name), scenario.horizon
+    active = _active(scenario, zone, flow)
+    if isinstance(flow.hours, HourProfile):
+        zone = port.calendars[flow.hours.calendar].zone or zone
+    days = calendars.local_days(zone, horizon, 1)  # the hours of the evening before may run on
+    expected = _expected_by_day(scenario, port, flow, days, active)
+    begins, ends, share = _stretches(port, flow, days)
+    edges, level = _added_up(begins.ravel(), ends.ravel(), (expected[:, None] * share).ravel())
+    start, stop = max(active[0], 0.0), min(active[1], float(horizon.length_ms()))
+    return ArrivalRate(*_cut(edges, level, start, max(start, stop)), _counting_edges(scenario, days))
 
 
-def _added_up(begins: Times, ends: Times, amounts: Array) -> ArrivalRate:
-    """Λ of stretches with ``amounts`` expected in each, evenly; stretches may overlap."""
+def _counting_edges(scenario: Scenario, days: LocalDays) -> Array:
+    start, end = scenario.horizon.lead_in, scenario.horizon.length_ms()
+    new_year = days.midnight_ms[:-1][days.dates.astype("datetime64[Y]") == days.dates]
+    inside = new_year[(new_year > start) & (new_year < end)]
+    return np.asarray([0, start, *inside.tolist(), end], dtype=np.float64)
+
+
+def _added_up(begins: Times, ends: Times, amounts: Array) -> tuple[Array, Array]:
+    """Λ of stretches with ``amounts`` expected in each, evenly: times and levels. Stretches may overlap."""
+    lasting = ends > begins  # an hour that the clocks skip does not
+    begins, ends, amounts = begins[lasting], ends[lasting], amounts[lasting]
     edges = np.unique(np.concatenate([begins, ends]))
     per_ms = amounts / (ends - begins)
     change = np.zeros(edges.size)
@@ -76,27 +87,21 @@ def _added_up(begins: Times, ends: Times, amounts: Array) -> ArrivalRate:
     level = np.cumsum(change)[:-1]
     level[level < 1e-12 * level.max(initial=0.0)] = 0.0  # what rounding leaves between stretches
     expected = np.concatenate([[0.0], np.cumsum(level * np.diff(edges))])
-    return ArrivalRate(edges.astype(np.float64), expected)
-
-
-def _mean_payload(flow: Flow) -> float:
-    return sum(load.law.mean() * (flow.marks[load.if_] if load.if_ else 1.0) for load in flow.payload.values())
+    return edges.astype(np.float64), expected
 
 
 def _active(scenario: Scenario, zone: str, flow: Flow) -> tuple[float, float]:
-    """From when until when vehicles of a flow arrive, in ms since time 0."""
-    from zoneinfo import ZoneInfo
-
+    """From when until when a flow exists, in ms since time 0; infinite where nothing is said."""
     origin, tz = scenario.horizon.origin().timestamp(), ZoneInfo(zone)
-    start, stop = 0.0, float(scenario.horizon.length_ms())
+    start, stop = -np.inf, np.inf
     if flow.active_from is not None:
-        start = max(start, (flow.active_from.replace(tzinfo=tz).timestamp() - origin) * 1000)
+        start = (flow.active_from.replace(tzinfo=tz).timestamp() - origin) * 1000
     if flow.active_until is not None:
-        stop = min(stop, (flow.active_until.replace(tzinfo=tz).timestamp() - origin) * 1000)
-    return start, max(start, stop)
+        stop = (flow.active_until.replace(tzinfo=tz).timestamp() - origin) * 1000
+    return start, stop
 
 
-def _cut(times: Array, expected: Array, start: float, stop: float) -> ArrivalRate:
+def _cut(times: Array, expected: Array, start: float, stop: float) -> tuple[Array, Array]:
     """Λ over ``[start, stop]`` only, beginning at 0."""
     low, high = np.interp([start, stop], times, expected)
     keep = (times > start) & (times < stop)
@@ -105,45 +110,86 @@ def _cut(times: Array, expected: Array, start: float, stop: float) -> ArrivalRat
     # A flat stretch has no inverse: arrivals happen only where Λ rises, so the later end of it is taken.
     rises = np.concatenate([[True], np.diff(level) > 0])
     rises[:-1] |= rises[1:]
-    return ArrivalRate(time_ms[rises], level[rises])
+    return time_ms[rises], level[rises]
 
 
-def _month_weights(scenario: Scenario, flow: Flow) -> Array:
-    months = scenario.profiles[flow.months] if isinstance(flow.months, str) else flow.months
-    return np.ones(12) if months is None else np.asarray(months, dtype=np.float64)
+def _expected_by_day(scenario: Scenario, port: Port, flow: Flow, days: LocalDays, active: tuple[float, float]) -> Array:
+    """Arrivals expected on each of the days, shape (days,): what docs/scenarios.md says that a volume means."""
+    assert flow.volume is not None
+    amount, period = flow.volume
+    if period.endswith(" t"):
+        amount, period = amount / flow.mean_payload(), period.removesuffix(" t")
+    if period != "year" and flow.months is None:
+        return amount * _units(port, flow, days, period) * _weekly(port, flow)[calendars.weekday_of(days.dates)]
+    expected = np.zeros(days.dates.shape)
+    for year in np.unique(days.dates.astype("datetime64[Y]")):
+        whole = calendars.days_of_year(days.zone, scenario.horizon, int(str(year)))
+        weight = _monthly(scenario, flow, whole) * _weekly(port, flow)[calendars.weekday_of(whole.dates)]
+        weight = weight * _in_season(port, flow, whole)
+        if period == "year":
+            inside, total = _inside(port, flow, whole, active), amount
+            weight = np.where(inside > 0, weight, 0.0)
+        else:
+            units = _units(port, flow, whole, period)
+            inside, total = np.ones(units.shape), amount * float(units.sum())
+            weight = weight * units
+        counted = float((weight * inside).sum())
+        if counted > 0:
+            here = days.dates.astype("datetime64[Y]") == year
+            expected[here] = total * (weight[(days.dates[here] - whole.dates[0]).astype(np.int64)] / counted)
+    return expected
 
 
-def _day_weights(scenario: Scenario, port: Port, flow: Flow, dates: NDArray[np.datetime64]) -> Array:
-    """Relative expected arrivals of each date. A month's weight is shared by its days, so months add up as given."""
-    month = dates.astype("datetime64[M]")
-    number = month.astype(np.int64) % 12
-    length = ((month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(np.int64)
-    weight = np.ones(dates.shape)
-    if flow.months is not None:
-        weight = _month_weights(scenario, flow)[number] / length
-    if flow.weekdays is not None:
-        weight = weight * np.asarray(flow.weekdays)[calendars.weekday_of(dates)]
+def _units(port: Port, flow: Flow, days: LocalDays, period: str) -> Array:
+    """What a volume per ``d`` or ``h`` is multiplied by on each day: 1, or its hours; 0 out of season."""
+    length = np.diff(days.midnight_ms) / MS_PER_HOUR if period == "h" else np.ones(days.dates.shape)
+    return np.asarray(length * _in_season(port, flow, days))
+
+
+def _in_season(port: Port, flow: Flow, days: LocalDays) -> Array:
+    season = port.calendars[flow.hours.calendar].season if isinstance(flow.hours, HourProfile) else None
+    return calendars.season_mask(days.dates, season).astype(np.float64)
+
+
+def _weekly(port: Port, flow: Flow) -> Array:
+    """Relative expected arrivals by day of the week, Monday first, shape (7,): of mean 1, or 0 if nobody ever comes."""
+    weight = np.ones(7) if flow.weekdays is None else np.asarray(flow.weekdays, dtype=np.float64)
     if isinstance(flow.hours, HourProfile):
-        weight = weight * calendars.open_days(port.calendars[flow.hours.calendar], dates)
-    return weight
+        weight = weight * calendars.open_weekdays(port.calendars[flow.hours.calendar])
+    return weight / weight.mean() if weight.any() else weight
 
 
-def _yearly_share(scenario: Scenario, port: Port, flow: Flow, dates: NDArray[np.datetime64]) -> Array:
-    """Each date's share of its calendar year's volume; a flow active for part of a year has it all in that part."""
-    share = np.zeros(dates.shape)
-    for year in np.unique(dates.astype("datetime64[Y]")):
-        whole = np.arange(year.astype("datetime64[D]"), (year + 1).astype("datetime64[D]"))
-        active = np.ones(whole.shape, dtype=bool)
-        if flow.active_from is not None:
-            active &= whole >= np.datetime64(flow.active_from.date())
-        if flow.active_until is not None:
-            active &= whole < np.datetime64(flow.active_until)
-        weight = _day_weights(scenario, port, flow, whole) * active
-        here = dates.astype("datetime64[Y]") == year
-        total = weight.sum()
-        if total > 0:
-            share[here] = weight[(dates[here] - whole[0]).astype(np.int64)] / total
-    return share
+def _monthly(scenario: Scenario, flow: Flow, year: LocalDays) -> Array:
+    """Relative expected arrivals of each day of a year by its month, whose weight its days share evenly."""
+    if flow.months is None:
+        return np.ones(year.dates.shape)
+    months = scenario.profiles[flow.months] if isinstance(flow.months, str) else flow.months
+    number = year.dates.astype("datetime64[M]").astype(np.int64) % 12
+    return np.asarray(np.asarray(months, dtype=np.float64)[number] / np.bincount(number)[number])
+
+
+def _inside(port: Port, flow: Flow, days: LocalDays, active: tuple[float, float]) -> Array:
+    """Share of each day's arrivals that falls into the time in which the flow exists, shape (days,)."""
+    if np.isinf(active).all():
+        return np.ones(days.dates.shape)
+    begins, ends, share = _stretches(port, flow, days)
+    common = np.minimum(ends, active[1]) - np.maximum(begins, active[0])
+    part = np.maximum(common, 0.0) / np.maximum(ends - begins, 1)
+    return np.asarray((share * part).sum(axis=1) / np.maximum(share.sum(axis=1), 1e-300))
+
+
+def _stretches(port: Port, flow: Flow, days: LocalDays) -> tuple[Times, Times, Array]:
+    """When the stretches of each day begin and end, and their shares of its arrivals, shape (days, stretches) each.
+
+    Stretches are hours of a clock on the wall. Where the clocks skip some, the others have their share.
+    """
+    chosen = np.arange(days.dates.size)
+    start, stop, pattern = _day_pattern(port, flow)
+    begins = np.stack([calendars.wall_clock(days, chosen, ms) for ms in start.tolist()], axis=1)
+    ends = np.stack([calendars.wall_clock(days, chosen, ms) for ms in stop.tolist()], axis=1)
+    share = np.broadcast_to(pattern, begins.shape)
+    kept = np.where(ends > begins, share, 0.0)
+    return begins, ends, kept * (share.sum(axis=1) / np.maximum(kept.sum(axis=1), 1e-300))[:, None]
 
 
 def _day_pattern(port: Port, flow: Flow) -> tuple[Times, Times, Array]:
@@ -171,6 +217,20 @@ def _day_pattern(port: Port, flow: Flow) -> tuple[Times, Times, Array]:
         passed += end - begin
     left_ms, right_ms, shares = (np.asarray(column) for column in zip(*stretches, strict=True))
     return left_ms, right_ms, shares
+
+
+def fixed_moments(rate: ArrivalRate, streams: Streams, owner: str) -> Times:
+    """Arrivals of a ``fixed`` flow, ascending int64 ms: as many as are expected, at the order statistics of Λ.
+
+    Numbers are rounded from the start of the reported period on, so that it has what is said whatever the lead-in, and
+    so has each calendar year.
+    """
+    level = np.interp(rate.edges_ms, rate.time_ms, rate.expected)
+    since_start = np.round(level - level[1], 6)  # so that no last bit decides which way a half is rounded
+    counts = np.diff(np.rint(since_start)).astype(np.int64)
+    drawn = np.split(streams.uniforms(owner, "arrivals", int(counts.sum())), np.cumsum(counts)[:-1])
+    parts = [low + np.sort(u) * (high - low) for u, low, high in zip(drawn, level[:-1], level[1:], strict=True)]
+    return rate.inverse(np.concatenate(parts))
 
 
 def poisson_positions(streams: Streams, owner: str, purpose: str, expected: float) -> Array:

@@ -11,7 +11,7 @@ from borderport import calendars
 from borderport.calendars import NEVER, Times, Windows
 from borderport.deviates import fill_work
 from borderport.distributions import Array
-from borderport.manifest.arrivals import convoy_sizes, port_zone
+from borderport.manifest.arrivals import convoy_sizes, fixed_moments, port_zone
 from borderport.manifest.closures import draw_breakdowns, draw_closures, draw_slow_days
 from borderport.manifest.draws import Draws, Rates
 from borderport.manifest.inspection import by_risk, draw_carriers, draw_finds
@@ -92,14 +92,14 @@ def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None
     out = np.ones(index.size, dtype=bool)
     if origin is None:
         out = _sets_out(shared, flow_plan, index, arrivals)
-    held_back, diverted = arrivals[~out], None
+    kept, diverted = ~out, None
     if flow.diversion is not None:
         away = _diverts(shared, flow_plan, index, arrivals)
-        held_back = arrivals[~out & ~away]
-        out &= ~away
+        kept, out = ~out & ~away, out & ~away
         diverted = _draw_diverted(
             plan, flow_plan, Draws.of(streams, name, total, index[away], flow_plan.chances), arrivals[away]
         )
+    held_back, held_back_index = arrivals[kept], index[kept]
     set_out = out.nonzero()[0]
     arrivals, index = arrivals.take(set_out), index.take(set_out)
     draws = Draws.of(streams, name, total, index, flow_plan.chances)
@@ -120,6 +120,7 @@ def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None
         deadline_ms=_draw_deadlines(flow, draws, arrivals),
         consignment=consignment,
         held_back=held_back,
+        held_back_index=held_back_index,
         diverted=diverted,
     )
 
@@ -162,9 +163,7 @@ def _draw_arrivals(plan: ManifestPlan, flow_plan: FlowPlan, streams: Streams) ->
     if rate is None or rate.expected[-1] <= 0:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     if flow.arrivals == "fixed":
-        count = round(rate.expected[-1])
-        positions = np.sort(streams.uniforms(flow_plan.name, "arrivals", count)) * rate.expected[-1]
-        moments = rate.inverse(positions)
+        moments = fixed_moments(rate, streams, flow_plan.name)
     else:
         moments = streams.arrivals(flow_plan.name, "arrivals", rate.expected, rate.time_ms)
     if flow.convoy is None:

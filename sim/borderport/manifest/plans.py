@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -236,7 +236,7 @@ def _plan_rate(scenario: Scenario, port: str, flow: Flow) -> ArrivalRate | None:
     rate = arrival_rate(scenario, port, flow)
     if rate is None or flow.convoy is None:
         return rate
-    return ArrivalRate(rate.time_ms, rate.expected / float(convoy_sizes(flow, standard_normal_grid()).mean()))
+    return replace(rate, expected=rate.expected / float(convoy_sizes(flow, standard_normal_grid()).mean()))
 
 
 def _plan_inspection(rule: Inspection) -> InspectionPlan:

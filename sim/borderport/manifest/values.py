@@ -63,8 +63,8 @@ class FlowManifest:
         When the driver gives up; `NEVER` for those who do not.
     consignment : int64
         Number of the consignment within the flow.
-    held_back : int64 array, shape (vehicles held back,)
-        When those would have come that did not set out because the port was shut.
+    held_back, held_back_index : int64 arrays, shape (vehicles held back,)
+        When those would have come that did not set out because the port was shut, and their numbers.
     diverted : Diverted or None
         Those that went to another port; ``None`` for a flow without a diversion.
     """
@@ -81,6 +81,7 @@ class FlowManifest:
     deadline_ms: Times
     consignment: Times
     held_back: Times
+    held_back_index: Times
     diverted: Diverted | None = None
 
     @property
@@ -122,7 +123,9 @@ class Manifest:
             total.update(np.ascontiguousarray(values).tobytes())
 
         for name, flow in self.flows.items():
-            for key in ("index", "arrival_ms", "payload_t", "value_cny", "deadline_ms", "consignment", "held_back"):
+            for key in ("index", "arrival_ms", "payload_t", "value_cny", "deadline_ms", "consignment"):
+                add(f"{name}.{key}", getattr(flow, key))
+            for key in ("held_back", "held_back_index"):
                 add(f"{name}.{key}", getattr(flow, key))
             for key, values in vars(flow.diverted).items() if flow.diverted is not None else ():
                 add(f"{name}.diverted.{key}", values)

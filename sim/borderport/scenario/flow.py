@@ -108,11 +108,11 @@ class Flow(Entry):
     Attributes
     ----------
     volume : tuple of float and str, or None
-        What would set out, closures included: things per ``year``, ``d`` or ``h``. ``None`` for companions, diverted
-        vehicles and traces.
+        What would be expected to set out, closures included: things per ``year``, ``d`` or ``h``. ``None`` for
+        companions, diverted vehicles and traces.
     arrivals : str or dict
-        ``poisson`` (non-homogeneous, by inversion), ``fixed`` (the yearly count at the order statistics of the
-        profile), or ``{trace: FILE.csv}``.
+        ``poisson`` (non-homogeneous, by inversion), ``fixed`` (the expected count of each calendar year
+        at the order statistics of the profile), or ``{trace: FILE.csv}``.
     active_from, active_until : datetime or None
         Local; no vehicle arrives before or after.
     months, weekdays, hours
@@ -164,6 +164,11 @@ class Flow(Entry):
     time_cost: Hourly | None = None
     idling: Consumption | None = None
     spoilage: Spoilage | None = None
+
+    def mean_payload(self) -> float:
+        """Tonnes that a vehicle carries on average, all its loads together; those with a mark count by its share."""
+        loads = self.payload.values()
+        return sum(load.law.mean() * (self.marks[load.if_] if load.if_ else 1.0) for load in loads)
 
     @model_validator(mode="before")
     @classmethod
