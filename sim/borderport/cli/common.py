@@ -21,24 +21,6 @@ SECONDS_BETWEEN_LINES = 10.0
 WIDEST = 100_000
 
 
-class Percentage(click.ParamType[float]):
-    """A share such as ``1%`` on the command line."""
-
-    name = "percent"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read ``1%``, ``1 %`` as 0.01."""
-        if isinstance(value, float):
-            return value
-        try:
-            share = float(str(value).replace("%", "").strip()) / 100
-        except ValueError:
-            share = -1.0
-        if not 0 < share < 1 or "%" not in str(value):
-            self.fail(f"'{value}' is not a precision; write it like 1%", param, ctx)
-        return share
-
-
 class Percentages(click.ParamType[tuple[float, ...]]):
     """Shares such as ``0,5,10%`` on the command line, in ascending order."""
 
@@ -210,6 +192,13 @@ def bracketed(interval: Interval, digits: int = 1) -> str:
 def percent(share: float) -> str:
     """``12 %``, or a dash if there is no value."""
     return "-" if share != share else f"{share:.0%}".replace("%", " %")
+
+
+def percent_bracketed(interval: Interval) -> str:
+    """``86 % [84, 88]``; digits as they are needed to tell both ends from the mean."""
+    if interval.mean != interval.mean or interval.low != interval.low:
+        return percent(interval.mean)
+    return f"{percent(interval.mean)} [{interval.low:.0%}, {interval.high:.0%}]".replace("%,", ",").replace("%]", "]")
 
 
 def distinct(names: Sequence[str]) -> list[str]:

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from borderport.cli.common import (
-    Percentage,
     bracketed,
     distinct,
-    percent,
+    percent_bracketed,
     plus_minus,
     port_label,
     print_table,
@@ -23,6 +22,7 @@ from borderport.cli.common import (
     scenario_options,
     workers,
 )
+from borderport.cli.precision import goal_of, precision_options, report_precision
 
 if TYPE_CHECKING:
     from borderport.compare import Comparison, VehicleEffect
@@ -58,19 +58,21 @@ COSTS = (
 @click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
 @scenario_options
 @run_options(reps=20)
-@click.option("--precision", type=Percentage(), help="Go on until the mean passage time is known to this, e.g. 1%.")
+@precision_options("the mean passage time")
 @click.option("--timeline", is_flag=True, help="Also write every visit of every vehicle.")
 def run(scenarios: tuple[str, ...], timeline: bool, **options: Any) -> None:
     """Run replications of each SCENARIO; write tables, figures and run.json."""
     from borderport.cli.documents import sample_document
-    from borderport.experiment import run_scenarios
+    from borderport.experiment import PASSAGE_MEAN, run_scenarios, watched_values
     from borderport.store import RunFolder, json_text
 
     loaded = _told_apart([_load(name, options) for name in scenarios])
+    metric = options["of"] or PASSAGE_MEAN
+    goal = goal_of(options, loaded, "all", metric, metric)
     folder = RunFolder(options["out"] or Path("results") / "-".join(s.name for s in loaded))
     with progress("replications", options["quiet"]) as advance:
-        samples = run_scenarios(loaded, precision=options["precision"], progress=advance, **_how(options))
-    _write_samples(folder, samples)
+        samples = run_scenarios(loaded, progress=advance, **(goal.arguments if goal else {}), **_how(options))
+    _write_samples(folder, samples, report_precision(goal, *watched_values(samples, metric)))
     if timeline:
         _write_timelines(folder, loaded, samples[0].replications, options["seed"], options["engine"])
     drawn = _draw(folder, samples, None)
@@ -88,22 +90,26 @@ def run(scenarios: tuple[str, ...], timeline: bool, **options: Any) -> None:
 @click.argument("others", nargs=-1, required=True, metavar="OTHER...")
 @scenario_options
 @run_options(reps=20)
-@click.option("--precision", type=Percentage(), help="Go on until the mean passage time is known to this, e.g. 1%.")
+@precision_options("the passage time saved by the first named group")
 def compare(base: str, others: tuple[str, ...], **options: Any) -> None:
     """Compare each OTHER scenario with BASE on the same vehicles with the same luck.
 
     --set changes all of them; --with and --without change the others only.
     """
     from borderport.cli.documents import comparison_document
-    from borderport.compare import compare_scenarios
+    from borderport.compare import compare_scenarios, headline_group
     from borderport.store import RunFolder, json_text
 
     plain = {**options, "with_": (), "without": ()}
     loaded = _told_apart([_load(base, plain), *(_load(name, options) for name in others)])
+    group = headline_group(loaded[0])
+    what = f"saving of {group} in passage, wall" if options["of"] is None else f"change of {options['of']}, {group}"
+    goal = goal_of(options, loaded, group, options["of"], what)
     folder = RunFolder(options["out"] or Path("results") / "-vs-".join(s.name for s in loaded))
     with progress("replications", options["quiet"]) as advance:
-        comparison = compare_scenarios(loaded, precision=options["precision"], progress=advance, **_how(options))
-    _write_samples(folder, comparison.samples)
+        comparison = compare_scenarios(loaded, progress=advance, **(goal.arguments if goal else {}), **_how(options))
+    reached = report_precision(goal, [scenario.name for scenario in loaded[1:]], comparison.watched)
+    _write_samples(folder, comparison.samples, reached)
     _write_comparison(folder, comparison)
     drawn = _draw(folder, comparison.samples, comparison)
     if options["as_json"]:
@@ -169,7 +175,7 @@ def print_summary(samples: Sequence[Sample]) -> None:
 
 def print_effects(base: Sample, other: Sample, effects: Sequence[VehicleEffect]) -> None:
     """Print the paired effect on the same vehicles, by port, in total and for the scenario's groups."""
-    from borderport.compare import come_otherwise
+    from borderport.compare import MOST_APART, come_otherwise
 
     found = {(e.port, e.flow, e.span, e.clock): e for e in effects}
     groups = [(port, "all") for port in (*base.scenario.ports, "all")] + [("all", g) for g in base.scenario.groups]
@@ -182,7 +188,9 @@ def print_effects(base: Sample, other: Sample, effects: Sequence[VehicleEffect])
         spans = [("passage", "service", 1), ("passage", "open", 0), ("passage", "wall", 0), ("total", "wall", 0)]
         savings = [bracketed(found[port, flow, span, clock].saving, digits) for span, clock, digits in spans]
         one_world = f"{wall.only_base:,.0f} / {wall.only_other:,.0f}"
-        rows.append([name, f"{wall.pairs:,.0f}", *savings, percent(wall.better), percent(wall.worse), one_world])
+        shares = [percent_bracketed(wall.better), percent_bracketed(wall.worse)]
+        hours = bracketed(wall.hours_saved, 0)
+        rows.append([name + " *" * wall.marked, f"{wall.pairs:,.0f}", *savings, *shares, one_world, hours])
     if not rows:
         click.echo(f"{other.scenario.name} and {base.scenario.name} have no vehicles in common")
         return
@@ -196,13 +204,18 @@ def print_effects(base: Sample, other: Sample, effects: Sequence[VehicleEffect])
         "better",
         "worse",
         "one only",
+        "hours of all",
     ]
     print_table(
         f"Minutes saved per vehicle: {other.scenario.name} against {base.scenario.name}",
         header,
         rows,
-        "mean saving, 95 % interval; better, worse: by passage, wall; one only: cleared in base only / in other only",
+        "mean saving, 95 % interval; better, worse: by passage, wall; one only: cleared in base only / in other only\n"
+        "hours of all: vehicle-hours saved by everybody who arrived, cleared or not",
     )
+    if any(row[0].endswith("*") for row in rows):
+        apart = f"{100 * MOST_APART:g} percentage point"
+        click.echo(f"* the shares not cleared are more than {apart} apart: those who passed in both do not tell")
     moved = come_otherwise(base.scenario, other.scenario)
     if moved:
         which = ", ".join(moved[:3]) + (f" and {len(moved) - 3} more" if len(moved) > 3 else "")
@@ -237,7 +250,7 @@ def print_costs(samples: Sequence[Sample], paired: bool = False) -> None:
     print_table("What the period cost", header, rows, "\n".join(notes))
 
 
-def _write_samples(folder: RunFolder, samples: Sequence[Sample]) -> None:
+def _write_samples(folder: RunFolder, samples: Sequence[Sample], precision: dict[str, Any] | None) -> None:
     from borderport.cli.documents import sample_document
     from borderport.experiment import scenario_hash
     from borderport.store import TIDY_HEADER, provenance, tidy_rows
@@ -262,6 +275,7 @@ def _write_samples(folder: RunFolder, samples: Sequence[Sample]) -> None:
             "seed": first.seed,
             "replications": first.replications,
             "engine": first.engine,
+            **({} if precision is None else {"precision": precision}),
             "versions": provenance(),
             "scenarios": scenarios,
         },
@@ -272,14 +286,17 @@ def _write_comparison(folder: RunFolder, comparison: Comparison) -> None:
     from borderport.cli.documents import comparison_document
 
     documents = comparison_document(comparison)["scenarios"][1:]
+    shares = ("better", "better_low", "better_high", "worse", "worse_low", "worse_high")
+    kept = ("port", "flow", "span", "clock", *shares, "pairs", "only_base", "only_other", "marked")
     rows = [
-        (d["scenario"], v["port"], v["flow"], v["span"], v["clock"], *v["saving"].values(), v["better"], v["worse"])
-        + (v["pairs"], v["only_base"], v["only_other"])
+        (d["scenario"], *(v[name] for name in kept), *v["saving"].values(), *v["vehicle_hours_saved"].values())
+        + tuple(v["not_cleared"].values())
         for d in documents
         for v in d["vehicles"]
     ]
-    header = ("scenario", "port", "flow", "span", "clock", "saving_min", "low_min", "high_min", "better", "worse")
-    folder.write_csv("vehicles.csv", (*header, "pairs", "only_base", "only_other"), rows)
+    intervals = ("saving_min", "low_min", "high_min", "hours_saved", "hours_saved_low", "hours_saved_high")
+    header = ("scenario", *kept, *intervals, "base_not_cleared", "other_not_cleared")
+    folder.write_csv("vehicles.csv", header, rows)
     differences = [
         (d["scenario"], *(m[name] for name in ("port", "flow", "station", "metric", "unit")), *m["difference"].values())
         for d in documents
