@@ -150,9 +150,11 @@ def map_unordered(executor: Executor, task: Callable[[T], R], items: Iterable[T]
     waiting = iter(items)
     again: deque[tuple[T, int]] = deque()
     running: dict[Future[R], tuple[T, int]] = {}
+    # In this process a task is done when it is submitted: its result is handed out before the next one begins.
+    most = 1 if isinstance(executor, SerialExecutor) else WINDOW_PER_WORKER * jobs
     try:
         while True:
-            lost = _fill(executor, task, waiting, again, running, WINDOW_PER_WORKER * jobs)
+            lost = _fill(executor, task, waiting, again, running, most)
             if not running and not lost:
                 return
             wait(running, return_when=FIRST_COMPLETED)

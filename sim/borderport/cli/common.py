@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 Advance = Callable[[int, int], None]
+SECONDS_BEFORE_LINES = 1.0
 SECONDS_BETWEEN_LINES = 10.0
 WIDEST = 100_000
 
@@ -115,7 +116,7 @@ def workers(jobs: int | None, executor: str | None) -> int | None:
 
 @contextmanager
 def progress(label: str, quiet: bool) -> Iterator[Advance]:
-    """Show progress on standard error: a bar on a terminal, else a line every ten seconds."""
+    """Show progress on standard error: a bar on a terminal, else a line after a second and then every ten seconds."""
     if quiet:
         yield lambda done, total: None
         return
@@ -132,12 +133,12 @@ def progress(label: str, quiet: bool) -> Iterator[Advance]:
 
 
 def _lines(label: str) -> Advance:
-    last = time.monotonic()
+    due = time.monotonic() + SECONDS_BEFORE_LINES
 
     def advance(done: int, total: int) -> None:
-        nonlocal last
-        if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
-            last = time.monotonic()
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + SECONDS_BETWEEN_LINES
             click.echo(f"{label}: {done}" + (f" of {total}" if total else ""), err=True)
 
     return advance
