@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from borderport.cli.common import Percentages, bracketed, print_table, progress, run_options, scenario_options, workers
+from borderport.cli.common import (
+    Percentages,
+    bracketed,
+    percent,
+    print_table,
+    progress,
+    run_options,
+    scenario_options,
+    workers,
+)
 
 if TYPE_CHECKING:
     from borderport.frontier import Frontier
@@ -79,8 +88,12 @@ def _frontier_rows(result: Frontier) -> list[dict[str, Any]]:
             "officer_hours": vars(t_interval(point.officer_hours)),
             "vehicle_hours_per_find": vars(cost),
             "dominated_by": other,
+            "not_cleared": t_interval(point.not_cleared).mean,
+            "marked": marked,
         }
-        for point, delay, cost, other in zip(result.points, result.delay, result.cost, result.dominated_by, strict=True)
+        for point, delay, cost, other, marked in zip(
+            result.points, result.delay, result.cost, result.dominated_by, result.marked, strict=True
+        )
     ]
 
 
@@ -112,6 +125,7 @@ def _write_frontier(folder: RunFolder, result: Frontier) -> None:
 
 def _report_frontier(folder: RunFolder, result: Frontier, options: dict[str, Any]) -> None:
     """Print one line for each point, as text or as JSON."""
+    from borderport.compare import MOST_APART
     from borderport.frontier import FEWEST_FINDS
     from borderport.statistics import t_interval
     from borderport.store import json_text
@@ -127,7 +141,7 @@ def _report_frontier(folder: RunFolder, result: Frontier, options: dict[str, Any
         other = result.dominated_by[number]
         rows.append(
             [
-                str(number),
+                str(number) + " *" * result.marked[number],
                 point.label,
                 "" if point.targeting is None or point.rate in (0, 1) else f"{point.targeting:.0%}".replace("%", " %"),
                 bracketed(t_interval(point.found), 1),
@@ -135,16 +149,23 @@ def _report_frontier(folder: RunFolder, result: Frontier, options: dict[str, Any
                 bracketed(result.delay[number], 0),
                 bracketed(t_interval(point.officer_hours), 0),
                 bracketed(result.cost[number], 0),
+                percent(t_interval(point.not_cleared).mean),
                 "no" if other is None else f"by {other}",
             ]
         )
+    note = (
+        "mean with 95 % interval; vehicle-hours: more than with nobody selected; hours per find: vehicle-hours for\n"
+        "one more find than at the next lower rate; dominated: paired differences, Holm's correction, 5 %"
+    )
+    if any(result.marked):
+        apart = f"{100 * MOST_APART:g} percentage point"
+        note += f"\n* the share not cleared is more than {apart} from that with nobody selected: other vehicles"
     header = ["point", "selected", "targeting", "finds", "detection", "vehicle-hours", "officer-hours"]
     print_table(
         f"Detection against delay: {result.scenario.name}",
-        [*header, "hours per find", "dominated"],
+        [*header, "hours per find", "not cleared", "dominated"],
         rows,
-        "mean with 95 % interval; vehicle-hours: more than with nobody selected; hours per find: vehicle-hours for\n"
-        "one more find than at the next lower rate; dominated: paired differences, Holm's correction, 5 %",
+        note,
     )
     if result.rare:
         click.echo(f"fewer than {FEWEST_FINDS} finds were seen at every point: run more replications")
