@@ -178,16 +178,20 @@ def trace_frontier(
 
 
 def _point(sample: Sample, rate: float | None, targeting: float | None) -> Point:
-    names = (
-        "contraband_found",
-        "contraband_carried",
-        "vehicles_arrived",
-        "vehicle_hours",
-        "inspection_officer_hours",
-    )
+    def total(metric: str) -> Array:
+        return sample.of(ALL, ALL, metric)
+
     members = next(members for port, flow, members in groups_of(sample.scenario) if port == flow == ALL)
-    share = not_cleared(sample.scenario, members, sample.keys, sample.values)
-    return Point(rate, targeting, *(sample.of("all", "all", name) for name in names), not_cleared=share)
+    return Point(
+        rate,
+        targeting,
+        total("contraband_found"),
+        total("contraband_carried"),
+        total("vehicles_arrived"),
+        total("vehicle_hours"),
+        total("inspection_officer_hours"),
+        not_cleared(sample.scenario, members, sample.keys, sample.values),
+    )
 
 
 def _dominated(points: list[Point]) -> tuple[int | None, ...]:
