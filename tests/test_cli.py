@@ -188,6 +188,15 @@ SILLY = [
     (2, "run tiny.yaml --precision 1_0%", "write it like 1%"),
     (2, "run tiny.yaml --precision nan%", "write it like 1%"),
     (2, "run tiny.yaml --precision 1e999%", "write it like 1%"),
+    (2, "run tiny.yaml --precision '1 t'", "unknown duration unit 't'"),
+    (2, "run tiny.yaml --precision '0 min'", "must be above 0"),
+    (2, "run tiny.yaml --precision '5 min' --of vehicles_cleared", "write it like 1%, or like '5 vehicles'"),
+    (2, "run tiny.yaml --of vehicles_cleared", "give --precision too"),
+    (2, "run tiny.yaml --precision 1% --of pasage_time_mean", "did you mean 'passage_time_mean'?"),
+    (2, "run tiny.yaml --precision 1% --of beauty", "see `borderport list metrics`"),
+    (2, "run tiny.yaml --precision 1% --of queue_mean", "has none for 'all' over all ports"),
+    (2, "compare tiny.yaml quick.yaml --precision 1% --of total_cost", "'tiny' has none for 'everything'"),
+    (2, "compare tiny.yaml quick.yaml --precision 5", "write it like 1%"),
     (2, "run tiny.yaml --out ''", "the name of a folder is empty"),
     (2, "run tiny.yaml --set", "requires an argument"),
     (3, "run tiny.yaml --set x", "--set x: must be PATH=VALUE"),
@@ -374,6 +383,10 @@ def test_compare_prints_one_json_document_as_the_design_says(tiny: Path) -> None
     effects = {(v["port"], v["flow"], v["span"], v["clock"]): v for v in other["vehicles"]}
     assert {clock for *_, clock in effects} == {"service", "open", "wall"}
     saved = effects["all", "everything", "passage", "service"]
+    assert {"better_low", "better_high", "worse_low", "worse_high", "vehicle_hours_saved", "marked"} <= set(saved)
+    assert saved["better_low"] <= saved["better"] <= saved["better_high"] <= 1
+    hours = ("all", "everything", "all", "vehicle_hours")
+    assert saved["vehicle_hours_saved"]["mean"] == pytest.approx((before[hours] or 0) - (after[hours] or 0))
     assert {"saving", "better", "worse"} <= set(saved) and tuple(saved["saving"]) == ("mean", "low", "high")
     assert saved["saving"]["mean"] == pytest.approx(5, abs=0.5)
 
@@ -409,11 +422,12 @@ def test_the_table_of_a_sweep_is_whole_in_a_pipe(tiny: Path) -> None:
     done = borderport("sweep", "tiny.yaml", "--vary", f"{DESK}=1..3", *FEW, "--out", "out")
     assert done.code == 0 and "…" not in done.out
     assert all(head in done.out for head in ("point", "capacity", "response", "difference"))
-    assert len(re.findall(r"[\d.]+ ± [\d.]+", done.out)) == 7  # base, and response and difference of three points
+    assert len(re.findall(r"[\d.]+ ± [\d.]+", done.out)) == 15  # base: response, cleared, unfinished; three points: a difference too
 
 
 def test_progress_goes_to_standard_error(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("borderport.cli.common.SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("borderport.cli.common.SECONDS_BEFORE_LINES", 0.0)
     done = borderport("run", "tiny.yaml", *FEW, "--json", "--out", "out")
     assert "replications: 2 of 2" in done.err and done.document["replications"] == 2
 
@@ -447,6 +461,46 @@ def test_precision_goes_on_until_it_is_reached(tiny: Path) -> None:
             m for m in document["metrics"] if tuple(m[k] for k in ("port", "flow", "station", "metric")) == key
         ]
         assert ((metric["high"] - metric["low"]) / 2 <= 0.05 * metric["mean"]) is met
+
+
+def test_a_precision_that_is_not_reached_is_said_and_kept(tiny: Path) -> None:
+    """It ends at once where it is out of reach, tells how far it came, and exits with 0: the figures are sound."""
+    common = ("--reps", "4", "--jobs", "1", "--quiet", "--out", "out")
+    done = borderport("run", "tiny.yaml", *common, "--precision", "0.01%")
+    assert (done.code, done.out) == (0, "")
+    assert re.match(r"precision not reached: passage_time_mean, tiny: \S+ ± \S+ min after 4 replications", done.err)
+    assert "at most 10,000 are run" in done.err and "such as '0.5 min'" in done.err
+    kept = json.loads((tiny.parent / "out" / "run.json").read_text())
+    (figure,) = kept["precision"].pop("figures")
+    assert kept["precision"] == {"asked": "0.01%", "of": "passage_time_mean", "unit": "min"}
+    assert (figure["reached"], kept["replications"]) == (False, 4)
+    assert figure["half_width_wanted"] == pytest.approx(1e-4 * figure["mean"]) and figure["replications_needed"] > 1e4
+
+
+def test_a_precision_of_what_nobody_gives_ends_and_says_so(tiny: Path) -> None:
+    words = ("run", "tiny.yaml", "--reps", "2", "--jobs", "1", "--quiet", "--out", "out", "--set", f"{DESK}=0")
+    done = borderport(*words, "--precision", "1%")
+    assert done.code == 0 and "0 of 30 replications have a value" in done.err
+    kept = json.loads((tiny.parent / "out" / "run.json").read_text())
+    assert kept["replications"] == 30 and kept["precision"]["figures"][0]["mean"] is None
+
+
+def test_a_comparison_goes_on_until_its_saving_is_known(tiny: Path) -> None:
+    """Of the first named group, in the passage, on the clock on the wall; or the change of a metric."""
+    common = ("compare", "tiny.yaml", "quick.yaml", "--reps", "3", "--jobs", "1", "--json", "--out", "out")
+    known = borderport(*common, "--precision", "5%")
+    other = known.document["scenarios"][1]
+    (saving,) = [
+        v["saving"]
+        for v in other["vehicles"]
+        if (v["flow"], v["span"], v["clock"]) == ("everything", "passage", "wall")
+    ]
+    assert (saving["high"] - saving["low"]) / 2 <= 0.05 * saving["mean"]
+    assert 3 < other["replications"] < 1000 and known.err == ""
+    (figure,) = json.loads((tiny.parent / "out" / "run.json").read_text())["precision"]["figures"]
+    assert (figure["scenario"], figure["reached"], figure["mean"]) == ("quick", True, saving["mean"])
+    in_service = borderport(*common, "--precision", "0.2 min", "--of", "passage_service_time_mean")
+    assert in_service.document["scenarios"][1]["replications"] < other["replications"]
 
 
 def test_a_seed_gives_the_same_again_and_another_something_else(tiny: Path) -> None:

@@ -7,8 +7,10 @@ import pickle
 import numpy as np
 import pytest
 
+from borderport.errors import UsageError
 from borderport.experiment import (
     Chunk,
+    check_watched,
     cut,
     prepare,
     replicate,
@@ -19,7 +21,7 @@ from borderport.experiment import (
     simulate,
 )
 from borderport.scenario import Scenario
-from borderport.statistics import t_interval
+from borderport.statistics import Precision, t_interval
 from tests.builders import at_minutes, port
 
 BODY = """
@@ -82,11 +84,33 @@ def test_scenarios_meet_the_same_vehicles() -> None:
 
 def test_a_precision_is_reached_by_more_replications() -> None:
     few = run_scenarios([small()], replications=3, seed=1, jobs=1)[0]
-    many = run_scenarios([small()], replications=3, seed=1, jobs=1, precision=0.1)[0]
+    many = run_scenarios([small()], replications=3, seed=1, jobs=1, precision=Precision(0.1))[0]
     found = t_interval(many.of("all", "all", "passage_time_mean"))
     assert few.replications == 3 < many.replications
     assert found.half_width <= 0.1 * found.mean
     assert np.array_equal(many.values[:3], few.values, equal_nan=True)
+
+
+def test_a_precision_that_is_out_of_reach_or_of_nothing_is_not_run_for() -> None:
+    """Nobody clears at a desk that is shut: after thirty replications it is time to stop, not after ten thousand."""
+    shut = port(BODY.replace("capacity: 1", "capacity: 0"), end="2024-01-02")
+    assert run_scenarios([shut], replications=2, seed=1, jobs=1, precision=Precision(0.01))[0].replications == 30
+    far = run_scenarios([small()], replications=5, seed=1, jobs=1, precision=Precision(1e-6))
+    assert far[0].replications == 5
+
+
+def test_a_precision_can_be_about_any_metric_and_in_its_unit() -> None:
+    wanted = Precision(2.0, relative=False)
+    found = run_scenarios([small()], replications=3, seed=1, jobs=1, precision=wanted, watched="vehicles_arrived")[0]
+    assert 3 < found.replications < 2000
+    assert t_interval(found.of("all", "all", "vehicles_arrived")).half_width <= 2.0
+
+
+def test_a_metric_that_cannot_be_watched_says_why() -> None:
+    check_watched(small(), "all", "passage_time_mean")
+    for metric, why in (("beauty", "unknown metric"), ("queue_mean", "has none"), ("total_cost", "has none")):
+        with pytest.raises(UsageError, match=f"--of {metric}: .*{why}.*see `borderport list metrics`"):
+            check_watched(small(), "all", metric)
 
 
 def test_progress_is_told_up_to_the_end() -> None:

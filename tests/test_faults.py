@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -125,6 +126,21 @@ def test_an_interrupted_sweep_keeps_what_it_has(tiny: Path) -> None:
     assert wait_for(lambda: not any(map(alive, below)), 5.0)
     assert records_in(folder / "out" / "store.sqlite") > 0
     assert not (folder / "out" / "sweep.csv").exists()
+
+
+def test_a_wide_sweep_shows_at_once_how_far_it_is_and_can_be_left_at_any_time(tiny: Path) -> None:
+    """Two thousand points are not loaded first: within seconds there are records, and a line that says so."""
+    folder = tiny.parent
+    words = ("sweep", "tiny.yaml", "--vary", f"{DESK}=1..2000", "--reps", "2", "--jobs", "1", "--out", "out")
+    with (folder / "err").open("wb") as err:
+        process = start(folder, *words, stderr=err)
+    assert wait_for(lambda: b"replications: " in (folder / "err").read_bytes(), 20.0)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=5) == 130
+    text = (folder / "err").read_text()
+    done = [int(number) for number in re.findall(r"replications: (\d+) of 4002", text)]
+    assert done and 0 < done[0] < 4002 and "a sweep goes on where it stopped" in text and "Traceback" not in text
+    assert records_in(folder / "out" / "store.sqlite") >= done[0] > 0
 
 
 def test_two_sweeps_at_once_share_one_store(tiny: Path) -> None:
@@ -258,13 +274,14 @@ def test_a_run_whose_worker_is_killed_gives_the_same_results(tiny: Path) -> None
 
 
 def full_after(calls: int, original: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, which finds the disk full from its ``calls``-th call on."""
-    count = 0
+    """The function, which finds the disk full from its ``calls``-th call on; opening a file to read it is no call."""
+    count, opens = 0, original is Path.open
 
     def write(*given: Any, **named: Any) -> Any:
         nonlocal count
-        count += 1
-        if count > calls:
+        reads = opens and "wb" not in (*given, *named.values())
+        count += not reads
+        if not reads and count > calls:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return original(*given, **named)
 
@@ -272,7 +289,7 @@ def full_after(calls: int, original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize("calls", range(4))
-@pytest.mark.parametrize("where", ["pathlib.Path.write_bytes", "os.fsync", "os.replace"])
+@pytest.mark.parametrize("where", ["pathlib.Path.open", "os.fsync", "os.replace"])
 def test_a_full_disk_ends_with_5_and_whole_files(
     tiny: Path, monkeypatch: pytest.MonkeyPatch, where: str, calls: int
 ) -> None:
@@ -312,7 +329,7 @@ def test_a_store_that_cannot_grow_ends_with_5_and_keeps_what_it_has(tiny: Path) 
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))\n"
         f"sys.argv = ['borderport', *{[*SWEEP, 'out', '--jobs', '1']!r}]\nfrom borderport.cli import main\nmain()\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent / "sim")}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "sim")}
     done = subprocess.run(
         [sys.executable, "-c", limited], cwd=folder, env=environment, capture_output=True, text=True, timeout=100
     )

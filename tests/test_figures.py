@@ -111,12 +111,15 @@ def comparison(*others: Sample, base: Sample | None = None) -> Comparison:
     base = base or sample()
     names = (*base.scenario.ports, "all")
     effects, grids = [], []
+    shares = Interval(0.75, 0.7, 0.8), Interval(0.2, 0.1, 0.3)
     for other in others:
         single = other.replications < 2
         interval = Interval(30.0, float("nan"), float("nan")) if single else Interval(30.0, -10.0, 70.0)
         effects.append(
             [
-                VehicleEffect(name, "all", "passage", clock, interval, 0.75, 0.2, 1000.0, 11.0, 22.0)
+                VehicleEffect(
+                    name, "all", "passage", clock, interval, *shares, 1000.0, 11.0, 22.0, interval, 0.0, 0.0, False
+                )
                 for name in names
                 for clock in ("service", "open", "wall")
             ]

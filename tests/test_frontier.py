@@ -31,10 +31,19 @@ flows:
 TOP = "inspections: {cargo: {contraband: {share: 10 %}, targeting: 70 %}}\n"
 
 
-def point(found: float, hours: float, *, rate: float = 0.1, targeting: float = 0.5, wobble: float = 0.0) -> Point:
+def point(
+    found: float,
+    hours: float,
+    *,
+    rate: float = 0.1,
+    targeting: float = 0.5,
+    wobble: float = 0.0,
+    not_cleared: float = 0.0,
+) -> Point:
     """A point with the same finds and hours in four replications, but for a ``wobble`` of its hours."""
     ones = np.ones(4)
-    return Point(rate, targeting, found * ones, 20 * ones, 100 * ones, hours + wobble * np.array([-1, 1, -1, 1]), ones)
+    hours_ = hours + wobble * np.array([-1, 1, -1, 1])
+    return Point(rate, targeting, found * ones, 20 * ones, 100 * ones, hours_, ones, not_cleared * ones)
 
 
 def test_who_finds_no_less_in_surely_less_time_dominates() -> None:
@@ -48,10 +57,28 @@ def test_what_is_not_sure_dominates_nothing() -> None:
     assert _dominated([point(5, 10), point(5, 10)]) == (None, None)
 
 
+def test_hours_that_giving_up_saves_dominate_nothing() -> None:
+    """It finds as much in less time, but a twentieth of the vehicles no longer comes through."""
+    flees, stays = point(5, 10, not_cleared=0.05), point(5, 12)
+    assert _dominated([flees, stays]) == _dominated([stays, flees]) == (None, None)
+    assert _dominated([point(5, 10, not_cleared=0.005), stays]) == (None, 0)
+    assert _dominated([flees, point(5, 12, not_cleared=0.2)]) == (None, 0)
+
+
+def test_a_frontier_where_inspection_makes_drivers_give_up_says_so() -> None:
+    """Impatient drivers: with all selected most of them leave, which saves hours and is no gain."""
+    impatient = BODY.replace("15 %}", "15 %}\n    patience: {after: 10 min, share: 100 %, at: [check]}")
+    scenario = port(impatient, top=TOP, end="2024-01-04")
+    found = trace_frontier(scenario, [0.0, 0.1, 1.0], [0.5], replications=4, seed=3)
+    assert found.marked[1] is False and found.marked[-1] is True
+    assert found.points[-1].not_cleared.mean() > 0.3 > 0.1 > found.points[1].not_cleared.mean()
+    assert found.dominated_by[1] != len(found.points) - 1
+
+
 def test_one_more_find_costs_what_the_next_lower_rate_did_not_take() -> None:
     """From nobody selected to 10 %: 8 hours for 4 finds; from there to 20 %: 30 hours for 3 finds."""
     points = [
-        Point(None, None, *np.ones((5, 4))),
+        Point(None, None, *np.ones((6, 4))),
         point(0, 100, rate=0.0),
         point(4, 108, rate=0.1),
         point(7, 138, rate=0.2),
@@ -146,6 +173,8 @@ def test_the_command_writes_a_table_and_a_figure(file: Path, tmp_path: Path) -> 
     document = json.loads(CliRunner().invoke(cli, [*command, "--json"], catch_exceptions=False).stdout)
     assert [p["rate"] for p in document["points"]] == [None, 0.0, 0.1, 0.4, 0.1, 0.4]
     assert document["points"][1]["found"]["mean"] == 0
+    assert document["points"][1]["marked"] is False and 0 <= document["points"][1]["not_cleared"] < 1
+    assert "hours per find" in " ".join(text.split()) and lines[0].endswith("dominated_by,not_cleared,marked")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from borderport.statistics import holm, p_value, replications_for, t_interval, t_intervals, variance_saved
+from borderport.statistics import (
+    MOST_REPLICATIONS,
+    Precision,
+    holm,
+    outlook,
+    p_value,
+    parse_precision,
+    share_interval,
+    t_interval,
+    t_intervals,
+    variance_saved,
+)
 
 NAN = float("nan")
 
@@ -95,11 +106,97 @@ def test_the_variance_that_pairing_saves() -> None:
     assert math.isnan(variance_saved(np.ones(3), np.ones(3)))
 
 
+def test_shares_have_an_interval_within_0_and_1() -> None:
+    whole = t_interval([0.9, 1.0, 0.95])
+    found = share_interval([0.9, 1.0, 0.95])
+    assert whole.high > 1 and (found.mean, found.low, found.high) == (whole.mean, whole.low, 1.0)
+    assert math.isnan(share_interval([0.5]).low)
+
+
 def test_how_many_replications_a_precision_takes() -> None:
-    # half-width 10 % of the mean after 10: for 5 % four times as many
-    interval = t_interval(np.linspace(-1, 1, 10) * 0.2 + 1)
-    ratio = interval.half_width / interval.mean
-    assert replications_for(interval, 10, ratio / 2, 1000) in (40, 41)
-    assert replications_for(interval, 10, ratio / 2, 30) == 30
-    assert replications_for(interval, 10, ratio * 1.01, 1000) == 10
-    assert replications_for(t_interval([5.0]), 1, 0.01, 1000) == 10
+    # t(29, 97.5 %) = 2.045: s = 1 and a half-width of 0.2 take about (2 / 0.2)² = 98 values
+    values = np.tile([-1.0, 1.0], 15) * math.sqrt(29 / 30) + 5
+    found = outlook(values, Precision(0.2, relative=False))
+    assert found.needed == pytest.approx(98, abs=2) and not found.reached and found.wanted == 0.2
+    assert found.total == 60  # never more than twice as many before it looks again
+    assert outlook(values, Precision(0.04)).needed == found.needed  # 4 % of 5
+    assert outlook(values, Precision(0.3, relative=False)).total == pytest.approx(44, abs=2)
+    assert outlook(values, Precision(0.2, relative=False), most=70).total == 60
+    assert outlook(np.tile(values, 2), Precision(0.2, relative=False), most=70).total == 70
+    assert outlook(np.tile(values, 4), Precision(0.2, relative=False)).reached
+
+
+def test_as_many_as_a_precision_needs_give_it() -> None:
+    rng = np.random.default_rng(4)
+    values, wanted = rng.normal(100, 20, 20), Precision(0.02)
+    while not (found := outlook(values, wanted)).reached:
+        assert values.size < found.total <= 2 * values.size
+        values = np.append(values, rng.normal(100, 20, found.total - values.size))
+    assert found.interval.half_width <= 0.02 * found.interval.mean
+    assert values.size == pytest.approx((1.96 * 20 / 2) ** 2, rel=0.25)
+
+
+def test_what_is_out_of_reach_is_not_tried() -> None:
+    """A share of a mean near nought, or of nought; nothing is run for either."""
+    values = np.tile([-1.0, 1.0], 10)
+    for moved, needed in ((0.001, 4e8), (0.0, math.inf)):
+        found = outlook(values + moved, Precision(0.1))
+        assert (found.total, found.reached) == (20, False)
+        assert found.needed == pytest.approx(needed, rel=0.2)
+    assert outlook(values, Precision(0.1, relative=False)).needed < MOST_REPLICATIONS
+    assert outlook(np.zeros(3), Precision(0.1)).reached  # it does not vary at all
+
+
+def test_one_that_may_just_be_in_reach_is_tried() -> None:
+    """The variance of a few replications is no more than a guess: 12,000 seem to be needed, 6,000 may do."""
+    values = np.tile([-1.0, 1.0], 5) + 100
+    wanted = Precision(1.96 / math.sqrt(12_000) * values.std(ddof=1), relative=False)
+    assert outlook(values, wanted).needed == pytest.approx(12_000, rel=0.01)
+    assert outlook(values, wanted).total == 20
+    assert outlook(np.tile(values, 500), wanted).total == 5_000
+
+
+def test_a_figure_that_hardly_any_replication_has_is_given_up_after_thirty() -> None:
+    sizes = [1]
+    while (found := outlook([NAN] * sizes[-1], Precision(0.01))).total > sizes[-1]:
+        sizes.append(found.total)
+    assert sizes == [1, 10, 20, 30] and not found.reached and math.isnan(found.needed)
+    assert outlook([5.0] + [NAN] * 29, Precision(0.01)).total == 30
+    half = outlook([1.0, NAN, 2.0, NAN, 1.5, NAN, 1.2, NAN, 1.8, NAN], Precision(0.1))
+    whole = outlook([1.0, 2.0, 1.5, 1.2, 1.8], Precision(0.1))
+    assert half.needed == 2 * whole.needed
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "amount", "relative"),
+    [
+        ("1%", "min", 0.01, True),
+        ("0.5 %", "1", 0.005, True),
+        ("0.5 min", "min", 0.5, False),
+        ("30 s", "min", 0.5, False),
+        ("2 d", "h", 48.0, False),
+        ("500 kg", "t", 0.5, False),
+        ("2 M CNY", "CNY", 2e6, False),
+        ("7 vehicles", "vehicles", 7.0, False),
+    ],
+)
+def test_a_precision_is_read(text: str, unit: str, amount: float, relative: bool) -> None:
+    assert parse_precision(text, unit) == Precision(amount, relative)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("5", "min"),
+        ("0%", "min"),
+        ("100%", "min"),
+        ("-1%", "t"),
+        ("0 min", "min"),
+        ("1 t", "min"),
+        ("1 night", "nights"),
+    ]
+    + [("nan%", "min"), ("1e999%", "min"), ("", "min"), ("1 min", "1")],
+)
+def test_what_is_no_precision_is_refused(text: str, unit: str) -> None:
+    with pytest.raises(ValueError, match="write it like 1%"):
+        parse_precision(text, unit)

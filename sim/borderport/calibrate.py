@@ -26,14 +26,14 @@ from borderport.compare import compare_scenarios
 from borderport.distributions import Array
 from borderport.errors import CheckFailed, ScenarioInvalid, UsageError
 from borderport.executors import open_executor
-from borderport.experiment import MOST_REPLICATIONS, EngineName, Progress
+from borderport.experiment import EngineName, Progress
 from borderport.loading import builtin_folder, load_scenario, read_plain
 from borderport.loading.files import Source, file_within, is_path, read_mapping, shown_name
 from borderport.loading.messages import model_at
 from borderport.loading.tree import Finding, KeyPath, locate, raise_if_any, suggest
 from borderport.metrics import groups_of
 from borderport.scenario import Duration, Entry, Factor, Horizon, Mass, Name, Scenario, Share
-from borderport.statistics import Interval, t_interval
+from borderport.statistics import MOST_REPLICATIONS, Interval, t_interval
 
 SCENARIOS = ("base", "fitted")
 

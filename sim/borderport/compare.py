@@ -2,26 +2,38 @@
 
 Vehicles are paired by flow and number. A vehicle counts in a paired effect if it completed the span in both worlds;
 those that did in one only are counted and named, since leaving them out can flatter a measure (fewer drivers give
-up, so more of the patient ones are counted).
+up, so more of the patient ones are counted). The hours of everybody who arrived stand beside: they leave out nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from borderport.calendars import Times
 from borderport.distributions import Array
 from borderport.experiment import Chunk, EngineName, Plan, Progress, Sample, collect, prepare, replicate, sample_of
-from borderport.metrics import CLOCKS, GRID, SPANS, FlowTimes, Measures, groups_of
+from borderport.manifest.plans import full_name
+from borderport.metrics import ALL, CLOCKS, GRID, SPANS, FlowTimes, Key, Measures, groups_of
 from borderport.scenario import Scenario
-from borderport.statistics import Interval, holm, p_value, t_interval, t_intervals, variance_saved
+from borderport.statistics import (
+    Interval,
+    Precision,
+    holm,
+    p_value,
+    share_interval,
+    t_interval,
+    t_intervals,
+    variance_saved,
+)
 from borderport.units import MS_PER_MINUTE
 
 EffectKey = tuple[str, str, str, str]
+# Where the shares of vehicles that are not cleared differ by more than this, means are over other vehicles.
+MOST_APART = 0.01
 
 
 def come_otherwise(base: Scenario, other: Scenario) -> list[str]:
@@ -47,6 +59,48 @@ def come_otherwise(base: Scenario, other: Scenario) -> list[str]:
     return [name for name in both if when(base, name) != when(other, name)]
 
 
+def of_flows(keys: Sequence[Key], values: Array, flows: Iterable[str], *metrics: str) -> Array:
+    """Sum of metrics over flows (``port.flow``), shape (...) of values of shape (..., keys); 0 for flows not there."""
+    wanted = {(*flow.split("."), ALL, metric) for flow in flows for metric in metrics}
+    return np.asarray(values[..., [i for i, key in enumerate(keys) if key in wanted]].sum(axis=-1))
+
+
+def not_cleared(scenario: Scenario, flows: Iterable[str], keys: Sequence[Key], values: Array) -> Array:
+    """Share of the vehicles that would have come and are not cleared: unfinished, abandoned, held back or diverted.
+
+    A mean over the cleared says little beside another if this share differs: at a port all but shut, the few that slip
+    through are quick. A diverted vehicle counts as cleared if the flow that it joins is one of these and clears it.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Says who diverts to whom.
+    flows : iterable of str
+        ``port.flow``.
+    keys : sequence of (port, flow, station, metric)
+    values : float array, shape (..., keys)
+
+    Returns
+    -------
+    float array, shape (...)
+        0 to 1; NaN where nobody would have come.
+    """
+    members = set(flows)
+    origins = {name: flow.diverted_from for name, flow in scenario.flows().items() if flow.diverted_from is not None}
+    joined = {name for name, origin in origins.items() if full_name(name.split(".")[0], origin) in members}
+    cleared = of_flows(keys, values, members, "vehicles_cleared")
+    due = of_flows(keys, values, members - joined, "vehicles_arrived", "vehicles_held_back", "vehicles_diverted")
+    return np.asarray(1 - np.divide(cleared, due, out=np.full(due.shape, np.nan), where=due > 0))
+
+
+def unlike(base: Array, other: Array) -> bool:
+    """Whether the mean shares that are not cleared, over replications, differ by more than `MOST_APART`, either way."""
+    shares = [values[~np.isnan(values)] for values in (base, other)]
+    if not all(found.size for found in shares):
+        return any(found.size for found in shares)
+    return bool(abs(shares[1].mean() - shares[0].mean()) > MOST_APART)
+
+
 @dataclass(frozen=True)
 class PairedSums:
     """One replication's paired effect of a group: saving in ms summed over vehicles, and how many gained and lost."""
@@ -57,6 +111,9 @@ class PairedSums:
     worse: int
     only_base: int
     only_other: int
+
+
+NOBODY = PairedSums(0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -71,10 +128,17 @@ class VehicleEffect:
         Of `borderport.metrics.SPANS` and `borderport.metrics.CLOCKS`.
     saving : Interval
         Base less other, minutes per vehicle; positive means that the other scenario is faster.
-    better, worse : float
+    better, worse : Interval
         Share of the paired vehicles with a saving above and below zero.
     pairs, only_base, only_other : float
         Vehicles per replication that completed the span in both, in the base only, in the other only.
+    hours_saved : Interval
+        Base less other, ``vehicle_hours`` of everybody of the group who arrived, completed or not; the same for all
+        spans and clocks.
+    base_not_cleared, other_not_cleared : float
+        Share of the group that is `not_cleared` in either.
+    marked : bool
+        Whether these shares are `unlike`, so that means over the cleared are over other vehicles.
     """
 
     port: str
@@ -82,11 +146,15 @@ class VehicleEffect:
     span: str
     clock: str
     saving: Interval
-    better: float
-    worse: float
+    better: Interval
+    worse: Interval
     pairs: float
     only_base: float
     only_other: float
+    hours_saved: Interval
+    base_not_cleared: float
+    other_not_cleared: float
+    marked: bool
 
 
 @dataclass(frozen=True)
@@ -115,12 +183,15 @@ class Comparison:
     saving_grid : list of dict of float arrays, shape (200,)
         For each other scenario, by (port, clock): quantiles of the passage saving in minutes per vehicle at `GRID`,
         mean over replications.
+    watched : float array, shape (replications, others)
+        What a precision was asked of: see `compare_scenarios`.
     """
 
     samples: list[Sample]
     differences: list[Difference]
     effects: list[list[VehicleEffect]]
     saving_grid: list[dict[tuple[str, str], Array]]
+    watched: Array = field(default_factory=lambda: np.empty((0, 0)))
 
 
 def pair_flow(base: FlowTimes, other: FlowTimes, span: str, clock: str) -> tuple[Times, int, int]:
@@ -190,7 +261,8 @@ def compare_scenarios(
     seed: int,
     engine: EngineName = "compiled",
     jobs: int | None = None,
-    precision: float | None = None,
+    precision: Precision | None = None,
+    watched: str | None = None,
     progress: Progress | None = None,
     executor: Executor | None = None,
 ) -> Comparison:
@@ -200,23 +272,49 @@ def compare_scenarios(
     ----------
     scenarios : sequence of Scenario
         At least two, policies applied; the first is the base.
-    replications, seed, engine, jobs, precision, progress, executor
+    replications, seed, engine, jobs, progress, executor
         As in `borderport.experiment.run_scenarios` and `borderport.experiment.collect`.
+    precision : Precision or None
+        Go on until what is watched is known to this for every other scenario, or will not be.
+    watched : str or None
+        What that is, of the base's `headline_group`: the paired difference of a metric, or, by default, the saving per
+        vehicle in the passage, on the wall clock.
 
     Returns
     -------
     Comparison
     """
     plan = Plan(tuple(scenarios), replications, seed, engine, jobs, True, precision)
-    rows = collect(plan, _compare_chunk, lambda row: row.measures, progress, executor)
+    figures = _watching(headline_group(scenarios[0]), watched)
+    rows = collect(plan, _compare_chunk, figures, progress, executor)
     samples = [sample_of(s, seed, engine, [row.measures[i] for row in rows]) for i, s in enumerate(scenarios)]
     others = range(len(scenarios) - 1)
     return Comparison(
         samples,
         _differences(samples),
-        [_effects([row.sums[i] for row in rows]) for i in others],
+        [_effects([row.sums[i] for row in rows], samples[0], samples[i + 1]) for i in others],
         [_mean_grids([row.grids[i] for row in rows]) for i in others],
+        np.asarray([figures(row) for row in rows]),
     )
+
+
+def headline_group(scenario: Scenario) -> str:
+    """The first named group that has vehicles, or ``all``: what a comparison with this base is about."""
+    named = [flow for port, flow, _ in groups_of(scenario) if port == ALL and flow != ALL]
+    return named[0] if named else ALL
+
+
+def _watching(group: str, metric: str | None) -> Callable[[_Paired], list[float]]:
+    """What is watched in one replication, for each other scenario."""
+
+    def saving(row: _Paired) -> list[float]:
+        return [_saving_min(sums.get((ALL, group, "passage", "wall"), NOBODY)) for sums in row.sums]
+
+    def difference(row: _Paired) -> list[float]:
+        base, *others = (measures.of((ALL, group, ALL, metric or "")) for measures in row.measures)
+        return [other - base for other in others]
+
+    return saving if metric is None else difference
 
 
 def _differences(samples: list[Sample]) -> list[Difference]:
@@ -240,25 +338,41 @@ def _differences(samples: list[Sample]) -> list[Difference]:
     return out
 
 
-def _effects(rows: list[dict[EffectKey, PairedSums]]) -> list[VehicleEffect]:
+def _saving_min(sums: PairedSums) -> float:
+    """Minutes saved per paired vehicle of one replication; NaN if there is none."""
+    return sums.saving_ms / sums.pairs / MS_PER_MINUTE if sums.pairs else float("nan")
+
+
+def _effects(rows: list[dict[EffectKey, PairedSums]], base: Sample, other: Sample) -> list[VehicleEffect]:
+    """Means over replications, each of which counts alike, whatever its number of vehicles."""
+    members = {(port, flow): names for port, flow, names in groups_of(base.scenario)}
+    groups = {of: _everybody(names, base, other) for of, names in members.items()}
     effects = []
     for key in rows[0]:
         parts = [row[key] for row in rows]
-        savings = [p.saving_ms / p.pairs / MS_PER_MINUTE if p.pairs else float("nan") for p in parts]
-        pairs = sum(p.pairs for p in parts)
-        n = len(parts)
+        pairs, better, worse = np.asarray([(p.pairs, p.better, p.worse) for p in parts], dtype=np.float64).T
+        some = np.where(pairs > 0, pairs, np.nan)
         effects.append(
             VehicleEffect(
                 *key,
-                saving=t_interval(savings),
-                better=sum(p.better for p in parts) / pairs if pairs else float("nan"),
-                worse=sum(p.worse for p in parts) / pairs if pairs else float("nan"),
-                pairs=pairs / n,
-                only_base=sum(p.only_base for p in parts) / n,
-                only_other=sum(p.only_other for p in parts) / n,
+                t_interval([_saving_min(p) for p in parts]),
+                share_interval(better / some),
+                share_interval(worse / some),
+                float(pairs.mean()),
+                float(np.mean([p.only_base for p in parts])),
+                float(np.mean([p.only_other for p in parts])),
+                *groups[key[:2]],
             )
         )
     return effects
+
+
+def _everybody(flows: Iterable[str], base: Sample, other: Sample) -> tuple[Interval, float, float, bool]:
+    """Hours saved by all of these flows that arrived; the shares not cleared in either, and if they are unlike."""
+    hours = [of_flows(sample.keys, sample.values, flows, "vehicle_hours") for sample in (base, other)]
+    shares = [not_cleared(sample.scenario, flows, sample.keys, sample.values) for sample in (base, other)]
+    before, after = (t_interval(share).mean for share in shares)
+    return t_interval(hours[0] - hours[1]), before, after, unlike(*shares)
 
 
 def _mean_grids(rows: list[dict[tuple[str, str], Array]]) -> dict[tuple[str, str], Array]:

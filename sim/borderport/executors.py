@@ -104,15 +104,28 @@ class PoolExecutor(Executor):
 
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Keep an interrupt back for a moment, and from processes started meanwhile for good."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Keep interrupts back for a moment, and from processes started meanwhile for good.
+
+    The mask is what those processes inherit. It does not keep a signal from another thread, after which Python would
+    interrupt this one all the same, amid the start of a worker: so handlers only take note until the end.
+    """
+    noted: list[int] = []
+    masks = hasattr(signal, "pthread_sigmask")
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masks else set()
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():  # no other may set handlers, and none is interrupted
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if callable(signal.getsignal(number)):
+                handlers[number] = signal.signal(number, lambda number, frame: noted.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if masks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if noted:
+            raise KeyboardInterrupt
 
 
 def _start_worker() -> None:
@@ -150,9 +163,11 @@ def map_unordered(executor: Executor, task: Callable[[T], R], items: Iterable[T]
     waiting = iter(items)
     again: deque[tuple[T, int]] = deque()
     running: dict[Future[R], tuple[T, int]] = {}
+    # In this process a task is done when it is submitted: its result is handed out before the next one begins.
+    most = 1 if isinstance(executor, SerialExecutor) else WINDOW_PER_WORKER * jobs
     try:
         while True:
-            lost = _fill(executor, task, waiting, again, running, WINDOW_PER_WORKER * jobs)
+            lost = _fill(executor, task, waiting, again, running, most)
             if not running and not lost:
                 return
             wait(running, return_when=FIRST_COMPLETED)

@@ -19,19 +19,20 @@ import numpy as np
 
 from borderport.bounds import MOST_FIGURES
 from borderport.distributions import Array
-from borderport.errors import TooLarge
+from borderport.errors import TooLarge, UsageError
 from borderport.executors import default_jobs, map_unordered, open_executor
+from borderport.loading.tree import suggest
 from borderport.manifest import Manifest, ManifestPlan, draw_manifest, plan_manifest
-from borderport.metrics import Key, Measures, MetricsPlan, measure, plan_metrics
+from borderport.metrics import ALL, METRICS, Key, Measures, MetricsPlan, measure, plan_metrics
 from borderport.network import NetworkPlan, build_network, check_size, plan_network
 from borderport.scenario import Scenario
-from borderport.statistics import replications_for, t_interval, t_intervals
+from borderport.statistics import MOST_REPLICATIONS, Precision, outlook, t_intervals
 from borderport.timeline import Timeline
 
 EngineName = Literal["compiled", "simpy"]
 Progress = Callable[[int, int], None]
 Row = TypeVar("Row")
-MOST_REPLICATIONS = 10_000
+PASSAGE_MEAN = "passage_time_mean"
 LARGE_BLOCK = 31 << 20  # glibc does not learn from blocks of 32 MiB and more
 
 
@@ -96,6 +97,26 @@ def replicate(
     """Run one replication and measure it."""
     manifest, timeline = simulate(study, seed, replication, engine)
     return measure(study.metrics, manifest, timeline, detail)
+
+
+def check_watched(scenario: Scenario, flow: str, metric: str) -> None:
+    """Refuse a metric that a scenario does not have for a flow or group over all ports.
+
+    Raises
+    ------
+    UsageError
+        It does not exist, or is of one port or resource only.
+    """
+    names = [key[3] for key in prepare(scenario).metrics.keys if key[:3] == (ALL, flow, ALL)]
+    if metric in names:
+        return
+    known = metric in METRICS or not names
+    why = (
+        f"'{scenario.name}' has none for '{flow}' over all ports"
+        if known
+        else f"unknown metric{suggest(metric, names)}"
+    )
+    raise UsageError(f"--of {metric}: {why}; see `borderport list metrics`")
 
 
 def scenario_hash(scenario: Scenario) -> str:
@@ -204,7 +225,8 @@ def run_scenarios(
     engine: EngineName = "compiled",
     jobs: int | None = None,
     detail: bool = True,
-    precision: float | None = None,
+    precision: Precision | None = None,
+    watched: str = PASSAGE_MEAN,
     progress: Progress | None = None,
 ) -> list[Sample]:
     """Run every scenario with the same random numbers.
@@ -221,8 +243,11 @@ def run_scenarios(
         Worker processes; by default as many as pay.
     detail : bool
         Whether to keep what only figures need.
-    precision : float or None
-        Go on until the half-width of every scenario's mean passage time is at most this share of it.
+    precision : Precision or None
+        Go on until every scenario's figure of the metric ``watched`` is known to this, or will not be
+        (`borderport.statistics.outlook` of its values then says so).
+    watched : str
+        A metric of the total, by default the mean passage time.
     progress : callable, optional
         Called with (done, total) replications.
 
@@ -232,8 +257,14 @@ def run_scenarios(
         In the order of ``scenarios``.
     """
     plan = Plan(tuple(scenarios), replications, seed, engine, jobs, detail, precision)
-    rows = collect(plan, run_chunk, lambda row: row, progress)
+    key = (ALL, ALL, ALL, watched)
+    rows = collect(plan, run_chunk, lambda row: [measures.of(key) for measures in row], progress)
     return [sample_of(s, seed, engine, [row[i] for row in rows]) for i, s in enumerate(scenarios)]
+
+
+def watched_values(samples: Sequence[Sample], metric: str) -> tuple[list[str], Array]:
+    """Names of the scenarios, and their totals of a metric, shape (replications, scenarios)."""
+    return [s.scenario.name for s in samples], np.column_stack([s.of(ALL, ALL, metric) for s in samples])
 
 
 @dataclass(frozen=True)
@@ -246,7 +277,7 @@ class Plan:
     engine: EngineName
     jobs: int | None
     detail: bool
-    precision: float | None
+    precision: Precision | None
 
 
 def _check_figures(plan: Plan) -> None:
@@ -260,13 +291,10 @@ def _check_figures(plan: Plan) -> None:
         )
 
 
-WATCHED: Key = ("all", "all", "all", "passage_time_mean")
-
-
 def collect(
     plan: Plan,
     task: Callable[[Chunk], list[Row]],
-    measures_of: Callable[[Row], Sequence[Measures]],
+    watched: Callable[[Row], Sequence[float]],
     progress: Progress | None = None,
     executor: Executor | None = None,
 ) -> list[Row]:
@@ -277,8 +305,8 @@ def collect(
     plan : Plan
     task : callable
         What a worker does with a chunk; returns one row for each of its replications.
-    measures_of : callable
-        The measures in a row, one for each scenario: their mean passage times are what ``precision`` is about.
+    watched : callable
+        The figures of a row that ``plan.precision`` is about; NaN for one that it does not have.
     executor : Executor, optional
         With ``plan.jobs`` workers; one is opened for this call if there is none.
 
@@ -303,9 +331,6 @@ def collect(
                     progress(len(found) + len(rows), wanted)
             found += [rows[r] for r in sorted(rows)]
             if plan.precision is not None:
-                watched = np.asarray([[m.of(WATCHED) for m in measures_of(row)] for row in found])
-                wanted = max(
-                    replications_for(t_interval(watched[:, i]), len(found), plan.precision, MOST_REPLICATIONS)
-                    for i in range(watched.shape[1])
-                )
+                figures = np.asarray([watched(row) for row in found], dtype=np.float64)
+                wanted = max(outlook(column, plan.precision).total for column in figures.T)
     return found

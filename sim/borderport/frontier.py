@@ -2,7 +2,8 @@
 
 The same vehicles with the same luck meet every rate of selection and every quality of targeting. One point dominates
 another if it finds no less and takes no more time, and one of the two surely so: by the paired differences of the
-replications, corrected by Holm for the number of comparisons.
+replications, corrected by Holm for the number of comparisons. Hours that are saved because vehicles give up or do not
+come through are no gain, so none dominates another that clears a larger share of the vehicles.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from borderport.compare import MOST_APART, not_cleared, unlike
 from borderport.distributions import Array
 from borderport.errors import UsageError
 from borderport.experiment import EngineName, Progress, Sample, run_scenarios
+from borderport.metrics import ALL, groups_of
 from borderport.scenario import Scenario
 from borderport.statistics import Interval, holm, p_value, ratio_interval, t_interval
 
@@ -34,6 +37,8 @@ class Point:
         Vehicles whose contraband was found, and that carried some.
     vehicles, vehicle_hours, officer_hours : float arrays, shape (replications,)
         Vehicles that arrived; their time from arrival to exit; time of officers at inspection stations.
+    not_cleared : float array, shape (replications,)
+        Share of the vehicles that is `borderport.compare.not_cleared`.
     """
 
     rate: float | None
@@ -43,6 +48,7 @@ class Point:
     vehicles: Array
     vehicle_hours: Array
     officer_hours: Array
+    not_cleared: Array
 
     @property
     def label(self) -> str:
@@ -81,6 +87,11 @@ class Frontier:
     delay: tuple[Interval, ...]
     delay_each: tuple[Interval, ...]
     cost: tuple[Interval, ...]
+
+    @property
+    def marked(self) -> tuple[bool, ...]:
+        """For each point, whether the share that it does not clear is unlike that with nobody selected."""
+        return tuple(unlike(self.points[1].not_cleared, point.not_cleared) for point in self.points)
 
     @property
     def rare(self) -> bool:
@@ -167,14 +178,20 @@ def trace_frontier(
 
 
 def _point(sample: Sample, rate: float | None, targeting: float | None) -> Point:
-    names = (
-        "contraband_found",
-        "contraband_carried",
-        "vehicles_arrived",
-        "vehicle_hours",
-        "inspection_officer_hours",
+    def total(metric: str) -> Array:
+        return sample.of(ALL, ALL, metric)
+
+    members = next(members for port, flow, members in groups_of(sample.scenario) if port == flow == ALL)
+    return Point(
+        rate,
+        targeting,
+        total("contraband_found"),
+        total("contraband_carried"),
+        total("vehicles_arrived"),
+        total("vehicle_hours"),
+        total("inspection_officer_hours"),
+        not_cleared(sample.scenario, members, sample.keys, sample.values),
     )
-    return Point(rate, targeting, *(sample.of("all", "all", name) for name in names))
 
 
 def _dominated(points: list[Point]) -> tuple[int | None, ...]:
@@ -183,14 +200,15 @@ def _dominated(points: list[Point]) -> tuple[int | None, ...]:
     finds = [points[a].found - points[b].found for a, b in pairs]
     hours = [points[a].vehicle_hours - points[b].vehicle_hours for a, b in pairs]
     sure = np.asarray(holm([p_value(difference) for difference in finds + hours])) < SURE
+    shares = [t_interval(point.not_cleared).mean for point in points]
     dominated: list[int | None] = [None] * len(points)
     for number, (a, b) in enumerate(pairs):
         more, longer = float(finds[number].mean()), float(hours[number].mean())
         clear = bool(sure[number] and more) or bool(sure[number + len(pairs)] and longer)
-        if clear and more >= 0 and longer <= 0 and dominated[b] is None:
-            dominated[b] = a
-        elif clear and more <= 0 and longer >= 0 and dominated[a] is None:
-            dominated[a] = b
+        if clear and more >= 0 and longer <= 0 and not shares[a] - shares[b] > MOST_APART:
+            dominated[b] = a if dominated[b] is None else dominated[b]
+        elif clear and more <= 0 and longer >= 0 and not shares[b] - shares[a] > MOST_APART:
+            dominated[a] = b if dominated[a] is None else dominated[a]
     return tuple(dominated)
 
 

@@ -6,15 +6,28 @@ within each replication first (common random numbers), which is what makes them 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import chdtri, stdtr, stdtrit
 
 from borderport.distributions import Array
+from borderport.units import (
+    MS_PER_HOUR,
+    MS_PER_MINUTE,
+    parse_count,
+    parse_duration,
+    parse_mass,
+    parse_money,
+    parse_share,
+)
 
 LEVEL = 0.95
+MOST_REPLICATIONS = 10_000  # that are run for the sake of a precision
+FIRST_STEP = 10
+ENOUGH_TO_JUDGE = 30  # replications after which a figure that hardly any of them gives is given up
 
 
 @dataclass(frozen=True)
@@ -74,6 +87,13 @@ def t_intervals(values: Array, level: float = LEVEL) -> tuple[Array, Array, Arra
     variance = np.divide(squares, n - 1, out=np.full(n.shape, np.nan), where=n > 1)
     half = stdtrit(np.maximum(n - 1, 1), (1 + level) / 2) * np.sqrt(variance / np.maximum(n, 1))
     return mean - half, mean, mean + half
+
+
+def share_interval(shares: Sequence[float] | Array, level: float = LEVEL) -> Interval:
+    """Mean and Student-t interval of shares over replications, cut off where it would pass 0 or 1."""
+    found = t_interval(shares, level)
+    low, high = np.clip([found.low, found.high], 0.0, 1.0)
+    return Interval(found.mean, float(low), float(high))
 
 
 def ratio_interval(top: Array, bottom: Array, level: float = LEVEL) -> Interval:
@@ -161,26 +181,138 @@ def variance_saved(base: Array, other: Array) -> float:
     return float(1 - (other - base).var(ddof=1) / apart) if apart > 0 else float("nan")
 
 
-def replications_for(interval: Interval, done: int, precision: float, most: int) -> int:
-    """How many replications in all would bring the half-width to ``precision`` of the mean, by the variance seen.
+@dataclass(frozen=True)
+class Precision:
+    """How precisely a figure is wanted, by half of its interval.
+
+    Attributes
+    ----------
+    amount : float
+        > 0; a share of the mean if ``relative``, else in the unit of the figure.
+    relative : bool
+    """
+
+    amount: float
+    relative: bool = True
+
+    def half_width(self, mean: float) -> float:
+        """The greatest half-width that will do, unit of the mean."""
+        return self.amount * abs(mean) if self.relative else self.amount
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """How far a figure is from the precision wanted, and how many replications that takes.
+
+    Attributes
+    ----------
+    interval : Interval
+        Of the replications so far.
+    values, done : int
+        Replications that have a value, and all of them.
+    wanted : float
+        Half-width wanted, unit of the figure; NaN without a value.
+    needed : float
+        Replications in all that would reach it, by the variance seen; infinite where none would, NaN where it cannot be
+        told.
+    total : int
+        How many to run in all before looking again; ``done`` if it is time to stop.
+    """
+
+    interval: Interval
+    values: int
+    done: int
+    wanted: float
+    needed: float
+    total: int
+
+    @property
+    def reached(self) -> bool:
+        """Whether half of the interval is as small as wanted."""
+        return self.interval.half_width <= self.wanted
+
+
+def outlook(values: Sequence[float] | Array, precision: Precision, most: int = MOST_REPLICATIONS) -> Outlook:
+    """Look whether a figure is precise enough, and whether going on would help.
+
+    Replications are at most doubled from one look to the next. It is time to stop if the precision is reached, if it is
+    surely out of reach of ``most`` replications (even by the lower end of the variance's 95 % interval), or if fewer
+    than two of `ENOUGH_TO_JUDGE` replications have a value.
 
     Parameters
     ----------
-    interval : Interval
-        Of the ``done`` replications so far.
-    precision : float
-        Relative half-width wanted, > 0.
+    values : sequence of float, shape (replications,)
+        NaN where a replication has no value.
+    precision : Precision
     most : int
-        Never more than this.
+        Never go beyond so many replications.
 
     Returns
     -------
-    int
-        ``done`` if the half-width is reached.
+    Outlook
+
+    Examples
+    --------
+    >>> outlook([9.0, 10.0, 11.0], Precision(0.5)).reached
+    True
+    >>> outlook([9.0, 10.0, 11.0], Precision(0.1)).total
+    6
     """
-    if not np.isfinite(interval.half_width) or interval.mean == 0:
-        return min(most, max(2 * done, 10)) if not np.isfinite(interval.half_width) else done
-    ratio = interval.half_width / abs(interval.mean)
-    if ratio <= precision:
-        return done
-    return min(most, max(done + 1, int(np.ceil(done * (ratio / precision) ** 2))))
+    interval = t_interval(values)
+    done = len(values)
+    present = int((~np.isnan(np.asarray(values, dtype=np.float64))).sum())
+    wanted = precision.half_width(interval.mean)
+    if present < 2:
+        total = min(max(2 * done, FIRST_STEP), ENOUGH_TO_JUDGE, most)
+        return Outlook(interval, present, done, wanted, float("nan"), max(done, total))
+    if interval.half_width <= wanted:
+        return Outlook(interval, present, done, wanted, done, done)
+    needed = _replications_for(interval.half_width, present, wanted) * done / present
+    at_best = needed * (present - 1) / float(chdtri(present - 1, (1 - LEVEL) / 2))
+    total = done if at_best > most else min(max(2 * done, FIRST_STEP), most, max(done + 1, math.ceil(needed)))
+    return Outlook(interval, present, done, wanted, needed, max(done, total))
+
+
+# Units in which a precision can be given, and how: those of metrics that a scenario file can give too.
+ABSOLUTE: dict[str, tuple[Callable[[str], float], str]] = {
+    "min": (lambda text: parse_duration(text) / MS_PER_MINUTE, "0.5 min"),
+    "h": (lambda text: parse_duration(text) / MS_PER_HOUR, "100 h"),
+    "t": (parse_mass, "50 t"),
+    "CNY": (parse_money, "1 M CNY"),
+    "vehicles": (parse_count, "5 vehicles"),
+}
+
+
+def parse_precision(text: str, unit: str) -> Precision:
+    """Read a precision of a figure with this unit: ``"1%"`` of its mean, or in its own unit as ``"0.5 min"``.
+
+    Raises
+    ------
+    ValueError
+        It is neither; the message says what would be right.
+
+    Examples
+    --------
+    >>> parse_precision("1 %", "min")
+    Precision(amount=0.01, relative=True)
+    >>> parse_precision("1.5 h", "min")
+    Precision(amount=90.0, relative=False)
+    """
+    relative = "%" in text or unit not in ABSOLUTE
+    example = f", or like '{ABSOLUTE[unit][1]}'" if unit in ABSOLUTE else ""
+    try:
+        amount = parse_share(text) if relative else ABSOLUTE[unit][0](text)
+    except ValueError as error:
+        raise ValueError(f"{error}; write it like 1%{example}") from None
+    if not 0 < amount < (1 if relative else math.inf):
+        raise ValueError(f"must be above 0{' and below 100 %' if relative else ''}; write it like 1%{example}")
+    return Precision(amount, relative)
+
+
+def _replications_for(half_width: float, done: int, wanted: float) -> float:
+    """How many values would bring the half-width of ``done`` values down to ``wanted``; infinite if none would."""
+    if wanted == 0:
+        return float("inf")
+    now = float(stdtrit(done - 1, (1 + LEVEL) / 2))
+    first = done * (half_width / wanted) ** 2
+    return first * float(stdtrit(max(first - 1, 1), (1 + LEVEL) / 2) / now) ** 2

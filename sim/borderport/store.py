@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -148,12 +149,26 @@ class RunFolder:
 
     def write_csv(self, name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
         """Write a CSV file, compressed if its name ends in ``.gz``; text that a spreadsheet would run is quoted."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(map(_cell, header))
-        writer.writerows([_cell(item) for item in row] for row in rows)
-        content = text.getvalue().encode()
-        return self.write(name, gzip.compress(content, 1, mtime=0) if name.endswith(".gz") else content)
+
+        def make(path: Path) -> None:
+            with path.open("wb") as raw, _packed(raw, name.endswith(".gz")) as binary:
+                text = io.TextIOWrapper(binary, "utf-8", newline="")
+                writer = csv.writer(text, lineterminator="\n")
+                writer.writerow(map(_cell, header))
+                writer.writerows([_cell(item) for item in row] for row in rows)
+                text.detach()
+
+        return self.place(name, make)
+
+
+@contextmanager
+def _packed(raw: BinaryIO, packed: bool) -> Iterator[BinaryIO]:
+    """The file, or one that is compressed into it without a name or time: the same rows give the same bytes."""
+    if not packed:
+        yield raw
+        return
+    with gzip.GzipFile("", "wb", 1, raw, 0) as inner:
+        yield cast(BinaryIO, inner)
 
 
 def _sweep_out(folder: Path) -> None:
@@ -257,14 +272,23 @@ class ResultStore:
             hint = "; it is damaged or no store: move it away and run again" if damaged else ""
             raise StoreError(f"{self.path}: cannot use this store: {error}{hint}") from error
 
+    def has(self, key: str) -> bool:
+        """Whether there is a record under a key, and it is sound."""
+        return self._record(key) is not None
+
     def get(self, key: str) -> dict[Key, float] | None:
         """The record under a key, or None if there is none or it is damaged (it is then computed again)."""
+        record = self._record(key)
+        if record is None:
+            return None
+        items = json.loads(zlib.decompress(record))
+        return {(port, flow, station, metric): value for port, flow, station, metric, value in items}
+
+    def _record(self, key: str) -> bytes | None:
         with self._guard():
             row = self.connection.execute("SELECT sum, record FROM results WHERE key = ?", (key,)).fetchone()
-        if row is None or not isinstance(row[1], bytes) or _checksum(key, row[1]) != row[0]:
-            return None
-        items = json.loads(zlib.decompress(row[1]))
-        return {(port, flow, station, metric): value for port, flow, station, metric, value in items}
+        sound = row is not None and isinstance(row[1], bytes) and _checksum(key, row[1]) == row[0]
+        return row[1] if sound else None
 
     def put(self, records: Iterable[tuple[str, dict[Key, float]]]) -> None:
         """Keep records; all of one call are kept, or none."""

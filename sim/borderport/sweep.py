@@ -1,30 +1,34 @@
 """A design over parameters and policies: every point runs with the same random numbers, paired to the base.
 
 What a replication of a point gave is kept in the store as soon as it is known, under a key of everything that
-determines it; an interrupted sweep, or a wider one, computes only what is missing.
+determines it; an interrupted sweep, or a wider one, computes only what is missing. Points are loaded one after the
+other as they are needed, and their figures are read back from the store: a design of any size takes little memory.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from borderport.compare import not_cleared, of_flows, unlike
 from borderport.distributions import Array
-from borderport.errors import Problem, ScenarioInvalid, UsageError
+from borderport.errors import Problem, ScenarioInvalid, StoreError, UsageError
 from borderport.executors import map_unordered, open_executor
 from borderport.experiment import EngineName, Progress, prepare, replicate, scenario_hash
 from borderport.loading import load_scenario
-from borderport.metrics import ALL, Key
+from borderport.metrics import ALL, Key, groups_of
 from borderport.scenario import Policy, Scenario
 from borderport.statistics import t_intervals
 from borderport.store import ResultStore, model_hash, record_key
 
 MOST_POINTS = 100_000
+MOST_CHECKED = 100
 POINTS_IN_RANGE = 5
 CHUNK = 4
 BATCH = 16
@@ -43,44 +47,144 @@ class Variation:
 
 
 @dataclass(frozen=True)
-class Point:
-    """One design point: the values given, and the scenario they make."""
+class Design:
+    """What is varied about which scenario; its points are loaded when they are asked for.
 
-    values: tuple[str, ...]
-    scenario: Scenario
+    Attributes
+    ----------
+    reference : str
+        Name or file of the scenario.
+    base : Scenario
+        As it is, with the options that hold at every point.
+    variations : tuple of Variation
+    sets, with_policies, without_policies : tuple of str
+        Those options.
+    policies : Path or None
+        A folder of further policies.
+    """
+
+    reference: str
+    base: Scenario
+    variations: tuple[Variation, ...]
+    sets: tuple[str, ...] = ()
+    with_policies: tuple[str, ...] = ()
+    without_policies: tuple[str, ...] = ()
+    policies: Path | None = None
+
+    def __len__(self) -> int:
+        """How many points there are, the base included."""
+        return 1 + math.prod(len(v.values) for v in self.variations)
+
+    def points(self) -> Iterator[tuple[str, ...]]:
+        """The values of every point; the base comes first and has none."""
+        yield ()
+        yield from itertools.product(*(v.values for v in self.variations))
+
+    def load(self, values: Sequence[str]) -> Scenario:
+        """The scenario of one point.
+
+        Raises
+        ------
+        ScenarioInvalid
+            A value is wrong for its path; the message names the ``--vary`` it comes from.
+        """
+        if not values:
+            return self.base
+        given = [(v.path, value) for v, value in zip(self.variations, values, strict=True)]
+        return _load_point(self.reference, self.sets, self.with_policies, self.without_policies, given, self.policies)
+
+
+@dataclass(frozen=True)
+class Response:
+    """One metric at every point, and what it must be read beside; arrays have the base first.
+
+    Attributes
+    ----------
+    values, cleared, unfinished, not_cleared : float arrays, shape (points, replications)
+        The metric; vehicles cleared and unfinished of its port, flow or group, and the share of these that is
+        `borderport.compare.not_cleared`.
+    marked : bool array, shape (points,)
+        Where that share is unlike the base's: the metric is then one of other vehicles, and must not be called better.
+    """
+
+    values: Array
+    cleared: Array
+    unfinished: Array
+    not_cleared: Array
+    marked: Array
+
+    def intervals(self) -> tuple[Array, Array, Array]:
+        """Low, mean and high, shape (points,)."""
+        return t_intervals(self.values.T)
+
+    def differences(self) -> tuple[Array, Array, Array]:
+        """Low, mean and high of the paired difference to the base, shape (points,)."""
+        return t_intervals((self.values - self.values[0]).T)
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """The outcome of a sweep.
+    """The outcome of a sweep: where its figures are in the store.
 
     Attributes
     ----------
-    variations : tuple of Variation
-    points : tuple of Point
-        The base first; its ``values`` are empty.
+    design : Design
+    digests : tuple of str, shape (points,)
+        Hash of each point's scenario, the base first.
     keys : tuple of (port, flow, station, metric)
-    values : float array, shape (points, replications, keys)
-    seed : int
+    replications, seed : int
     computed : int
         Replications that were not in the store.
+    store : ResultStore
+        Open.
+    model : str
+        Hash of the sources that gave the figures.
     """
 
-    variations: tuple[Variation, ...]
-    points: tuple[Point, ...]
+    design: Design
+    digests: tuple[str, ...]
     keys: tuple[Key, ...]
-    values: Array
+    replications: int
     seed: int
     computed: int
+    store: ResultStore
+    model: str
 
-    def response(self, key: Key) -> tuple[Array, Array, Array]:
-        """Low, mean and high of one metric at each point but the base, shape (points - 1,)."""
-        return t_intervals(self.values[1:, :, self.keys.index(key)].T)
+    def values(self, number: int) -> Array:
+        """Figures of one point, shape (replications, keys); NaN where it has none."""
+        return self._read(number, self.keys)
 
-    def difference(self, key: Key) -> tuple[Array, Array, Array]:
-        """Low, mean and high of the paired difference to the base at each point, shape (points - 1,)."""
-        column = self.values[:, :, self.keys.index(key)]
-        return t_intervals((column[1:] - column[:1]).T)
+    def response(self, key: Key) -> Response:
+        """One metric at every point."""
+        members = members_of(self.design.base, key)
+        flows = {tuple(name.split(".")) for name in members}
+        kept = (key, *(k for k in self.keys if k[:2] in flows and k[2] == ALL and k[3] in COUNTED))
+        table = np.asarray([self._read(number, kept) for number in range(len(self.digests))])
+        shares = not_cleared(self.design.base, members, kept, table)
+        return Response(
+            table[:, :, 0],
+            of_flows(kept, table, members, "vehicles_cleared"),
+            of_flows(kept, table, members, "unfinished"),
+            shares,
+            np.asarray([unlike(shares[0], share) for share in shares]),
+        )
+
+    def _read(self, number: int, keys: Sequence[Key]) -> Array:
+        rows = []
+        for replication in range(self.replications):
+            record = self.store.get(record_key(self.digests[number], replication, self.seed, self.model))
+            if record is None:
+                raise StoreError(f"{self.store.path}: a record was lost while it was read; run the same again")
+            rows.append([record.get(key, np.nan) for key in keys])
+        return np.asarray(rows)
+
+
+COUNTED = ("vehicles_arrived", "vehicles_held_back", "vehicles_diverted", "vehicles_cleared", "unfinished")
+
+
+def members_of(scenario: Scenario, key: Key) -> tuple[str, ...]:
+    """The flows whose vehicles a metric is about; of a resource or station, those of its port."""
+    return next((members for port, flow, members in groups_of(scenario) if (port, flow) == key[:2]), ())
 
 
 def parse_variation(text: str) -> Variation:
@@ -182,8 +286,24 @@ def plan_sweep(
     with_policies: Sequence[str] = (),
     without_policies: Sequence[str] = (),
     policies: Path | None = None,
-) -> tuple[Point, ...]:
-    """The base and every combination of the values, each loaded and checked before anything runs.
+    progress: Progress | None = None,
+) -> Design:
+    """Load the base and check the values before anything runs: points that have each of them, at most `MOST_CHECKED`.
+
+    Parameters
+    ----------
+    scenario : str
+    variations : sequence of Variation
+    sets, with_policies, without_policies : sequence of str
+        Hold at every point.
+    policies : Path, optional
+        A folder of further policies.
+    progress : callable, optional
+        Called with (done, total) points that were checked.
+
+    Returns
+    -------
+    Design
 
     Raises
     ------
@@ -196,15 +316,21 @@ def plan_sweep(
     twice = next((path for path in paths if paths.count(path) > 1), None)
     if twice is not None:
         raise UsageError(f"--vary {twice} is given twice; put all its values into one")
-    count = int(np.prod([len(v.values) for v in variations], dtype=np.float64))
+    count = math.prod(len(v.values) for v in variations)
     if count > MOST_POINTS:
         raise UsageError(f"this design has {count:,} points; at most {MOST_POINTS:,} run in one sweep")
-    changes = (sets, with_policies, without_policies)
-    points = [Point((), _load_point(scenario, *changes, (), policies))]
-    for values in itertools.product(*(v.values for v in variations)):
-        design = [(v.path, value) for v, value in zip(variations, values, strict=True)]
-        points.append(Point(values, _load_point(scenario, *changes, design, policies)))
-    return tuple(points)
+    base = _load_point(scenario, sets, with_policies, without_policies, (), policies)
+    design = Design(
+        scenario, base, tuple(variations), tuple(sets), tuple(with_policies), tuple(without_policies), policies
+    )
+    longest = max(len(v.values) for v in variations)
+    numbers = np.unique(np.linspace(0, longest - 1, min(longest, MOST_CHECKED)).round().astype(int)).tolist()
+    for done, number in enumerate(numbers, start=1):
+        # Points of the design, so that a value which is right only together with another's is not refused.
+        design.load([v.values[number % len(v.values)] for v in variations])
+        if progress is not None:
+            progress(done, len(numbers))
+    return design
 
 
 @dataclass(frozen=True)
@@ -228,8 +354,7 @@ def _run_task(task: _Task) -> list[tuple[str, dict[Key, float]]]:
 
 
 def run_sweep(
-    variations: Sequence[Variation],
-    points: Sequence[Point],
+    design: Design,
     store: ResultStore,
     *,
     replications: int,
@@ -238,62 +363,76 @@ def run_sweep(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Sweep:
-    """Run what the store lacks of a design, with one pool of workers, and put it together.
+    """Run what the store lacks of a design, with one pool of workers.
 
     Parameters
     ----------
-    variations, points
-        Of `parse_variation` and `plan_sweep`.
+    design : Design
+        Of `plan_sweep`. A point is loaded when its turn comes.
     store : ResultStore
         Written by this process only, in batches.
-    replications, seed, engine, jobs, progress
+    replications, seed, engine, jobs
         As in `borderport.experiment.run_scenarios`.
+    progress : callable, optional
+        Called with (done, total) replications, those found in the store included.
 
     Returns
     -------
     Sweep
+
+    Raises
+    ------
+    ScenarioInvalid
+        A value that `plan_sweep` did not look at is wrong, or two are wrong together; what was computed is kept.
     """
-    model = model_hash()
-    digests = [scenario_hash(point.scenario) for point in points]
-    wanted = [[record_key(digest, r, seed, model) for r in range(replications)] for digest in digests]
-    found: dict[str, dict[Key, float]] = {}
-    for key in dict.fromkeys(itertools.chain.from_iterable(wanted)):
-        record = store.get(key)
-        if record is not None:
-            found[key] = record
-    total = len(set(itertools.chain.from_iterable(wanted)))
-    computed = total - len(found)
+    run = _Run(design, store, model_hash(), replications, seed, engine, progress or (lambda done, total: None))
     fresh: list[tuple[str, dict[Key, float]]] = []
     with open_executor(jobs) as executor:
         try:
-            for _, records in map_unordered(executor, _run_task, _tasks(points, wanted, found, seed, engine), jobs):
+            for _, records in map_unordered(executor, _run_task, run.tasks(), jobs):
                 fresh += records
-                found.update(records)
+                run.computed += len(records)
+                run.advance(len(records))
                 if len(fresh) >= BATCH:
                     store.put(fresh)
                     fresh = []
-                if progress is not None:
-                    progress(len(found), total)
         finally:
             store.put(fresh)
-    first = found[wanted[0][0]]
-    keys = tuple(first)
-    values = np.asarray([[[found[key].get(k, np.nan) for k in keys] for key in row] for row in wanted])
-    return Sweep(tuple(variations), tuple(points), keys, values, seed, computed)
+    keys = tuple(store.get(record_key(run.digests[0], 0, seed, run.model)) or ())
+    return Sweep(design, tuple(run.digests), keys, replications, seed, run.computed, store, run.model)
 
 
-def _tasks(
-    points: Sequence[Point],
-    wanted: Sequence[Sequence[str]],
-    found: dict[str, dict[Key, float]],
-    seed: int,
-    engine: EngineName,
-) -> Iterator[_Task]:
-    """What is missing, a few replications of one point at a time; equal points are run once."""
-    planned = set(found)
-    for point, keys in zip(points, wanted, strict=True):
-        missing = [(r, key) for r, key in enumerate(keys) if key not in planned]
-        planned.update(key for _, key in missing)
-        for start in range(0, len(missing), CHUNK):
-            part = missing[start : start + CHUNK]
-            yield _Task(point.scenario, seed, engine, tuple(r for r, _ in part), tuple(key for _, key in part))
+@dataclass
+class _Run:
+    """A sweep under way: how far it has come."""
+
+    design: Design
+    store: ResultStore
+    model: str
+    replications: int
+    seed: int
+    engine: EngineName
+    progress: Progress
+    digests: list[str] = field(default_factory=list)
+    done: int = 0
+    computed: int = 0
+
+    def advance(self, replications: int) -> None:
+        """So many more are done."""
+        self.done += replications
+        self.progress(self.done, len(self.design) * self.replications)
+
+    def tasks(self) -> Iterator[_Task]:
+        """What is missing, a few replications of one point at a time; equal points are run once."""
+        seen: set[str] = set()
+        for values in self.design.points():
+            scenario = self.design.load(values)
+            digest = scenario_hash(scenario)
+            self.digests.append(digest)
+            keys = [record_key(digest, r, self.seed, self.model) for r in range(self.replications)]
+            missing = [] if digest in seen else [r for r, key in enumerate(keys) if not self.store.has(key)]
+            seen.add(digest)
+            self.advance(self.replications - len(missing))
+            for start in range(0, len(missing), CHUNK):
+                part = tuple(missing[start : start + CHUNK])
+                yield _Task(scenario, self.seed, self.engine, part, tuple(keys[r] for r in part))

@@ -20,26 +20,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 Advance = Callable[[int, int], None]
+SECONDS_BEFORE_LINES = 1.0
 SECONDS_BETWEEN_LINES = 10.0
 LONGEST_NAME = 32  # columns that the name of a scenario may take in a table
-
-
-class Percentage(click.ParamType[float]):
-    """A share such as ``1%`` on the command line."""
-
-    name = "percent"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read ``1%``, ``1 %`` as 0.01."""
-        if isinstance(value, float):
-            return value
-        try:
-            share = parse_share(value)
-        except ValueError:
-            share = -1.0
-        if not 0 < share < 1:
-            self.fail(f"'{value}' is not a precision; write it like 1%", param, ctx)
-        return share
 
 
 class Percentages(click.ParamType[tuple[float, ...]]):
@@ -157,7 +140,7 @@ def workers(jobs: int | None, executor: str | None) -> int | None:
 
 @contextmanager
 def progress(label: str, quiet: bool) -> Iterator[Advance]:
-    """Show progress on standard error: a bar on a terminal, else a line every ten seconds."""
+    """Show progress on standard error: a bar on a terminal, else a line after a second and then every ten seconds."""
     if quiet:
         yield lambda done, total: None
         return
@@ -178,12 +161,12 @@ def progress(label: str, quiet: bool) -> Iterator[Advance]:
 
 
 def _lines(label: str) -> Advance:
-    last = time.monotonic()
+    due = time.monotonic() + SECONDS_BEFORE_LINES
 
     def advance(done: int, total: int) -> None:
-        nonlocal last
-        if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
-            last = time.monotonic()
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + SECONDS_BETWEEN_LINES
             say_aside(f"{label}: {done}" + (f" of {total}" if total else ""))
 
     return advance

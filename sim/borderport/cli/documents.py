@@ -60,17 +60,27 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
 
 
 def effect_document(effect: VehicleEffect) -> dict[str, Any]:
-    """The paired effect on one group's vehicles, in one span on one clock; savings in minutes."""
-    saving = effect.saving
+    """The paired effect on one group's vehicles, in one span on one clock; savings in minutes.
+
+    ``vehicle_hours_saved``, ``not_cleared`` and ``marked`` are of the group: the same for all its spans and clocks.
+    """
+    saving, hours = effect.saving, effect.hours_saved
     return {
         "port": effect.port,
         "flow": effect.flow,
         "span": effect.span,
         "clock": effect.clock,
         "saving": {"mean": saving.mean, "low": saving.low, "high": saving.high},
-        "better": effect.better,
-        "worse": effect.worse,
+        "better": effect.better.mean,
+        "better_low": effect.better.low,
+        "better_high": effect.better.high,
+        "worse": effect.worse.mean,
+        "worse_low": effect.worse.low,
+        "worse_high": effect.worse.high,
         "pairs": effect.pairs,
         "only_base": effect.only_base,
         "only_other": effect.only_other,
+        "vehicle_hours_saved": {"mean": hours.mean, "low": hours.low, "high": hours.high},
+        "not_cleared": {"base": effect.base_not_cleared, "other": effect.other_not_cleared},
+        "marked": effect.marked,
     }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from borderport.cli.common import (
+    Advance,
     ScenarioName,
     loading_options,
     progress,
@@ -19,16 +21,17 @@ from borderport.cli.common import (
 )
 from borderport.cli.tables import print_table, print_text
 from borderport.cli.terminal import say, say_json
-from borderport.wording import interval_note, number, plus_minus
+from borderport.wording import interval_note, number, percent, plus_minus
 
 OF_RESOURCES = ("queue_mean", "queue_max", "tail_back_max", "utilisation")
 
 if TYPE_CHECKING:
     from borderport.calibrate import Calibration
+    from borderport.distributions import Array
     from borderport.metrics import Key
     from borderport.scenario import Scenario
     from borderport.store import RunFolder
-    from borderport.sweep import Sweep, Variation
+    from borderport.sweep import Design, Response, Sweep, Variation
 
 
 @click.command(short_help="Run SCENARIO over a grid of values.")
@@ -56,16 +59,21 @@ def sweep(
     from borderport.sweep import parse_variation, plan_sweep, run_sweep
 
     variations = [parse_variation(text) for text in vary]
-    points = plan_sweep(scenario, variations, **loading_options(options))
-    key = _key_of(points[0].scenario, (port, flow, station, metric))
-    folder = RunFolder(options["out"] or Path("results") / f"{points[0].scenario.name}-sweep")
-    jobs = workers(options["jobs"], options["executor"]) or default_jobs(options["reps"] * len(points))
+    with progress("points checked", options["quiet"]) as advance:
+        design = plan_sweep(
+            scenario,
+            variations,
+            progress=advance,
+            **loading_options(options),
+        )
+    key = _key_of(design.base, (port, flow, station, metric))
+    folder = RunFolder(options["out"] or Path("results") / f"{design.base.name}-sweep")
+    jobs = workers(options["jobs"], options["executor"]) or default_jobs(options["reps"] * len(design))
     store = ResultStore(folder.path / "store.sqlite")
     try:
         with progress("replications", options["quiet"]) as advance:
             result = run_sweep(
-                variations,
-                points,
+                design,
                 store,
                 replications=options["reps"],
                 seed=options["seed"],
@@ -73,12 +81,16 @@ def sweep(
                 jobs=jobs,
                 progress=advance,
             )
+        if key not in result.keys:
+            none = f"no vehicle or resource gave '{key[3]}' of port {key[0]}, flow {key[1]}, station {key[2]}"
+            raise UsageError(none)
+        response = result.response(key)
+        with progress("points written", options["quiet"]) as advance:
+            _write_sweep(folder, result, advance)
     finally:
         store.close()
-    if key not in result.keys:
-        raise UsageError(f"no vehicle or resource gave '{key[3]}' of port {key[0]}, flow {key[1]}, station {key[2]}")
-    _write_sweep(folder, result, key)
-    _report_sweep(folder, result, key, options)
+    _draw_sweep(folder, result, response, key)
+    _report_sweep(folder, result, response, key, options)
 
 
 def _key_of(scenario: Scenario, asked: Key) -> Key:
@@ -111,35 +123,56 @@ def _key_of(scenario: Scenario, asked: Key) -> Key:
     return port, flow, station, metric
 
 
-def _write_sweep(folder: RunFolder, result: Sweep, key: Key) -> None:
-    """Write the tidy table and draw the response."""
-    from borderport.figures.style import save
-    from borderport.metrics import unit_of
-    from borderport.statistics import t_intervals
+def _write_sweep(folder: RunFolder, result: Sweep, advance: Advance) -> None:
+    """Write the tidy table, point by point, and what was run."""
     from borderport.store import provenance
 
-    paths = [v.path for v in result.variations]
-    rows = []
-    for index, point in enumerate(result.points):
-        low, mean, high = t_intervals(result.values[index])
-        low_d, mean_d, high_d = t_intervals(result.values[index] - result.values[0])
-        columns = zip(result.keys, *(c.tolist() for c in (mean, low, high, mean_d, low_d, high_d)), strict=True)
-        given = point.values or ("base",) * len(paths)
-        rows += [(index, *given, *of, unit_of(of[3]), *numbers) for of, *numbers in columns]
+    design = result.design
+    paths = [v.path for v in design.variations]
     header = ("point", *paths, "port", "flow", "station", "metric", "unit", "mean", "low", "high")
-    folder.write_csv("sweep.csv", (*header, "difference", "difference_low", "difference_high"), rows)
+    header = (*header, "difference", "difference_low", "difference_high", "not_cleared", "marked")
+    folder.write_csv("sweep.csv", header, _sweep_rows(result, advance))
     folder.write_json(
         "run.json",
         {
-            "base": result.points[0].scenario.name,
-            "vary": {v.path: list(v.values) for v in result.variations},
-            "replications": int(result.values.shape[1]),
+            "base": design.base.name,
+            "vary": {v.path: list(v.values) for v in design.variations},
+            "replications": result.replications,
             "seed": result.seed,
             "versions": provenance(),
         },
     )
-    if len(paths) <= 2:
-        folder.place("figures/response.png", functools.partial(save, _figure(result, key)))
+
+
+def _sweep_rows(result: Sweep, advance: Advance) -> Iterator[tuple[object, ...]]:
+    """Every metric of every point, beside the share that is not cleared of its port, flow or group."""
+    from borderport.compare import not_cleared, unlike
+    from borderport.metrics import groups_of, unit_of
+    from borderport.statistics import t_interval, t_intervals
+
+    design = result.design
+    base, name = result.values(0), ("base",) * len(design.variations)
+    groups = {(port, flow): members for port, flow, members in groups_of(design.base)}
+    shares = {of: not_cleared(design.base, members, result.keys, base) for of, members in groups.items()}
+    for index, given in enumerate(design.points()):
+        values = result.values(index)
+        columns = (c.tolist() for part in (values, values - base) for c in t_intervals(part))
+        beside = {}
+        for of, members in groups.items():
+            share = not_cleared(design.base, members, result.keys, values)
+            beside[of] = t_interval(share).mean, unlike(shares[of], share)
+        for key, low, mean, high, low_d, mean_d, high_d in zip(result.keys, *columns, strict=True):
+            numbers = (mean, low, high, mean_d, low_d, high_d)
+            yield index, *(given or name), *key, unit_of(key[3]), *numbers, *beside.get(key[:2], ("", ""))
+        advance(index + 1, len(design))
+
+
+def _draw_sweep(folder: RunFolder, result: Sweep, response: Response, key: Key) -> None:
+    """Draw the response to one parameter or two."""
+    from borderport.figures.style import save
+
+    if len(result.design.variations) <= 2:
+        folder.place("figures/response.png", functools.partial(save, _figure(result, response, key)))
 
 
 def _to_scale(variation: Variation) -> tuple[list[float] | list[str], str]:
@@ -153,23 +186,24 @@ def _to_scale(variation: Variation) -> tuple[list[float] | list[str], str]:
     return [float(number) for number, _ in parts], f"{variation.path} ({unit})" if unit else variation.path
 
 
-def _figure(result: Sweep, key: Key) -> Any:
+def _figure(result: Sweep, response: Response, key: Key) -> Any:
     """A curve for one parameter, a heat map for two."""
     from borderport.figures.response import heat_map, response_curve
     from borderport.metrics import unit_of
 
-    low, mean, high = result.response(key)
+    low, mean, high = (column[1:] for column in response.intervals())
+    marked = response.marked[1:]
     where = " ".join(part for part in key[:3] if part != "all") or "all ports"
     texts: dict[str, Any] = {
         "metric": f"{key[3].replace('_', ' ')} ({unit_of(key[3])}), {where}",
-        "scenario": result.points[0].scenario.name,
-        "replications": int(result.values.shape[1]),
+        "scenario": result.design.base.name,
+        "replications": result.replications,
         "seed": result.seed,
     }
-    scales = [_to_scale(variation) for variation in result.variations]
+    scales = [_to_scale(variation) for variation in result.design.variations]
     if len(scales) == 1:
         ((values, parameter),) = scales
-        return response_curve(values, mean, low, high, parameter=parameter, **texts)
+        return response_curve(values, mean, low, high, parameter=parameter, marked=marked, **texts)
     (x_values, x_parameter), (y_values, y_parameter) = scales
     shape = (len(x_values), len(y_values))
     return heat_map(
@@ -178,51 +212,93 @@ def _figure(result: Sweep, key: Key) -> Any:
         mean.reshape(shape).T,
         low=low.reshape(shape).T,
         high=high.reshape(shape).T,
+        marked=marked.reshape(shape).T,
         x_parameter=x_parameter,
         y_parameter=y_parameter,
         **texts,
     )
 
 
-def _report_sweep(folder: RunFolder, result: Sweep, key: Key, options: dict[str, Any]) -> None:
-    """Print the response and its paired difference to the base at each point."""
+def _report_sweep(folder: RunFolder, result: Sweep, response: Response, key: Key, options: dict[str, Any]) -> None:
+    """Print the response, its paired difference to the base, and who was cleared, at each point."""
+    from borderport.compare import MOST_APART
     from borderport.metrics import unit_of
-    from borderport.statistics import Interval, t_interval
     from borderport.store import json_text
 
-    responses = [Interval(m, lo, hi) for lo, m, hi in zip(*(c.tolist() for c in result.response(key)), strict=True)]
-    changes = [Interval(m, lo, hi) for lo, m, hi in zip(*(c.tolist() for c in result.difference(key)), strict=True)]
-    points = list(zip(result.points[1:], responses, changes, strict=True))
-    paths = [v.path for v in result.variations]
+    design = result.design
+    paths = [v.path for v in design.variations]
+    base, *points = _response_documents(design, response)
     if options["as_json"]:
         document = {
-            "base": result.points[0].scenario.name,
+            "base": design.base.name,
             **dict(zip(("port", "flow", "station", "metric"), key, strict=True)),
             "unit": unit_of(key[3]),
-            "points": [
-                {
-                    "values": dict(zip(paths, point.values, strict=True)),
-                    "response": vars(response),
-                    "difference": vars(change),
-                }
-                for point, response, change in points
-            ],
+            "marked_above": MOST_APART,
+            "base_point": base,
+            "points": points,
         }
         say_json(json_text(document))
     elif not options["quiet"]:
-        base = t_interval(result.values[0, :, result.keys.index(key)])
-        rows = [["base", *[""] * len(paths), plus_minus(base), ""]]
-        for index, (point, response, change) in enumerate(points, 1):
-            rows.append([str(index), *point.values, plus_minus(response), plus_minus(change)])
+        rows = _response_rows([base, *points], len(paths))
         where = f"port {key[0]}, flow {key[1]}" + (f", {key[2]}" if key[2] != "all" else "")
         title = f"{key[3]} ({unit_of(key[3])}), {where}; varied: {', '.join(paths)}"
         header = ["point", *(path.rpartition(".")[2] for path in paths), "response", "difference"]
-        note = f"{interval_note(result.values.shape[1])}; difference to the base, paired by replication"
-        print_table(title, header, rows, note, keys=1 + len(paths))
-        total = result.values.shape[0] * result.values.shape[1]
+        note = f"{interval_note(result.replications)}; difference to the base, paired by replication"
+        if response.marked.any():
+            apart = f"{100 * MOST_APART:g} percentage point"
+            note += (
+                f"\n* the share not cleared is more than {apart} from the base's: other vehicles, not to be compared"
+            )
+        print_table(title, [*header, "cleared", "unfinished", "not cleared"], rows, note, keys=1 + len(paths))
         rest = "the rest was in the store, or another point is the same"
-        print_text(f"{result.computed} of {total} replications were computed; {rest}")
+        print_text(f"{result.computed} of {len(design) * result.replications} replications were computed; {rest}")
         say(f"Table, figure and store are in {folder.path}")
+
+
+def _response_documents(design: Design, response: Response) -> list[dict[str, Any]]:
+    """What is told of each point, the base first."""
+    from borderport.statistics import Interval, t_intervals
+
+    def told(low: Array, mean: Array, high: Array) -> list[Interval]:
+        return [Interval(m, lo, hi) for lo, m, hi in zip(low.tolist(), mean.tolist(), high.tolist(), strict=True)]
+
+    columns = {
+        "response": told(*response.intervals()),
+        "difference": told(*response.differences()),
+        "cleared": told(*t_intervals(response.cleared.T)),
+        "unfinished": told(*t_intervals(response.unfinished.T)),
+    }
+    shares = t_intervals(response.not_cleared.T)[1].tolist()
+    paths = [v.path for v in design.variations]
+    return [
+        {
+            "values": dict(zip(paths, values, strict=False)),
+            **{name: vars(intervals[number]) for name, intervals in columns.items()},
+            "not_cleared": shares[number],
+            "marked": bool(response.marked[number]),
+        }
+        for number, values in enumerate(design.points())
+    ]
+
+
+def _response_rows(points: list[dict[str, Any]], parameters: int) -> list[list[str]]:
+    """Lines of the table; the base has no values and no difference."""
+    from borderport.statistics import Interval
+
+    rows = []
+    for index, point in enumerate(points):
+        head = [str(index) + " *" * point["marked"], *point["values"].values()]
+        rows.append(
+            [
+                *(head if index else ["base", *[""] * parameters]),
+                plus_minus(Interval(**point["response"])),
+                plus_minus(Interval(**point["difference"])) if index else "",
+                plus_minus(Interval(**point["cleared"])),
+                plus_minus(Interval(**point["unfinished"])),
+                percent(point["not_cleared"]),
+            ]
+        )
+    return rows
 
 
 @click.command(short_help="Fit free parameters to targets.")

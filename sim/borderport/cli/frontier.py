@@ -88,8 +88,12 @@ def _frontier_rows(result: Frontier) -> list[dict[str, Any]]:
             "officer_hours": vars(t_interval(point.officer_hours)),
             "vehicle_hours_per_find": vars(cost),
             "dominated_by": other,
+            "not_cleared": t_interval(point.not_cleared).mean,
+            "marked": marked,
         }
-        for point, delay, cost, other in zip(result.points, result.delay, result.cost, result.dominated_by, strict=True)
+        for point, delay, cost, other, marked in zip(
+            result.points, result.delay, result.cost, result.dominated_by, result.marked, strict=True
+        )
     ]
 
 
@@ -121,6 +125,7 @@ def _write_frontier(folder: RunFolder, result: Frontier) -> None:
 
 def _report_frontier(folder: RunFolder, result: Frontier, options: dict[str, Any]) -> None:
     """Print one line for each point, as text or as JSON."""
+    from borderport.compare import MOST_APART
     from borderport.frontier import FEWEST_FINDS
     from borderport.statistics import t_interval
     from borderport.store import json_text
@@ -137,7 +142,7 @@ def _report_frontier(folder: RunFolder, result: Frontier, options: dict[str, Any
         targeted = point.targeting is not None and point.rate not in (0, 1)
         rows.append(
             [
-                str(index),
+                str(index) + " *" * result.marked[index],
                 point.label,
                 percent(point.targeting or 0) if targeted else "",
                 plus_minus(t_interval(point.found)),
@@ -145,18 +150,25 @@ def _report_frontier(folder: RunFolder, result: Frontier, options: dict[str, Any
                 plus_minus(result.delay[index]),
                 plus_minus(t_interval(point.officer_hours)),
                 bracketed(result.cost[index]),
+                percent(t_interval(point.not_cleared).mean),
                 "no" if other is None else f"by {other}",
             ]
         )
-    values = ["finds", "detection", "vehicle-hours", "officer-hours", "hours per find", "dominated"]
+    values = ["finds", "detection", "vehicle-hours", "officer-hours", "hours per find", "not cleared", "dominated"]
+    note = (
+        f"{interval_note(result.replications)}, or the interval in brackets\n"
+        "vehicle-hours: more than with nobody selected\n"
+        "hours per find: vehicle-hours for one more find than at the next lower rate\n"
+        "dominated: paired differences, Holm's correction, 5 %"
+    )
+    if any(result.marked):
+        apart = f"{100 * MOST_APART:g} percentage point"
+        note += f"\n* the share not cleared is more than {apart} from that with nobody selected: other vehicles"
     print_table(
         f"Detection against delay: {result.scenario.name}",
         ["point", "selected", "targeting", *values],
         rows,
-        f"{interval_note(result.replications)}, or the interval in brackets\n"
-        "vehicle-hours: more than with nobody selected\n"
-        "hours per find: vehicle-hours for one more find than at the next lower rate\n"
-        "dominated: paired differences, Holm's correction, 5 %",
+        note,
         keys=3,
     )
     if result.rare:

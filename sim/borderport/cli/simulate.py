@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from borderport.cli.common import (
-    Percentage,
     ScenarioName,
     distinct,
     loading_options,
@@ -23,9 +22,10 @@ from borderport.cli.common import (
     short_names,
     workers,
 )
+from borderport.cli.precision import goal_of, precision_options, report_precision
 from borderport.cli.tables import INDENT, print_table, print_text
 from borderport.cli.terminal import say, say_json
-from borderport.wording import bracketed, interval_note, number, percent, plus_minus
+from borderport.wording import bracketed, interval_note, number, plus_minus
 
 if TYPE_CHECKING:
     from borderport.compare import Comparison, VehicleEffect
@@ -75,19 +75,21 @@ SAVINGS = (
 @click.argument("scenarios", type=ScenarioName(), nargs=-1, required=True, metavar="SCENARIO...")
 @scenario_options
 @run_options(reps=20)
-@click.option("--precision", type=Percentage(), help="Go on until the mean passage time is known to this, e.g. 1%.")
+@precision_options("the mean passage time")
 @click.option("--timeline", is_flag=True, help="Also write every visit and the outcome of every vehicle.")
 def run(scenarios: tuple[str, ...], timeline: bool, **options: Any) -> None:
     """Run replications of each SCENARIO; write tables, figures and run.json."""
     from borderport.cli.documents import sample_document
-    from borderport.experiment import run_scenarios
+    from borderport.experiment import PASSAGE_MEAN, run_scenarios, watched_values
     from borderport.store import RunFolder, json_text
 
     loaded = _told_apart(_load_all([_Side(name, options) for name in scenarios], "run them apart"))
+    metric = options["of"] or PASSAGE_MEAN
+    goal = goal_of(options, loaded, "all", metric, metric)
     folder = RunFolder(options["out"] or Path("results") / "-".join(s.name for s in loaded))
     with progress("replications", options["quiet"]) as advance:
-        samples = run_scenarios(loaded, precision=options["precision"], progress=advance, **_how(options))
-    _write_samples(folder, samples)
+        samples = run_scenarios(loaded, progress=advance, **(goal.arguments if goal else {}), **_how(options))
+    _write_samples(folder, samples, report_precision(goal, *watched_values(samples, metric)))
     if timeline:
         _write_timelines(folder, loaded, samples[0].replications, options["seed"], options["engine"])
     drawn = _draw(folder, samples, None)
@@ -108,7 +110,7 @@ def run(scenarios: tuple[str, ...], timeline: bool, **options: Any) -> None:
 @click.option("--set-base", multiple=True, metavar="PATH=VALUE", help="As --set, for BASE only.")
 @click.option("--set-other", multiple=True, metavar="PATH=VALUE", help="As --set, for the others only.")
 @run_options(reps=20)
-@click.option("--precision", type=Percentage(), help="Go on until the mean passage time is known to this, e.g. 1%.")
+@precision_options("the passage time saved by the first named group")
 def compare(
     base: str, others: tuple[str, ...], set_base: tuple[str, ...], set_other: tuple[str, ...], **options: Any
 ) -> None:
@@ -117,16 +119,20 @@ def compare(
     --set changes all of them, --set-base and --set-other one side; --with and --without change the others only.
     """
     from borderport.cli.documents import comparison_document
-    from borderport.compare import compare_scenarios
+    from borderport.compare import compare_scenarios, headline_group
     from borderport.store import RunFolder, json_text
 
     plain = {**options, "with_": (), "without": ()}
     sides = [_Side(base, plain, "--set-base", set_base), *(_Side(n, options, "--set-other", set_other) for n in others)]
     loaded = _told_apart(_load_all(sides, "--set-base and --set-other change one side"))
+    group = headline_group(loaded[0])
+    what = f"saving of {group} in passage, wall" if options["of"] is None else f"change of {options['of']}, {group}"
+    goal = goal_of(options, loaded, group, options["of"], what)
     folder = RunFolder(options["out"] or Path("results") / "-vs-".join(s.name for s in loaded))
     with progress("replications", options["quiet"]) as advance:
-        comparison = compare_scenarios(loaded, precision=options["precision"], progress=advance, **_how(options))
-    _write_samples(folder, comparison.samples)
+        comparison = compare_scenarios(loaded, progress=advance, **(goal.arguments if goal else {}), **_how(options))
+    reached = report_precision(goal, [scenario.name for scenario in loaded[1:]], comparison.watched)
+    _write_samples(folder, comparison.samples, reached)
     _write_comparison(folder, comparison)
     drawn = _draw(folder, comparison.samples, comparison)
     if options["as_json"]:
@@ -243,7 +249,7 @@ def print_effects(base: Sample, other: Sample, effects: Sequence[VehicleEffect],
 
     ``names`` are those of the two scenarios, as `short_names` gives them.
     """
-    from borderport.compare import come_otherwise
+    from borderport.compare import MOST_APART, come_otherwise
 
     found = {(e.port, e.flow, e.span, e.clock): e for e in effects}
     groups = [(port, "all") for port in (*base.scenario.ports, "all")] + [("all", g) for g in base.scenario.groups]
@@ -253,19 +259,24 @@ def print_effects(base: Sample, other: Sample, effects: Sequence[VehicleEffect],
         wall = found.get((port, flow, "passage", "wall"))
         if wall is None or not wall.pairs:
             continue
-        label = labels[port] if flow == "all" else INDENT + flow
+        label = (labels[port] if flow == "all" else INDENT + flow) + " *" * wall.marked
         spans = [plus_minus(found[port, flow, span, clock].saving) for _, span, clock in SAVINGS]
         savings.append([label, *spans])
         pairs, *only = (number(round(vehicles)) for vehicles in (wall.pairs, wall.only_base, wall.only_other))
-        lots.append([label, pairs, percent(wall.better), percent(wall.worse), *only])
+        shares = [plus_minus(share, scale=0.01) for share in (wall.better, wall.worse)]
+        lots.append([label, pairs, *shares, *only, plus_minus(wall.hours_saved)])
     if not savings:
         print_text(f"{names[1]} and {names[0]} have no vehicles in common")
         return
     against = f"{names[1]} against {names[0]}"
     header = ["same vehicles", *(heading for heading, _, _ in SAVINGS)]
     print_table(f"Minutes saved per vehicle: {against}", header, savings, interval_note(other.replications))
-    header = ["same vehicles", "pairs", "better", "worse", "cleared in base only", "cleared in other only"]
-    note = "better, worse: shares of the pairs, by passage on the wall clock"
+    header = ["same vehicles", "pairs", "better, %", "worse, %", "cleared in base only", "cleared in other only"]
+    header.append("hours saved by all who arrived")
+    note = f"better, worse: shares of the pairs, by passage on the wall clock; {interval_note(other.replications)}"
+    if any(wall[0].endswith("*") for wall in lots):
+        apart = f"{100 * MOST_APART:g} percentage point"
+        note += f"\n* the shares not cleared are more than {apart} apart: those who passed in both do not tell"
     print_table(f"Who gains and who loses: {against}", header, lots, note)
     moved = come_otherwise(base.scenario, other.scenario)
     if moved:
@@ -301,7 +312,7 @@ def print_costs(samples: Sequence[Sample], paired: bool = False) -> None:
     print_table("What the period cost", header, rows, "\n".join(notes), keys=2)
 
 
-def _write_samples(folder: RunFolder, samples: Sequence[Sample]) -> None:
+def _write_samples(folder: RunFolder, samples: Sequence[Sample], precision: dict[str, Any] | None) -> None:
     from borderport.cli.documents import sample_document
     from borderport.experiment import scenario_hash
     from borderport.store import TIDY_HEADER, provenance, tidy_rows
@@ -326,6 +337,7 @@ def _write_samples(folder: RunFolder, samples: Sequence[Sample]) -> None:
             "seed": first.seed,
             "replications": first.replications,
             "engine": first.engine,
+            **({} if precision is None else {"precision": precision}),
             "versions": provenance(),
             "scenarios": scenarios,
         },
@@ -336,14 +348,17 @@ def _write_comparison(folder: RunFolder, comparison: Comparison) -> None:
     from borderport.cli.documents import comparison_document
 
     documents = comparison_document(comparison)["scenarios"][1:]
+    shares = ("better", "better_low", "better_high", "worse", "worse_low", "worse_high")
+    kept = ("port", "flow", "span", "clock", *shares, "pairs", "only_base", "only_other", "marked")
     rows = [
-        (d["scenario"], v["port"], v["flow"], v["span"], v["clock"], *v["saving"].values(), v["better"], v["worse"])
-        + (v["pairs"], v["only_base"], v["only_other"])
+        (d["scenario"], *(v[name] for name in kept), *v["saving"].values(), *v["vehicle_hours_saved"].values())
+        + tuple(v["not_cleared"].values())
         for d in documents
         for v in d["vehicles"]
     ]
-    header = ("scenario", "port", "flow", "span", "clock", "saving_min", "low_min", "high_min", "better", "worse")
-    folder.write_csv("vehicles.csv", (*header, "pairs", "only_base", "only_other"), rows)
+    intervals = ("saving_min", "low_min", "high_min", "hours_saved", "hours_saved_low", "hours_saved_high")
+    header = ("scenario", *kept, *intervals, "base_not_cleared", "other_not_cleared")
+    folder.write_csv("vehicles.csv", header, rows)
     differences = [
         (d["scenario"], *(m[name] for name in ("port", "flow", "station", "metric", "unit")), *m["difference"].values())
         for d in documents

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from borderport.compare import MOST_APART
 from borderport.distributions import Array
 from borderport.figures import style
 from borderport.figures.labels import number, plus_minus
@@ -19,6 +20,7 @@ from borderport.statistics import Interval
 Points = Sequence[float] | Sequence[str] | Array
 CURVE_MM = 95.0
 MOST_CELLS_WRITTEN = 120
+OTHERS = f"more than {100 * MOST_APART:g} percentage point off the base's share not cleared, so not to be compared."
 
 
 def response_curve(
@@ -33,6 +35,7 @@ def response_curve(
     replications: int,
     seed: int,
     base: float | str | None = None,
+    marked: Array | None = None,
 ) -> Figure:
     """One metric over one parameter, with its interval at every design point.
 
@@ -51,6 +54,8 @@ def response_curve(
     replications, seed : int
     base : float or str, optional
         The parameter's value in the scenario itself.
+    marked : bool array, shape (points,), optional
+        Points whose vehicles are not those of the base, drawn open.
 
     Returns
     -------
@@ -59,12 +64,18 @@ def response_curve(
     with style.style():
         figure = style.new_figure(CURVE_MM)
         title = f"{_capital(shown(metric))} by {shown(parameter)}: {shown(scenario)}"
-        style.caption(figure, title, [f"scenario {shown(scenario)} · {style.basis(replications, seed)}"])
+        marks = np.zeros(len(values), dtype=bool) if marked is None else np.asarray(marked, dtype=bool)
+        note = f"Open: {OTHERS}" if marks.any() else ""
+        style.caption(figure, title, [f"scenario {shown(scenario)} · {style.basis(replications, seed)}", note])
         ax = figure.subplots()
         places, order = _places(values)
         mean, low, high = (np.asarray(column, dtype=np.float64)[order] for column in (mean, low, high))
         reach = [mean - low, high - mean]
         ax.errorbar(places, mean, yerr=reach, color=style.colour_of(0), marker="o", markersize=3.5, elinewidth=0.9)
+        open_ = marks[order]
+        ax.plot(
+            places[open_], mean[open_], "o", color=style.colour_of(0), markerfacecolor="white", markersize=4, zorder=5
+        )
         if _texts(values):
             ax.set_xticks(places, [shown(str(value)) for value in values])
         _mark_base(ax, values, base)
@@ -128,6 +139,7 @@ def heat_map(
     low: Array | None = None,
     high: Array | None = None,
     base: tuple[float | str, float | str] | None = None,
+    marked: Array | None = None,
 ) -> Figure:
     """One metric over two parameters; cells carry their value and, if given, its interval.
 
@@ -146,6 +158,8 @@ def heat_map(
     low, high : float arrays, shape (rows, columns), optional
     base : pair of float or str, optional
         The parameters' values in the scenario itself; the cell is framed.
+    marked : bool array, shape (rows, columns), optional
+        Cells whose vehicles are not those of the base: crossed out.
 
     Returns
     -------
@@ -155,6 +169,8 @@ def heat_map(
         figure = style.new_figure(min(max(60.0 + 9.0 * len(y_values), 95.0), 230.0))
         title = f"{_capital(shown(metric))} by {shown(x_parameter)} and {shown(y_parameter)}: {shown(scenario)}"
         note = "Framed: as in the scenario." if base is not None else ""
+        marks = np.zeros(np.shape(mean), dtype=bool) if marked is None else np.asarray(marked, dtype=bool)
+        note += f" Crossed out: {OTHERS}" if marks.any() else ""
         style.caption(figure, title, [f"scenario {shown(scenario)} · {style.basis(replications, seed)}", note])
         ax = figure.subplots()
         ax.grid(visible=False)
@@ -163,6 +179,9 @@ def heat_map(
         mesh = ax.pcolormesh(np.ma.masked_invalid(values), cmap="cividis", edgecolors="white", linewidth=0.5)
         if np.isfinite(values).any():
             figure.colorbar(mesh, ax=ax, label=shown(metric))
+        for row, column in np.argwhere(marks).tolist():
+            ax.plot([column, column + 1], [row, row + 1], color="white", linewidth=1.5)
+            ax.plot([column, column + 1], [row, row + 1], color="black", linewidth=0.7)
         _cells(ax, values, low, high)
         _frame(ax, x_values, y_values, base)
         ax.set_xticks(np.arange(len(x_values)) + 0.5, [_tick(value) for value in x_values])

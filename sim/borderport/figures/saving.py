@@ -107,7 +107,7 @@ def _mean(ax: Axes, effect: VehicleEffect, number: int, clock: str, height: floa
 def _words(effect: VehicleEffect, name: str, base: str) -> str:
     text = (
         f"{name}, {CLOCK_WORDS[effect.clock]}\n"
-        f"{percent(effect.better)} faster, {percent(effect.worse)} slower\n"
+        f"{percent(effect.better.mean)} faster, {percent(effect.worse.mean)} slower\n"
         f"mean {duration_interval(effect.saving)}"
     )
     if effect.clock != "wall":
