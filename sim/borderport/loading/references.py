@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
+from borderport.bounds import LEAST_MEAN_LOAD
 from borderport.loading.tree import MOST_FOUND, KeyPath, suggest
 from borderport.scenario import Effect, Flow, Policy, PolicyUse, Port, Route, Scenario, Station, Step
 
@@ -192,10 +193,22 @@ def _flow(scenario: Scenario, port_name: str, name: str) -> Found:
             if place not in queues:
                 message = f"route '{flow.route}' does not visit or enter '{place}'{suggest(place, queues)}"
                 yield (*here, "patience", "at", index), message
+    yield from _tiny_loads(here, flow)
     yield from _inspects(here, scenario, flow)
     yield from _companion(here, port, name, flow)
     yield from _diversion(scenario, here, port_name, flow)
     yield from _diverted(scenario, here, port_name, flow)
+
+
+def _tiny_loads(here: KeyPath, flow: Flow) -> Found:
+    """A volume in tonnes is divided by the mean load, which must be one."""
+    if flow.volume is None or not flow.volume[1].endswith(" t"):
+        return
+    loads = flow.payload.values()
+    mean = sum(load.law.mean() * (flow.marks.get(load.if_, 0.0) if load.if_ else 1.0) for load in loads)
+    if 0 < mean < LEAST_MEAN_LOAD:
+        least = f"at least {LEAST_MEAN_LOAD:g} t, a milligram"
+        yield (*here, "volume"), f"is a mass, which is divided by the mean load: that is {mean:g} t, not {least}"
 
 
 def _diversion(scenario: Scenario, here: KeyPath, port: str, flow: Flow) -> Found:
