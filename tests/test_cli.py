@@ -422,7 +422,9 @@ def test_the_table_of_a_sweep_is_whole_in_a_pipe(tiny: Path) -> None:
     done = borderport("sweep", "tiny.yaml", "--vary", f"{DESK}=1..3", *FEW, "--out", "out")
     assert done.code == 0 and "…" not in done.out
     assert all(head in done.out for head in ("point", "capacity", "response", "difference"))
-    assert len(re.findall(r"[\d.]+ ± [\d.]+", done.out)) == 15  # base: response, cleared, unfinished; three points: a difference too
+    assert (
+        len(re.findall(r"[\d.]+ ± [\d.]+", done.out)) == 15
+    )  # base: response, cleared, unfinished; three points: a difference too
 
 
 def test_progress_goes_to_standard_error(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

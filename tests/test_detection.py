@@ -259,7 +259,10 @@ def test_finds_misses_and_officer_hours_by_hand(engine: EngineName) -> None:
             "{contraband: {share: 5 %}, traders: {found: {share: 5 %}}}",
             "cannot be called 'found'",
         ),
-        ("{contraband: {share: 5 %, bad_share: {beta: {a: 0, b: 1, low: 0 %, high: 1 %}}}}", "a > 0 and b > 0"),
+        (
+            "{contraband: {share: 5 %, bad_share: {beta: {a: 0, b: 1, low: 0 %, high: 1 %}}}}",
+            "a plain number from 0.001 to 100 as a",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(inspection: str, message: str) -> None:

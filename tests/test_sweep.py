@@ -236,7 +236,9 @@ def test_a_shut_port_is_marked_and_stands_beside_who_was_cleared(tiny: Path, mon
     table = borderport(*words).out
     lines = {number: line for line in table.splitlines() for number in re.findall(r"^(base|\d)(?: \*)? ", line)}
     assert [number for number, line in lines.items() if " * " in line[:6]] == ["1", "2"]
-    assert "not cleared" in table and "* the share not cleared is more than 1 percentage point" in " ".join(table.split())
+    assert "not cleared" in table and "* the share not cleared is more than 1 percentage point" in " ".join(
+        table.split()
+    )
     assert " *" not in borderport(*words[:3], f"{CAPACITY}=2..3", *words[4:]).out
 
 

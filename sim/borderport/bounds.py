@@ -53,6 +53,7 @@ SLOWEST_PACE = 0.001  # of normal, if not 0: engines count paces in whole per mi
 MOST_WEIGHT, LEAST_WEIGHT = 1e6, 1e-6  # the relative weight of a month, weekday or hour, and the least for one of them
 LEAST_CV, MOST_CV = 1e-3, 100.0  # a spread below a thousandth is none, one of a hundred is rare events, not times
 LEAST_SHAPE, MOST_SHAPE = 1e-3, 100.0  # of a beta law: beyond, everything lies at an end, or at one place
+LEAST_MEAN_LOAD = 1e-9  # t: a milligram; a volume in tonnes is divided by it
 MOST_SERVERS = 1_000_000  # places of the largest yard
 MOST_CHOICES = 48  # conditional steps of one route: the answers of a vehicle are bits of one number
 

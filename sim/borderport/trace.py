@@ -238,8 +238,9 @@ class _Reader:
     def quantities(self, name: str, values: Sequence[str], bound: Bound, unit: float = 1.0) -> NDArray[np.float64]:
         """Numbers of a unit as a quantity, from 0 to its bound."""
         found = self.numbers(name, values) * unit
-        self.note(found > bound.most, f"{name} is more than {bound.text}, {bound.why}")
-        return np.minimum(found, bound.most)
+        large = found > bound.most
+        self.note(large, f"{name} is more than {bound.text}, {bound.why}")
+        return np.where(large, 0.0, found)
 
     def durations(self, name: str, values: Sequence[str], unit_ms: int) -> NDArray[np.int64]:
         """Numbers of a unit of time as whole milliseconds."""

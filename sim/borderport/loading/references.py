@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 
+from borderport.bounds import LEAST_MEAN_LOAD
 from borderport.loading.tree import MOST_FOUND, KeyPath, suggest
 from borderport.scenario import (
     WEEKDAYS,
@@ -205,6 +206,7 @@ def _flow(scenario: Scenario, port_name: str, name: str) -> Found:
             if place not in queues:
                 message = f"route '{flow.route}' does not visit or enter '{place}'{suggest(place, queues)}"
                 yield (*here, "patience", "at", index), message
+    yield from _tiny_loads(here, flow)
     yield from _inspects(here, scenario, flow)
     yield from _companion(here, port, name, flow)
     yield from _diversion(scenario, here, port_name, flow)
@@ -224,6 +226,16 @@ def _hours(path: KeyPath, name: str, port: Port) -> Found:
             path,
             f"calendar '{name}' has windows that overlap, so it is not clear when how many come; join them to one",
         )
+
+
+def _tiny_loads(here: KeyPath, flow: Flow) -> Found:
+    """A volume in tonnes is divided by the mean load, which must be one."""
+    if flow.volume is None or not flow.volume[1].endswith(" t"):
+        return
+    mean = flow.mean_payload()
+    if 0 < mean < LEAST_MEAN_LOAD:
+        least = f"at least {LEAST_MEAN_LOAD:g} t, a milligram"
+        yield (*here, "volume"), f"is a mass, which is divided by the mean load: that is {mean:g} t, not {least}"
 
 
 def _diversion(scenario: Scenario, here: KeyPath, port: str, flow: Flow) -> Found:
