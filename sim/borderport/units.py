@@ -36,7 +36,7 @@ COUNT = dict.fromkeys(("vehicles", "trucks", "cars", "persons"), 1.0)
 _MEASURES = frozenset(
     (
         "gram grams kilogram kilograms kilo kilos ton tons tonne tonnes kiloton kilotons kilotonne kilotonnes pound "
-        "pounds lbs quintal quintals litre litres liter liters metre metres meter meters percent per mille cny rmb yuan "
+        "pounds lbs quintal quintals litre litres liter liters metre metres meter meters percent mille cny rmb yuan "
         "year years month months week weeks day days hour hours min mins minute minutes sec secs second seconds "
         "dozen dozens hundred hundreds thousand thousands million millions billion billions mio mln "
         "tonnen tausend millionen toneladas tonelada tonnellate mil milliers т тонн тонны тонна кг тыс тысяч млн "
