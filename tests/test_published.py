@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from borderport.calendars import NEVER
 from borderport.experiment import EngineName, Study, prepare, replicate, simulate
 from borderport.loading import load_scenario
 from borderport.statistics import t_interval
@@ -82,7 +83,7 @@ def waits_and_time(study: Study, replication: int, engine: EngineName) -> tuple[
     manifest, timeline = simulate(study, SEED, replication, engine)
     visits = visits_of(timeline, {name: flow.index for name, flow in manifest.flows.items()})
     wait = (visits.started_ms - visits.joined_ms) / MS_PER_MINUTE
-    served = visits.started_ms >= 0
+    served = visits.started_ms < NEVER
     station = visits.station.astype(str)
     at = [wait[served & (station == f"crossing.{name}")].mean() for name in ("primary", "secondary")]
     gone = timeline.exit_ms >= 0
