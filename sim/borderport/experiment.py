@@ -130,6 +130,8 @@ class Sample:
         By ``port.resource``, mean over replications.
     passage_grid : dict of float arrays, shape (200,)
         By port, mean over replications of the quantiles at `borderport.metrics.GRID`.
+    visiting : dict of float
+        By port and ``port.station``, mean over replications: share of the port's cleared vehicles that come by.
     """
 
     scenario: Scenario
@@ -139,6 +141,7 @@ class Sample:
     values: Array
     queue_by_hour: dict[str, Array] = field(default_factory=dict)
     passage_grid: dict[str, Array] = field(default_factory=dict)
+    visiting: dict[tuple[str, str], float] = field(default_factory=dict)
 
     @property
     def replications(self) -> int:
@@ -163,7 +166,8 @@ def sample_of(scenario: Scenario, seed: int, engine: str, measures: Sequence[Mea
         rows = np.asarray([m.passage_grid[port] for m in measures])
         rows = rows[~np.isnan(rows).any(axis=1)]
         grids[port] = rows.mean(axis=0) if rows.size else np.full(measures[0].passage_grid[port].shape, np.nan)
-    return Sample(scenario, seed, engine, keys, values, hourly, grids)
+    visiting = {place: t_interval([m.visiting[place] for m in measures]).mean for place in measures[0].visiting}
+    return Sample(scenario, seed, engine, keys, values, hourly, grids, visiting)
 
 
 @dataclass(frozen=True)
