@@ -163,11 +163,6 @@ def _reported(samples: Sequence[Sample], port: str) -> list[Reported]:
     return sorted(found.values(), key=lambda entry: (entry.first_day - entry.last_day, entry.first_day))
 
 
-def _position(day: date) -> float:
-    """Months since year 0 at the start of a day."""
-    return 12 * day.year + day.month - 1 + (day.day - 1) / calendar.monthrange(day.year, day.month)[1]
-
-
 def _one_month(entry: Reported) -> bool:
     """Whether an entry is of one whole month."""
     following = entry.last_day + timedelta(days=1)
