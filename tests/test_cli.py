@@ -367,6 +367,15 @@ def test_what_has_no_value_is_null(tiny: Path) -> None:
     assert all(m["low"] is None for m in done.document["metrics"])
 
 
+def test_a_scenario_that_options_change_has_a_title_that_says_so(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures name scenarios by their titles: both worlds must not bear the base's."""
+    titles: list[str] = []
+    monkeypatch.setattr(cli_simulate, "_draw", lambda _, samples, __: titles.extend(s.scenario.title for s in samples))
+    words = ("compare", "tiny.yaml", "tiny.yaml", "--with", "fast-desk", "--set", f"{DESK} = 2", "--quiet")
+    assert borderport(*words, *FEW).code == 0
+    assert titles == [f"Tiny, {DESK}=2", f"Tiny, with fast-desk, {DESK}=2"]
+
+
 def test_compare_prints_one_json_document_as_the_design_says(tiny: Path) -> None:
     done = borderport("compare", "tiny.yaml", "quick.yaml", *FEW, "--json", "--out", "out")
     document = done.document

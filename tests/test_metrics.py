@@ -15,6 +15,7 @@ from borderport.metrics import GRID, PARTS, measure
 from borderport.metrics.definitions import QUANTILES
 from borderport.network import EXITED
 from borderport.tally import QueueCounts
+from borderport.timeline import visits_of
 from borderport.units import MS_PER_MINUTE
 from tests.builders import DAY, OpenClock, Run, at_minutes, port, run
 
@@ -105,6 +106,23 @@ def test_the_stations_parts_add_up_to_the_whole(busy: Run) -> None:
         ]
         assert len(stations) >= 5
         assert sum(stations) == pytest.approx(busy.value(f"total_{part}_mean", "cars"), rel=1e-12)
+
+
+def test_visiting_is_the_share_of_the_cleared_vehicles_that_come_by_a_station(busy: Run) -> None:
+    visits = visits_of(busy.timeline, {name: flow.index for name, flow in busy.manifest.flows.items()})
+    cleared = {
+        (name, number)
+        for name, times in busy.measures.flows.items()
+        for number in times.index[times.done["passage"]].tolist()
+    }
+    came: dict[str, set[tuple[str, int]]] = {}
+    for visitor in zip(visits.flow.tolist(), visits.vehicle.tolist(), visits.station.tolist(), strict=True):
+        if visitor[:2] in cleared:
+            came.setdefault(visitor[2], set()).add(visitor[:2])
+    found = {station: share for (of, station), share in busy.measures.visiting.items() if of == "east"}
+    assert found == {station: pytest.approx(len(came[station]) / len(cleared)) for station in found}
+    assert found["east.gate"] == 1
+    assert 0.1 < found["east.check"] < 0.6
 
 
 def test_quantiles_are_those_of_the_vehicles_own_times(busy: Run) -> None:

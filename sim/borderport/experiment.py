@@ -26,7 +26,7 @@ from borderport.manifest import Manifest, ManifestPlan, draw_manifest, plan_mani
 from borderport.metrics import ALL, METRICS, Key, Measures, MetricsPlan, measure, plan_metrics
 from borderport.network import NetworkPlan, build_network, check_size, plan_network
 from borderport.scenario import Scenario
-from borderport.statistics import MOST_REPLICATIONS, Precision, outlook, t_intervals
+from borderport.statistics import MOST_REPLICATIONS, Precision, outlook, t_interval, t_intervals
 from borderport.timeline import Timeline
 
 EngineName = Literal["compiled", "simpy"]
@@ -154,6 +154,8 @@ class Sample:
         By ``port.resource``, mean over replications.
     passage_grid : dict of float arrays, shape (200,)
         By port, mean over replications of the quantiles at `borderport.metrics.GRID`.
+    visiting : dict of float
+        By port and ``port.station``, mean over replications: share of the port's cleared vehicles that come by.
     """
 
     scenario: Scenario
@@ -163,6 +165,7 @@ class Sample:
     values: Array
     queue_by_hour: dict[str, Array] = field(default_factory=dict)
     passage_grid: dict[str, Array] = field(default_factory=dict)
+    visiting: dict[tuple[str, str], float] = field(default_factory=dict)
 
     @property
     def replications(self) -> int:
@@ -187,7 +190,8 @@ def sample_of(scenario: Scenario, seed: int, engine: str, measures: Sequence[Mea
         rows = np.asarray([m.passage_grid[port] for m in measures])
         rows = rows[~np.isnan(rows).any(axis=1)]
         grids[port] = rows.mean(axis=0) if rows.size else np.full(measures[0].passage_grid[port].shape, np.nan)
-    return Sample(scenario, seed, engine, keys, values, hourly, grids)
+    visiting = {place: t_interval([m.visiting[place] for m in measures]).mean for place in measures[0].visiting}
+    return Sample(scenario, seed, engine, keys, values, hourly, grids, visiting)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from borderport.errors import Problem, ScenarioInvalid, StoreError, UsageError
 from borderport.executors import map_unordered, open_executor
 from borderport.experiment import EngineName, Progress, prepare, replicate, scenario_hash
 from borderport.loading import load_scenario
+from borderport.manifest import Mask
 from borderport.metrics import ALL, Key, groups_of
 from borderport.scenario import Policy, Scenario
 from borderport.statistics import t_intervals
@@ -111,7 +112,7 @@ class Response:
     cleared: Array
     unfinished: Array
     not_cleared: Array
-    marked: Array
+    marked: Mask
 
     def intervals(self) -> tuple[Array, Array, Array]:
         """Low, mean and high, shape (points,)."""

@@ -185,7 +185,7 @@ def _load_all(sides: Sequence[_Side], instead: str) -> list[Scenario]:
 
 
 def _load(name: str, options: dict[str, Any]) -> Scenario:
-    """Load a scenario with its options; what they change shows in its name, and so in tables, figures and folders."""
+    """Load a scenario with its options; what they change shows in its name and title, and so wherever it is named."""
     from borderport.loading import load_scenario
 
     loaded = load_scenario(name, **loading_options(options))
@@ -194,7 +194,14 @@ def _load(name: str, options: dict[str, Any]) -> Scenario:
         path, _, value = text.partition("=")
         changes.append("+" + re.sub(r"[^\w.%-]+", "_", f"{path.strip().rpartition('.')[2]}-{value.strip()}"))
     suffix = "".join(changes)
-    return loaded.scenario.model_copy(update={"name": loaded.scenario.name + suffix})
+    title = ", ".join([loaded.scenario.title, *_changes(options)])
+    return loaded.scenario.model_copy(update={"name": loaded.scenario.name + suffix, "title": title})
+
+
+def _changes(options: dict[str, Any]) -> list[str]:
+    """What the options change, in words: a scenario that was changed must not bear the title of another."""
+    found = [f"with {name}" for name in options["with_"]] + [f"without {name}" for name in options["without"]]
+    return found + ["=".join(part.strip() for part in text.partition("=")[::2]) for text in options["sets"]]
 
 
 def _told_apart(scenarios: list[Scenario]) -> list[Scenario]:

@@ -16,6 +16,20 @@ from borderport.statistics import Interval
 
 FILLED = 0.84
 VALUE_SIZE = 5.5
+# A bar is at least so thick that its value does not touch the next one's.
+BAR_MM = 2.3
+# Rows of bars that all scenarios together may have in a panel.
+MOST_BARS, FEWEST_ROWS = 32, 4
+
+
+def row_mm(scenarios: int, single: float) -> float:
+    """Height of a row of bars: ``single`` for one scenario."""
+    return max(single, BAR_MM * scenarios / FILLED)
+
+
+def most_rows(scenarios: int) -> int:
+    """How many rows a panel may have: the fewer, the more scenarios there are, so that it still can be read."""
+    return max(FEWEST_ROWS, MOST_BARS // scenarios)
 
 
 def slots(rows: int, scenario: int, scenarios: int) -> tuple[Array, float]:
@@ -30,17 +44,21 @@ def end_of(interval: Interval) -> float:
 
 
 def finish(
-    ax: Axes, centres: Array, intervals: Sequence[Interval], scale: float, write: Callable[[float], str]
+    ax: Axes, centres: Array, intervals: Sequence[Interval], scale: float, write: Callable[[Interval], str]
 ) -> None:
-    """Draw the intervals of bars, and write their values behind them; the axis is in ``scale``."""
+    """Draw the intervals of bars, and write their values behind them; the axis is in ``scale``.
+
+    A bar that points to the left has its value at the right of the axis.
+    """
     means = np.nan_to_num([interval.mean / scale for interval in intervals])
     ax.errorbar(means, centres, xerr=whiskers(intervals, scale), fmt="none", ecolor="black", elinewidth=0.6, capsize=1)
     for centre, interval in zip(centres, intervals, strict=True):
         if isfinite(interval.mean):
-            place = (end_of(interval) / scale, centre)
-            ax.annotate(
-                write(interval.mean), place, (2.5, 0), textcoords="offset points", va="center", fontsize=VALUE_SIZE
+            place = (max(end_of(interval), 0.0) / scale, centre)
+            text = ax.annotate(
+                write(interval), place, (2.5, 0), textcoords="offset points", va="center", fontsize=VALUE_SIZE
             )
+            text.set_in_layout(False)  # There is room for it on the axis, and looking at each takes long.
 
 
 def name_rows(ax: Axes, names: Sequence[str]) -> None:
@@ -56,14 +74,14 @@ def mark_scenarios(ax: Axes, rows: int, scenarios: int) -> None:
     for scenario in range(scenarios):
         centres, thickness = slots(rows, scenario, scenarios)
         for centre in centres:
-            ax.add_artist(
+            mark = ax.add_artist(
                 Rectangle(
-                    (-0.022, centre - thickness / 2),
-                    0.016,
+                    (-0.03, centre - thickness / 2),
+                    0.024,
                     thickness,
-                    color=style.colour_of(scenario),
-                    linewidth=0,
+                    **style.bar_look(scenario),
                     transform=ax.get_yaxis_transform(),
                     clip_on=False,
                 )
             )
+            mark.set_in_layout(False)

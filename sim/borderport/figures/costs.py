@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from borderport.distributions import Array
 from borderport.experiment import Sample
-from borderport.figures import bars, style
-from borderport.figures.labels import listed, number, scenario_names, values_of, whiskers
+from borderport.figures import bars, scales, style
+from borderport.figures.frame import frame, with_intervals
+from borderport.figures.labels import mean_text, scenario_names, values_of
 from borderport.statistics import Interval, t_interval
 
 WORDS = {
@@ -24,8 +28,11 @@ WORDS = {
     "officer_cost": "officers",
     "infrastructure_cost": "policies",
 }
-COLOURS = ("#E69F00", "#56B4E9", "#555555", "#009E73", "#F0E442", "#CC79A7", "#0072B2")
-ROW_MM = 9.0
+# From dark to light, unlike the colours of scenarios, which mean something else.
+COLOURS = tuple(to_hex(colour) for colour in colormaps["cividis"](np.linspace(0, 1, len(WORDS))))
+TOTAL_MM, CHANGE_MM = 6.0, 4.0
+DECIMALS = 2
+KEY_COLUMNS = 3
 UNITS = ((1e9, "bn CNY"), (1e6, "M CNY"), (1e3, "thousand CNY"), (1.0, "CNY"))
 
 
@@ -37,6 +44,8 @@ def has_costs(samples: Sequence[Sample]) -> bool:
 def costs(samples: Sequence[Sample]) -> Figure:
     """Stacked parts of the total cost of every scenario, and the paired change of each part against the first.
 
+    Shows whether a measure is worth what it costs, and who pays.
+
     Parameters
     ----------
     samples : sequence of Sample
@@ -47,19 +56,21 @@ def costs(samples: Sequence[Sample]) -> Figure:
     Figure
     """
     with style.style():
-        names = scenario_names(samples)
-        others = len(samples) - 1
-        rows = max(len(samples), (len(WORDS) + 1) * others * 0.55)
-        figure = style.new_figure(40 + ROW_MM * rows)
-        note = "Over arrived vehicles, to the exit, giving up or the end; persons are left out. Whiskers: interval."
+        names, others = scenario_names(samples), len(samples) - 1
+        note = "Over arrived vehicles, to the exit, giving up or the end; persons are left out."
         if others:
-            note += f" Right: paired change against {names[0]}; below 0 is cheaper."
+            note += f" Below: paired change against {names[0]}; below 0 is cheaper."
+        note += with_intervals(samples, " Whiskers: 95 % interval.")
+        heights = [style.AROUND_MM + style.LINE_MM * KEY_COLUMNS + TOTAL_MM * len(samples)]
+        if others:
+            heights.append(style.AROUND_MM + bars.row_mm(others, CHANGE_MM) * (len(WORDS) + 1))
         keys: list[style.Key] = [(Patch(color=c), text) for c, text in zip(COLOURS, WORDS.values(), strict=True)]
-        style.dress(figure, f"Cost of the reported period: {listed(names)}", samples, note, keys)
-        left, *right = style.panels(figure, 2 if others else 1)
-        _stack(left, samples, names)
-        for ax in right:
-            _changes(ax, samples, names)
+        figure = frame("Cost of the reported period", samples, note, sum(heights))
+        axes = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+        _stack(axes[0], samples, names)
+        style.head(figure, axes[0], "total", keys, columns=KEY_COLUMNS)
+        if others:
+            _changes(axes[1], samples, names)
         return figure
 
 
@@ -77,38 +88,32 @@ def _stack(ax: Axes, samples: Sequence[Sample], names: Sequence[str]) -> None:
         width = np.asarray([t_interval(values_of(sample, "all", part)).mean for sample in samples]) / scale
         ax.barh(centres, width, 0.6, left, color=colour, linewidth=0)
         left += width
-    bars.finish(ax, centres, totals, scale, lambda mean: number(mean / scale))
+    bars.finish(ax, centres, totals, scale, lambda total: mean_text(total, scale, DECIMALS))
     bars.name_rows(ax, names)
-    ax.set_xlim(0, longest / scale * 1.2 or 1.0)
+    ax.set_xlim(0, longest / scale * 1.12 or 1.0)
+    scales.write_numbers(ax.xaxis)
     ax.set_xlabel(unit)
-    ax.set_title("total")
 
 
 def _changes(ax: Axes, samples: Sequence[Sample], names: Sequence[str]) -> None:
     """How each part and the total change, scenario by scenario, in the scenario's colour."""
     parts = {**WORDS, "total_cost": "total"}
     changes = [[_change(samples[0], sample, part) for part in parts] for sample in samples[1:]]
-    largest = max(abs(value) for line in changes for i in line for value in (i.mean, i.low, i.high) if value == value)
-    scale, unit = _unit(largest)
+    ends = [value for line in changes for i in line for value in (i.mean, i.low, i.high) if isfinite(value)]
+    low, high = min((0.0, *ends)), max((0.0, *ends))
+    scale, unit = _unit(max(-low, high))
     for i, line in enumerate(changes):
         centres, thickness = bars.slots(len(parts), i, len(changes))
         means = np.asarray([interval.mean for interval in line]) / scale
-        ax.barh(centres, means, 0.92 * thickness, color=style.colour_of(i + 1), linewidth=0)
-        ax.errorbar(means, centres, xerr=whiskers(line, scale), fmt="none", ecolor="black", elinewidth=0.6, capsize=1)
-        for centre, interval in zip(centres, line, strict=True):
-            place = (max(bars.end_of(interval), 0.0) / scale, centre)  # to the right of the axis: bars point both ways
-            text = number(interval.mean / scale)
-            ax.annotate(text, place, (2.5, 0), textcoords="offset points", va="center", fontsize=bars.VALUE_SIZE)
+        ax.barh(centres, means, 0.92 * thickness, **style.bar_look(i + 1))
+        bars.finish(ax, centres, line, scale, lambda change: mean_text(change, scale, DECIMALS))
     bars.name_rows(ax, list(parts.values()))
     ax.axvline(0, color="black", linewidth=0.6)
-    reach = largest / scale * 1.3 or 1.0
-    ax.set_xlim(-reach, reach)
+    room = 0.1 * (high - low) or scale
+    ax.set_xlim((low - 0.3 * room) / scale, (high + room) / scale)
+    scales.write_numbers(ax.xaxis)
     ax.set_xlabel(unit)
-    if len(changes) == 1:
-        ax.set_title(f"change: {names[1]}")  # against which stands in the footer
-    else:
-        keys: list[style.Key] = [(Patch(color=style.colour_of(i)), names[i]) for i in range(1, len(names))]
-        style.head(ax, f"change against {names[0]}", keys)
+    ax.set_title(f"change against {names[0]}")
 
 
 def _change(base: Sample, other: Sample, part: str) -> Interval:

@@ -9,29 +9,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from borderport.experiment import Sample
-from borderport.figures import style
-from borderport.figures.labels import (
-    SECOND,
-    duration,
-    interval_of,
-    label_times,
-    listed,
-    port_label,
-    ports_of,
-    scenario_names,
-    time_ticks,
-    whiskers,
-)
+from borderport.figures import scales, style
+from borderport.figures.frame import frame, with_intervals
+from borderport.figures.labels import SECOND, duration_mean, interval_of, port_label, ports_of, whiskers
 from borderport.metrics import GRID
 
-PANEL_MM = 46.0
+PANEL_MM = 32.0
 MARKS = (("p50", 0.50, "o"), ("p95", 0.95, "D"))
+ROOM_MM = 68.0
 
 
 def passage_ecdf(samples: Sequence[Sample]) -> Figure:
     """Share of the cleared vehicles that passed within a time, for every port that cleared any.
 
-    Time runs on a log axis, since the tails reach weeks. Median and 95 % quantile carry their intervals.
+    Shows what a driver can count on, and whether a measure shortens the common passage or the long ones. Time runs on a
+    log axis where it spans a decade, since the tails reach weeks. Median and 95 % quantile carry their intervals.
 
     Parameters
     ----------
@@ -44,15 +36,18 @@ def passage_ecdf(samples: Sequence[Sample]) -> Figure:
     """
     with style.style():
         ports = [port for port in ports_of(samples) if any(_has(sample, port) for sample in samples)]
-        figure = style.new_figure(28 + (PANEL_MM + style.LINE_MM * len(samples)) * -(-max(len(ports), 1) // 2))
-        names = scenario_names(samples)
-        note = "Passage: the customs-controlled stretch, wall clock, all cleared vehicles. ● median, ◆ 95 % quantile."
-        style.dress(figure, f"Passage time by port: {listed(names)}", samples, note)
+        note = "Passage: the customs-controlled stretch, wall clock, all cleared vehicles. ● median, ◆ 95 % quantile"
+        note += with_intervals(samples, ", each with its 95 % interval") + "."
+        if len(samples) > 3:
+            note += " Above the panels: median; 95 % quantile."
+        rows = -(-max(len(ports), 1) // 2)
+        body = (style.AROUND_MM + PANEL_MM + style.head_mm(len(samples))) * rows
+        figure = frame("Passage time by port", samples, note, body, style.line_key)
         if not ports:
             style.nothing(figure, "no vehicle was cleared")
             return figure
         for ax, port in zip(style.panels(figure, len(ports)), ports, strict=True):
-            _panel(ax, port, samples, names)
+            _panel(figure, ax, port, samples, ROOM_MM if len(ports) > 1 else 2 * ROOM_MM)
         return figure
 
 
@@ -60,28 +55,29 @@ def _has(sample: Sample, port: str) -> bool:
     return port in sample.passage_grid and not bool(np.isnan(sample.passage_grid[port]).all())
 
 
-def _panel(ax: Axes, port: str, samples: Sequence[Sample], names: Sequence[str]) -> None:
-    ax.set_xscale("log")
+def _panel(figure: Figure, ax: Axes, port: str, samples: Sequence[Sample], room_mm: float) -> None:
     entries: list[style.Key] = []
     ends = []
-    for i, (sample, name) in enumerate(zip(samples, names, strict=True)):
-        colour, dashes = style.colour_of(i), style.dashes_of(i)
-        key = style.line_key(colour, dashes)
+    for i, sample in enumerate(samples):
+        key = style.line_key(i)
         if not _has(sample, port):
-            entries.append((key, f"{name}: no vehicle cleared"))
+            entries.append((key, "no vehicle cleared"))
             continue
         minutes = np.maximum(sample.passage_grid[port], SECOND)
-        ax.plot(minutes, 100 * GRID, color=colour, linestyle=dashes)
-        found = _mark(ax, sample, port, colour)
+        ax.plot(minutes, 100 * GRID, **style.line_look(i))
+        found = _mark(ax, sample, port, style.colour_of(i))
         ends += [minutes[0], minutes[-1]]
-        entries.append((key, f"{name}: median {found[0]}, 95 % within {found[1]}"))
-    ax.set_xlim(min(ends) / 1.15, max(ends) * 1.15)
-    label_times(ax.xaxis, time_ticks(*ax.get_xlim()))
+        entries.append((key, _words(found, len(samples) > 3)))
+    scales.passing_times(ax, min(ends) / 1.15, max(ends) * 1.15, "passage time", room_mm)
     ax.set_ylim(0, 100)
     ax.set_yticks([0, 25, 50, 75, 95])
-    ax.set_xlabel("passage time, log scale")
     ax.set_ylabel("share of vehicles (%)")
-    style.head(ax, port_label(samples, port), entries)
+    style.head(figure, ax, port_label(samples, port), entries, columns=style.head_columns(len(samples)))
+
+
+def _words(found: Sequence[str], short: bool) -> str:
+    median, late = found
+    return f"{median}; 95 %: {late}" if short else f"median {median}, 95 % within {late}"
 
 
 def _mark(ax: Axes, sample: Sample, port: str, colour: str) -> list[str]:
@@ -97,7 +93,8 @@ def _mark(ax: Axes, sample: Sample, port: str, colour: str) -> list[str]:
             markersize=4,
             markeredgecolor="white",
             markeredgewidth=0.6,
+            elinewidth=0.9,
             zorder=3,
         )
-        found.append(duration(interval.mean))
+        found.append(duration_mean(interval))
     return found

@@ -1,13 +1,11 @@
-"""What things are called on figures, and numbers with their units."""
+"""What things are called on figures, and numbers with their units and as many digits as their intervals bear."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import floor, isfinite, log10
 
 import numpy as np
-from matplotlib.axis import Axis
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from borderport.distributions import Array
 from borderport.experiment import Sample
@@ -17,22 +15,22 @@ from borderport.statistics import Interval, t_interval
 
 MINUTE, HOUR, DAY = 1.0, 60.0, 1440.0
 SECOND = 1 / 60
-COARSE = (SECOND, 10 * SECOND, MINUTE, 10.0, HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY, 100 * DAY, 365 * DAY, 3650 * DAY)
-FINE = tuple(n * SECOND for n in (1, 2, 5, 10, 20, 30)) + tuple(
-    n * unit
-    for unit, numbers in (
-        (MINUTE, (1, 2, 5, 10, 20, 30)),
-        (HOUR, (1, 2, 3, 6, 12)),
-        (DAY, (1, 2, 4, 7, 14, 30, 60, 100)),
-    )
-    for n in numbers
-)
+# A longer name stands in the legend only; elsewhere the scenario goes by its number.
+LONGEST_NAME = 40
 
 
-def scenario_names(samples: Sequence[Sample]) -> list[str]:
+def full_names(samples: Sequence[Sample]) -> list[str]:
     """Names of the scenarios, with a number where two are the same."""
     names = [shown(sample.scenario.name) for sample in samples]
     return [name if names.count(name) == 1 else f"{name} ({i + 1})" for i, name in enumerate(names)]
+
+
+def scenario_names(samples: Sequence[Sample]) -> list[str]:
+    """What the scenarios are called on panels: by their names or, where these are long, by ``no. 2``."""
+    names = full_names(samples)
+    if len(names) == 1:
+        return names
+    return [name if len(name) <= LONGEST_NAME else f"no. {i + 1}" for i, name in enumerate(names)]
 
 
 def listed(names: Sequence[str]) -> str:
@@ -94,23 +92,41 @@ def whiskers(intervals: Iterable[Interval], scale: float = 1.0) -> Array:
 # --- numbers -----------------------------------------------------------------------------------------------
 
 
+def decimals_of(half_width: float) -> int | None:
+    """How many decimals show two significant digits of an interval's half-width; None where there is no interval."""
+    if not isfinite(half_width) or half_width <= 0:
+        return None
+    return min(max(0, 1 - floor(log10(half_width))), 6)
+
+
 def number(value: float, decimals: int | None = None) -> str:
     """A number of about three digits, without exponent: ``1,234``, ``35.4``, ``0.021``, ``−3.00``."""
     if not isfinite(value):
         return "–"
     if decimals is None:
-        size = abs(value)
-        decimals = 0 if size >= 100 or size == 0 else min(2 - floor(log10(size)), 6)
-    return f"{value:,.{decimals}f}".replace("-", "−")
+        decimals = _three_digits(value)
+    text = f"{value:,.{decimals}f}"
+    return (text.removeprefix("-") if not text.strip("-0.") else text).replace("-", "−")
+
+
+def _three_digits(value: float) -> int:
+    size = abs(value)
+    return 0 if size >= 100 or size == 0 else min(2 - floor(log10(size)), 6)
 
 
 def plus_minus(interval: Interval, scale: float = 1.0) -> str:
-    """``262 ± 2``; the mean alone where there is no interval."""
+    """``262.3 ± 2.2``; the mean alone where there is no interval."""
     mean, half = interval.mean / scale, interval.half_width / scale
-    if not isfinite(half) or half == 0:
+    decimals = decimals_of(half)
+    return number(mean) if decimals is None else f"{number(mean, decimals)} ± {number(half, decimals)}"
+
+
+def mean_text(interval: Interval, scale: float = 1.0, most: int = 6) -> str:
+    """A mean beside its bar and whisker: as exact as its interval, three digits and ``most`` decimals at most."""
+    mean, decimals = interval.mean / scale, decimals_of(interval.half_width / scale)
+    if not isfinite(mean):
         return number(mean)
-    decimals = min(max(0, -floor(log10(half))), 6)
-    return f"{number(mean, decimals)} ± {number(half, decimals)}"
+    return number(mean, min(most, _three_digits(mean), most if decimals is None else decimals))
 
 
 def time_unit(minutes: float) -> tuple[float, str]:
@@ -133,15 +149,20 @@ def duration(minutes: float) -> str:
     return f"{text} {unit}".replace("-", "−")
 
 
+def duration_mean(interval: Interval) -> str:
+    """`mean_text` with its unit: ``1.62 h``."""
+    factor, unit = time_unit(interval.mean)
+    return f"{mean_text(interval, factor)} {unit}"
+
+
 def duration_interval(interval: Interval) -> str:
     """``1.6 h (−0.5 to 3.7)``, all in one unit; the mean alone where there is no interval."""
     if not isfinite(interval.half_width):
         return duration(interval.mean)
     factor, unit = time_unit(max(abs(interval.low), abs(interval.high)))
-    half = interval.half_width / factor
-    decimals = 1 if half < 10 else 0
+    decimals = decimals_of(interval.half_width / factor)
     low, mean, high = (number(v / factor, decimals) for v in (interval.low, interval.mean, interval.high))
-    return f"{mean} {unit} ({low} to {high})"
+    return f"{mean} {unit} ({low} to {high})" if decimals is not None else f"{mean} {unit}"
 
 
 def percent(share: float) -> str:
@@ -156,23 +177,17 @@ def percent(share: float) -> str:
     return f"{value:.1f} %" if 0 < value < 9.95 or 99 < value < 100 else f"{value:.0f} %"
 
 
-# --- time axes ---------------------------------------------------------------------------------------------
+def percent_mean(interval: Interval) -> str:
+    """`mean_text` of a share: ``73.1 %``."""
+    rough = 0 < interval.mean < 0.001 or 0.999 < interval.mean < 1
+    return percent(interval.mean) if rough else f"{mean_text(interval, 0.01)} %"
 
 
-def time_ticks(low: float, high: float) -> list[float]:
-    """Round moments from ``low`` to ``high`` minutes (> 0) for a log axis: about three to eight."""
-    for candidates in (COARSE, FINE):
-        ticks = [tick for tick in candidates if low <= tick <= high]
-        if len(ticks) >= 3:
-            return ticks
-    return ticks if len(ticks) >= 2 else [low, high]
-
-
-def label_times(axis: Axis, ticks: Sequence[float]) -> None:
-    """Mark these minutes on an axis, each in its own unit."""
-    axis.set_major_locator(FixedLocator(list(ticks)))
-    axis.set_major_formatter(FixedFormatter([tick_text(tick) for tick in ticks]))
-    axis.set_minor_locator(NullLocator())
+def span_text(values: Sequence[float], write: Callable[[float], str]) -> str:
+    """What differs between scenarios: ``12 %``, or ``12 % to 38 %``; values that are NaN do not count."""
+    present = sorted(value for value in values if isfinite(value))
+    ends = list(dict.fromkeys(write(value) for value in (present[:1] + present[-1:])))
+    return " to ".join(ends) or "–"
 
 
 def tick_text(minutes: float) -> str:

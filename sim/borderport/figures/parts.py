@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,17 +13,19 @@ from matplotlib.patches import Patch
 
 from borderport.distributions import Array
 from borderport.experiment import Sample
-from borderport.figures import bars, style
+from borderport.figures import bars, scales, style
+from borderport.figures.frame import frame, with_intervals
 from borderport.figures.labels import (
     DAY,
     HOUR,
     MINUTE,
     SECOND,
-    duration,
-    listed,
+    duration_mean,
+    interval_of,
+    percent,
     port_label,
     ports_of,
-    scenario_names,
+    span_text,
     station_label,
     values_of,
 )
@@ -30,13 +33,23 @@ from borderport.metrics import PARTS
 from borderport.statistics import t_interval
 
 OPEN_PARTS = tuple(part for part in PARTS if part != "closed")
-COLOURS = {"waiting": "#E69F00", "service": "#56B4E9", "blocked": "#555555", "closed": "#D9D9D9"}
-WORDS = {"waiting": "waiting in a queue", "service": "in service", "blocked": "blocked by the next station"}
-CLOSED_WORDS = "waiting while closed"
+# Greys, unlike the colours of scenarios, which mean something else.
+LOOKS: dict[str, dict[str, Any]] = {
+    "waiting": {"facecolor": "#757575", "edgecolor": "#757575", "linewidth": 0},
+    "service": {"facecolor": "#C9C9C9", "edgecolor": "#C9C9C9", "linewidth": 0},
+    "blocked": {"facecolor": "#000000", "edgecolor": "#000000", "linewidth": 0},
+    "closed": {"facecolor": "#F4F4F4", "edgecolor": "#999999", "linewidth": 0, "hatch": "////"},
+}
+WORDS = {
+    "waiting": "waiting in a queue",
+    "service": "in service",
+    "blocked": "blocked by the next station",
+    "closed": "waiting while closed",
+}
 UNIT_WORDS = {SECOND: "seconds", MINUTE: "minutes", HOUR: "hours", DAY: "days"}
 MOST_STATIONS = 10
-HATCH_COLOUR = "#999999"
 ROW_MM = 5.2
+KEY_COLUMNS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +59,9 @@ class _Row:
     name: str
     minutes: list[dict[str, Array]]
 
-    def total(self) -> float:
-        """Greatest mean over the scenarios."""
-        return max(sum(_mean(values) for values in parts.values()) for parts in self.minutes)
+    def total(self, parts: Sequence[str] = PARTS) -> float:
+        """Greatest mean of these parts together over the scenarios."""
+        return max(sum(_mean(minutes[part]) for part in parts) for minutes in self.minutes)
 
     def sum_of(self, parts: Sequence[str], scenario: int) -> Array:
         """Minutes in these parts, shape (replications,)."""
@@ -58,41 +71,51 @@ class _Row:
 def time_by_station(samples: Sequence[Sample]) -> Figure:
     """Mean passage time by part and station of every port, scenarios side by side.
 
-    Time while a station is closed has its own panel and scale, since it may dwarf all else. The stations with the
+    Shows where vehicles lose their time, and for what they wait there. Time while a station is closed has its own
+    panel and scale, since it may dwarf all else; a port that is always open has no such panel. The stations with the
     least time are put together in one row, so that the rows of a port still add up to its mean passage time.
 
     Parameters
     ----------
     samples : sequence of Sample
+        Run with ``detail``.
 
     Returns
     -------
     Figure
     """
     with style.style():
-        names = scenario_names(samples)
-        table = {port: _rows(samples, port) for port in ports_of(samples)}
-        table = {port: rows for port, rows in table.items() if rows}
-        heights = [ROW_MM * max(1.0, 0.45 * len(samples)) * len(rows) + 18 for rows in table.values()]
-        figure = style.new_figure(max(34 + sum(heights), 70))
+        table = {port: rows for port in ports_of(samples) if (rows := _rows(samples, port))}
+        row_mm = bars.row_mm(len(samples), ROW_MM)
+        heights = [row_mm * len(rows) + style.AROUND_MM for rows in table.values()]
+        heights[:1] = [height + style.LINE_MM * KEY_COLUMNS for height in heights[:1]]
         note = (
-            "Mean over all cleared vehicles of a port, those that skip a station included; the bars of both columns "
-            "add up to the mean passage time. Whiskers: interval of the bar. Scales differ between panels."
+            "Mean over all cleared vehicles of a port, those that skip a station included; in brackets the share that "
+            "comes by it. All bars of a port add up to its mean passage time. "
+            f"{with_intervals(samples, 'Whiskers: 95 % interval of the bar. ')}Scales differ between panels."
         )
-        keys = [*style.scenario_keys(names), *_part_keys()] if table else []
-        style.dress(figure, f"Passage time by station: {listed(names)}", samples, note, keys)
+        closes = {port: any(row.total(("closed",)) > 0 for row in rows) for port, rows in table.items()}
+        parts = [part for part in PARTS if part != "closed" or any(closes.values())]
+        keys: list[style.Key] = [(Patch(**LOOKS[part]), WORDS[part]) for part in parts]
+        figure = frame("Passage time by station", samples, note, max(sum(heights), 30))
         if not table:
             style.nothing(figure, "no vehicle was cleared")
             return figure
-        axes = figure.subplots(len(table), 2, squeeze=False, height_ratios=heights, width_ratios=[3, 2])
-        for (left, right), (port, rows) in zip(axes, table.items(), strict=True):
-            _port(left, right, port_label(samples, port), rows)
+        grid = figure.add_gridspec(len(table), 2, height_ratios=heights, width_ratios=[3, 2])
+        for number, (port, rows) in enumerate(table.items()):
+            title = f"{port_label(samples, port)}, {_vehicles(samples, port)}"
+            left = figure.add_subplot(grid[number, 0] if closes[port] else grid[number, :])
+            _panel(left, rows, OPEN_PARTS, "while open" if closes[port] else "")
+            style.head(figure, left, title, keys if number == 0 else [], columns=KEY_COLUMNS)
+            if closes[port]:
+                _panel(figure.add_subplot(grid[number, 1]), rows, ("closed",), "while closed", named=False)
         return figure
 
 
-def _part_keys() -> list[style.Key]:
-    closed = Patch(facecolor=COLOURS["closed"], edgecolor=HATCH_COLOUR, hatch="////", linewidth=0)
-    return [*((Patch(color=COLOURS[part]), WORDS[part]) for part in OPEN_PARTS), (closed, CLOSED_WORDS)]
+def _vehicles(samples: Sequence[Sample], port: str) -> str:
+    """How many vehicles a port clears in a replication."""
+    cleared = [interval_of(sample, port, "vehicles_cleared").mean for sample in samples]
+    return f"{span_text(cleared, lambda mean: f'{mean:,.0f}')} vehicles"
 
 
 def _mean(values: Array) -> float:
@@ -109,16 +132,23 @@ def _rows(samples: Sequence[Sample], port: str) -> list[_Row]:
     )
     rows = [
         _Row(
-            station_label(samples, port, station),
+            f"{station_label(samples, port, station)}{_visiting(samples, port, station)}",
             [{part: values_of(sample, port, f"passage_{part}_mean", station) for part in PARTS} for sample in samples],
         )
         for station in stations
     ]
     rows = [row for row in rows if row.total() > 0]
-    if len(rows) <= MOST_STATIONS:
+    most = min(MOST_STATIONS, bars.most_rows(len(samples)))
+    if len(rows) <= most:
         return rows
-    least = sorted(rows, key=_Row.total)[: len(rows) - MOST_STATIONS + 1]
+    least = sorted(rows, key=_Row.total)[: len(rows) - most + 1]
     return [row for row in rows if row not in least] + [_together(least)]
+
+
+def _visiting(samples: Sequence[Sample], port: str, station: str) -> str:
+    """The share of the port's vehicles that comes by a station, in brackets; nothing if it is not known."""
+    shares = [sample.visiting.get((port, station), np.nan) for sample in samples]
+    return f" ({span_text(shares, percent)})" if np.isfinite(shares).any() else ""
 
 
 def _together(rows: Sequence[_Row]) -> _Row:
@@ -129,18 +159,7 @@ def _together(rows: Sequence[_Row]) -> _Row:
     return _Row(f"{len(rows)} other stations", minutes)
 
 
-def _port(left: Axes, right: Axes, title: str, rows: Sequence[_Row]) -> None:
-    _stack(left, rows, OPEN_PARTS)
-    _stack(right, rows, ("closed",))
-    bars.name_rows(left, [row.name for row in rows])
-    bars.mark_scenarios(left, len(rows), len(rows[0].minutes))
-    left.set_title(f"{title}: while open")
-    right.set_title("while closed")
-    bars.name_rows(right, [""] * len(rows))
-    bars.mark_scenarios(right, len(rows), len(rows[0].minutes))
-
-
-def _stack(ax: Axes, rows: Sequence[_Row], parts: Sequence[str]) -> None:
+def _panel(ax: Axes, rows: Sequence[_Row], parts: Sequence[str], when: str, named: bool = True) -> None:
     """Stacked bars of these parts for every scenario, with their sum written behind them."""
     scenarios = len(rows[0].minutes)
     sums = [[t_interval(row.sum_of(parts, i)) for row in rows] for i in range(scenarios)]
@@ -151,15 +170,15 @@ def _stack(ax: Axes, rows: Sequence[_Row], parts: Sequence[str]) -> None:
         left = np.zeros(len(rows))
         for part in parts:
             width = np.asarray([_mean(row.minutes[i][part]) for row in rows]) / unit
-            hatch = "////" if part == "closed" else None
-            edge = HATCH_COLOUR if part == "closed" else COLOURS[part]
-            ax.barh(
-                centres, width, 0.92 * thickness, left, color=COLOURS[part], hatch=hatch, edgecolor=edge, linewidth=0
-            )
+            ax.barh(centres, width, 0.92 * thickness, left, **LOOKS[part])
             left += width
-        bars.finish(ax, centres, line, unit, lambda mean: duration(mean) if mean > 0 else "")
+        bars.finish(ax, centres, line, unit, lambda mean: duration_mean(mean) if mean.mean > 0 else "")
+    bars.name_rows(ax, [row.name if named else "" for row in rows])
+    if scenarios > 1:
+        bars.mark_scenarios(ax, len(rows), scenarios)
     ax.set_xlim(0, longest / unit * 1.2 or 1.0)
-    ax.set_xlabel(f"{UNIT_WORDS[unit]} per vehicle")
+    scales.write_numbers(ax.xaxis)
+    ax.set_xlabel(f"{UNIT_WORDS[unit]} per vehicle{f', {when}' if when else ''}")
 
 
 def _unit(longest: float) -> float:

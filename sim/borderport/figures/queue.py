@@ -10,26 +10,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from borderport.experiment import Sample
-from borderport.figures import style
-from borderport.figures.labels import (
-    interval_of,
-    listed,
-    plus_minus,
-    port_label,
-    ports_of,
-    resource_label,
-    scenario_names,
-)
+from borderport.figures import scales, style
+from borderport.figures.frame import frame, with_intervals
+from borderport.figures.labels import interval_of, plus_minus, port_label, ports_of, resource_label
 
 MOST_QUEUES = 3
-PANEL_MM = 31.0
+PANEL_MM = 20.0
 LEAST = 0.05
 
 
 def queue_by_hour(samples: Sequence[Sample]) -> Figure:
     """Mean queue in each local hour of the day, for the resources of each port with the longest queues.
 
-    A row of panels for each port: queues of one port may differ a hundredfold, so each has its own scale.
+    Shows when of the day a queue builds up, and so when another shift or an appointment would help. A row of panels for
+    each port: queues of one port may differ a hundredfold, so each has its own scale.
 
     Parameters
     ----------
@@ -41,16 +35,15 @@ def queue_by_hour(samples: Sequence[Sample]) -> Figure:
     Figure
     """
     with style.style():
-        names = scenario_names(samples)
         table = {port: _longest(samples, port) for port in ports_of(samples)}
         table = {port: resources for port, resources in table.items() if resources}
-        figure = style.new_figure(max(34 + (PANEL_MM + style.LINE_MM * len(samples)) * len(table), 70))
         note = (
-            "Mean over all days of the reported period, closed ones included; above each panel the day's mean with its "
-            f"interval. Each port's longest queues, from a mean of {LEAST:g} vehicles; scales differ between panels."
+            "Mean over all days of the reported period, closed ones included; above each panel the day's mean"
+            f"{with_intervals(samples, ' ± half of its 95 % interval')}. "
+            f"Each port's longest queues, from a mean of {LEAST:g} vehicles; scales differ between panels."
         )
-        keys = style.scenario_keys(names) if table else []
-        style.dress(figure, f"Queue by hour of day: {listed(names)}", samples, note, keys)
+        body = (style.AROUND_MM + PANEL_MM + style.LINE_MM + style.head_mm(len(samples))) * max(len(table), 1)
+        figure = frame("Queue by hour of day", samples, note, body, style.line_key)
         if not table:
             style.nothing(figure, f"no mean queue of {LEAST:g} vehicles or more")
             return figure
@@ -60,7 +53,7 @@ def queue_by_hour(samples: Sequence[Sample]) -> Figure:
             for ax in row[len(resources) :]:
                 ax.remove()
             for ax, resource in zip(row, resources, strict=False):
-                _panel(ax, port, resource, samples)
+                _panel(figure, ax, port, resource, samples)
             row[0].set_ylabel(f"{textwrap.fill(port_label(samples, port), 24)}\nvehicles waiting")
         return figure
 
@@ -77,21 +70,17 @@ def _longest(samples: Sequence[Sample], port: str) -> list[str]:
     return found[:MOST_QUEUES]
 
 
-def _panel(ax: Axes, port: str, resource: str, samples: Sequence[Sample]) -> None:
+def _panel(figure: Figure, ax: Axes, port: str, resource: str, samples: Sequence[Sample]) -> None:
     entries: list[style.Key] = []
     for i, sample in enumerate(samples):
         queue = sample.queue_by_hour.get(f"{port}.{resource}", np.full(24, np.nan))
-        ax.plot(
-            np.arange(25),
-            np.append(queue, queue[-1]),
-            drawstyle="steps-post",
-            color=style.colour_of(i),
-            linestyle=style.dashes_of(i),
-        )
+        ax.plot(np.arange(25), np.append(queue, queue[-1]), drawstyle="steps-post", **style.line_look(i))
         mean = plus_minus(interval_of(sample, port, "queue_mean", resource))
-        entries.append((style.line_key(style.colour_of(i), style.dashes_of(i)), f"mean {mean} vehicles"))
+        entries.append((style.line_key(i), mean if len(samples) > 3 else f"mean {mean} vehicles"))
     ax.set_xlim(0, 24)
     ax.set_xticks(range(0, 25, 6))
+    scales.write_numbers(ax.yaxis)
     ax.set_ylim(0, ax.get_ylim()[1] * 1.1)
     ax.set_xlabel("local hour of day")
-    style.head(ax, textwrap.fill(resource_label(samples, port, resource), 34), entries)
+    title = textwrap.fill(resource_label(samples, port, resource), 34)
+    style.head(figure, ax, title, entries, columns=style.head_columns(len(samples)))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import isfinite
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from borderport.compare import Comparison, VehicleEffect
-from borderport.figures import style
+from borderport.figures import scales, style
+from borderport.figures.frame import frame, with_intervals
 from borderport.figures.labels import (
-    DAY,
     HOUR,
+    MINUTE,
     duration_interval,
-    label_times,
     listed,
     percent,
     port_label,
@@ -24,19 +25,21 @@ from borderport.figures.labels import (
 )
 from borderport.metrics import GRID
 
-PANEL_MM = 46.0
-CLOCKS = ("wall", "service")
-CLOCK_WORDS = {"wall": "passage time", "service": "service time"}
-CLOCK_DASHES: dict[str, style.Dashes] = {"wall": "-", "service": "--"}
-LINEAR_MIN = 10.0
-TICKS = (10.0, 2 * HOUR, DAY, 7 * DAY, 60 * DAY, 365 * DAY)
+PANEL_MM = 34.0
+# Of the share axis, and of the paper: what each scenario's mean takes below the curves.
+MEAN_SHARE, MEAN_MM = 7.0, 2.3
+CLOCKS = {"wall": "passage time", "service": "time in service"}
+LINEAR_TO = HOUR
+ROOM_MM = 70.0
+WRAP = 52
 
 
 def paired_saving(comparison: Comparison) -> Figure:
     """Distribution of the saving per vehicle against the base, with its mean and interval.
 
-    Time runs on a symmetric log axis: linear up to ten minutes either way, logarithmic beyond. Vehicles that passed in
-    one of the two scenarios only are counted beside.
+    Shows who gains and who loses by how much, and whether what is saved in service comes out at the other end or is
+    lost in the next queue. Time runs on an axis that is linear up to an hour either way, and logarithmic beyond.
+    Vehicles that passed in one of the two scenarios only are counted beside.
 
     Parameters
     ----------
@@ -48,19 +51,30 @@ def paired_saving(comparison: Comparison) -> Figure:
     """
     with style.style():
         samples, names = comparison.samples, scenario_names(comparison.samples)
-        ports = [port for port in ports_of(samples) if _has(comparison, port)]
+        present = [port for port in ports_of(samples) if _has(comparison, port)]
+        ports = [port for port in present if _changes(comparison, port)]
         others = max(len(names) - 1, 1)
-        figure = style.new_figure(30 + (PANEL_MM + 25 * (others - 1)) * max(len(ports), 1))
         note = (
-            "The same vehicles, with the same luck, in both scenarios; vehicles per replication. The saving is passage "
-            f"time (wall clock) in {names[0]} less that in the other scenario. Markers below 0: mean and its interval."
+            "The same vehicles, with the same luck, in both scenarios; vehicles per replication. The saving is the "
+            f"time in {names[0]} less that in the other scenario: passage on the clock on the wall, and what of it is "
+            "service. "
+            f"Markers below 0 %, and above: means{with_intervals(samples, ' with 95 % intervals')}."
         )
-        style.dress(figure, f"Saving per vehicle against {names[0]}: {listed(names[1:])}", samples, note)
+        row_mm = style.AROUND_MM + PANEL_MM + (MEAN_MM + 2 * style.LINE_MM) * others
+        if still := [port_label(samples, port) for port in present if port not in ports]:
+            note += f" No vehicle is faster or slower at {listed(still)}."
+        body_mm = row_mm * max(len(ports), 1)
+        figure = frame("Saving per vehicle", samples, note, body_mm, style.line_key, against_first=True)
         if not ports:
-            style.nothing(figure, "no vehicle passed in both scenarios")
+            style.nothing(
+                figure, "no vehicle is faster or slower" if present else "no vehicle passed in both scenarios"
+            )
             return figure
-        for ax, port in zip(style.panels(figure, len(ports), columns=1), ports, strict=True):
-            _panel(ax, port, comparison, names)
+        axes = figure.subplots(len(ports), len(CLOCKS), squeeze=False, sharex="row", sharey="row")
+        for row, port in zip(axes, ports, strict=True):
+            for ax, clock in zip(row, CLOCKS, strict=True):
+                _panel(figure, ax, port, clock, comparison)
+            _axes(row, port, comparison)
         return figure
 
 
@@ -68,76 +82,70 @@ def _has(comparison: Comparison, port: str) -> bool:
     return any((port, "wall") in grid and not np.isnan(grid[port, "wall"]).all() for grid in comparison.saving_grid)
 
 
+def _changes(comparison: Comparison, port: str) -> bool:
+    """Whether any vehicle is faster or slower in any of the other scenarios."""
+    found = [_effect(effects, port, clock) for effects in comparison.effects for clock in CLOCKS]
+    return any(effect is not None and (effect.better.mean > 0 or effect.worse.mean > 0) for effect in found)
+
+
 def _effect(effects: Iterable[VehicleEffect], port: str, clock: str) -> VehicleEffect | None:
     wanted = (port, "all", "passage", clock)
     return next((e for e in effects if (e.port, e.flow, e.span, e.clock) == wanted and e.pairs), None)
 
 
-def _panel(ax: Axes, port: str, comparison: Comparison, names: Sequence[str]) -> None:
-    ax.set_xscale("symlog", linthresh=LINEAR_MIN, linscale=0.8)
+def _panel(figure: Figure, ax: Axes, port: str, clock: str, comparison: Comparison) -> None:
+    """One port's saving on one clock, a curve for each other scenario; its mean below."""
     entries: list[style.Key] = []
-    rows, ends = 0, [LINEAR_MIN]
     for i, (grid, effects) in enumerate(zip(comparison.saving_grid, comparison.effects, strict=True), start=1):
-        for clock in CLOCKS:
-            effect = _effect(effects, port, clock)
-            if effect is None:
-                continue
-            rows += 1
-            key = style.line_key(style.colour_of(i), CLOCK_DASHES[clock], "o" if clock == "wall" else "s")
-            saving = grid[port, clock]
-            ax.plot(saving, 100 * GRID, color=style.colour_of(i), linestyle=CLOCK_DASHES[clock])
-            _mean(ax, effect, i, clock, -7.0 * rows)
-            ends += [abs(float(v)) for v in (*saving[[0, -1]], effect.saving.low, effect.saving.high) if v == v]
-            entries.append((key, _words(effect, names[i], names[0])))
-    _axes(ax, max(ends) * 1.3, rows, names[0])
-    _beside(ax, port_label(comparison.samples, port), entries)
+        effect = _effect(effects, port, clock)
+        if effect is None:
+            entries.append((style.line_key(i), "no vehicle in both"))
+            continue
+        ax.plot(grid[port, clock], 100 * GRID, **style.line_look(i))
+        ax.errorbar(
+            effect.saving.mean,
+            -MEAN_SHARE * i,
+            xerr=whiskers([effect.saving]),
+            color=style.colour_of(i),
+            marker=style.marker_of(i),
+            markersize=3.5,
+            elinewidth=0.9,
+        )
+        entries.append((style.line_key(i, style.marker_of(i)), _words(effect)))
+    style.head(figure, ax, f"{port_label(comparison.samples, port)}: {CLOCKS[clock]}", entries, WRAP)
 
 
-def _mean(ax: Axes, effect: VehicleEffect, number: int, clock: str, height: float) -> None:
-    ax.errorbar(
-        effect.saving.mean,
-        height,
-        xerr=whiskers([effect.saving]),
-        color=style.colour_of(number),
-        marker="o" if clock == "wall" else "s",
-        markersize=3.5,
-    )
-
-
-def _words(effect: VehicleEffect, name: str, base: str) -> str:
-    text = (
-        f"{name}, {CLOCK_WORDS[effect.clock]}\n"
-        f"{percent(effect.better.mean)} faster, {percent(effect.worse.mean)} slower\n"
-        f"mean {duration_interval(effect.saving)}"
-    )
+def _words(effect: VehicleEffect) -> str:
+    shares = f"{percent(effect.better.mean)} faster, {percent(effect.worse.mean)} slower"
+    text = f"{duration_interval(effect.saving)}, {shares}"
     if effect.clock != "wall":
         return text
-    only = f"only {base} {effect.only_base:,.0f}, only {name} {effect.only_other:,.0f}"
-    return f"{text}\n{effect.pairs:,.0f} vehicles in both\n{only}"
+    only = f"{effect.only_base:,.0f} in base only, {effect.only_other:,.0f} in other only"
+    return f"{text}\n{effect.pairs:,.0f} in both, {only}"
 
 
-def _axes(ax: Axes, limit: float, rows: int, base: str) -> None:
-    ax.set_xlim(-limit, limit)
-    ticks = [tick for tick in TICKS if tick <= limit]
-    label_times(ax.xaxis, [-tick for tick in reversed(ticks)] + [0.0, *ticks])
-    ax.axvspan(-limit, 0, color="#F3F3F3", zorder=0)
-    ax.axvline(0, color="black", linewidth=0.8)
-    ax.axhline(0, color="black", linewidth=0.6)
-    ax.set_ylim(-7.0 * (rows + 1), 100)
-    ax.set_yticks([0, 25, 50, 75, 100])
-    ax.set_xlabel(f"← slower than {base}      saving per vehicle      faster →")
-    ax.set_ylabel("share of vehicles (%)")
+def _axes(row: Sequence[Axes], port: str, comparison: Comparison) -> None:
+    """Give both panels of a port the same axes."""
+    low, high = _reach(port, comparison)
+    others = len(comparison.effects)
+    for ax in row:
+        scales.differences(ax, low, high, LINEAR_TO, "← slower    saving per vehicle    faster →", ROOM_MM)
+        ax.axvspan(low, 0, color="#F3F3F3", zorder=0)
+        ax.axvline(0, color="black", linewidth=0.8)
+        ax.axhline(0, color="black", linewidth=0.6)
+        ax.set_ylim(-MEAN_SHARE * (others + 1), 100)
+        ax.set_yticks([0, 25, 50, 75, 100])
+    row[0].set_ylabel("share of vehicles (%)")
 
 
-def _beside(ax: Axes, title: str, entries: Sequence[style.Key]) -> None:
-    ax.set_title(title)
-    ax.legend(
-        [key for key, _ in entries],
-        [text for _, text in entries],
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1.0),
-        borderaxespad=0,
-        labelspacing=0.8,
-        handlelength=2.6,
-        fontsize=6.5,
-    )
+def _reach(port: str, comparison: Comparison) -> tuple[float, float]:
+    """The least and the greatest minutes on a port's axes, with some room; 0 lies well between them."""
+    ends = [-MINUTE, MINUTE]
+    for grid, effects in zip(comparison.saving_grid, comparison.effects, strict=True):
+        for clock in CLOCKS:
+            effect = _effect(effects, port, clock)
+            if effect is not None:
+                ends += [*grid[port, clock][[0, -1]], effect.saving.mean, effect.saving.low, effect.saving.high]
+    present = [float(value) for value in ends if isfinite(value)]
+    low, high = 1.15 * min(present), 1.15 * max(present)
+    return min(low, -0.05 * high), max(high, -0.05 * low)

@@ -22,21 +22,27 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from borderport.experiment import Sample
-
 WIDTH_MM = 175.0
 MM_PER_INCH = 25.4
-# A line above a panel.
+# A line above a panel; in the frame, a line of the title, of the legend and of the footer.
 LINE_MM = 3.2
+TITLE_MM, KEY_MM, FOOTER_MM = 4.6, 4.2, 2.7
+# What the title and the labels of the x axis take of a panel's height, with the space between panels.
+AROUND_MM = 17.0
 DPI = 150
-# Okabe and Ito's colours, told apart with every kind of colour vision; the yellow is too faint for lines.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
+# Okabe and Ito's colours, told apart with every kind of colour vision; without the yellow, too faint for lines, and
+# without black, which is what was reported. Where they start again, lines have other dashes and bars other hatches.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 Dashes = Literal["-", "--", "-.", ":"]
-DASHES: tuple[Dashes, ...] = ("-", "--", "-.", ":")
+DASHES: tuple[Dashes, ...] = ("-", "--", ":", "-.")
+HATCHES = ("", "//////", "......", "xxxxxx")
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "p", "h", "*")
 REPORTED = "#000000"
 FAINT = "#666666"
 CHINESE_FONTS = ("Noto Sans CJK SC", "WenQuanYi Micro Hei")
-FOOTER_SIZE = 6.0
+TITLE_SIZE, HEAD_SIZE, FOOTER_SIZE = 8.5, 6.5, 6.0
+# Characters in a line of a figure's legend, and what stands before each text.
+LEGEND_WIDTH, LEGEND_BETWEEN = 124, 8
 
 # What stands for something in a legend, and what it says.
 Key = tuple[Artist, str]
@@ -79,7 +85,7 @@ def style() -> Iterator[None]:
     settings: dict[str, Any] = {
         "font.family": list(fonts()),
         "font.size": 7,
-        "axes.titlesize": 8.5,
+        "axes.titlesize": TITLE_SIZE,
         "axes.titlelocation": "left",
         "axes.labelsize": 7,
         "axes.spines.top": False,
@@ -105,11 +111,6 @@ def style() -> Iterator[None]:
     }
     with _lock, matplotlib.style.context(["default", settings]):
         yield
-
-
-def new_figure(height_mm: float) -> Figure:
-    """An empty figure as wide as a page's text."""
-    return Figure(figsize=(WIDTH_MM / MM_PER_INCH, height_mm / MM_PER_INCH), layout="constrained")
 
 
 def panels(figure: Figure, count: int, columns: int = 2) -> list[Axes]:
@@ -139,39 +140,74 @@ def dashes_of(number: int) -> Dashes:
     return DASHES[number // len(COLOURS) % len(DASHES)]
 
 
-def line_key(colour: str, dashes: Dashes = "-", marker: str = "") -> Line2D:
-    """What stands for a line in a legend."""
-    return Line2D([], [], color=colour, linestyle=dashes, marker=marker, markersize=4)
+def hatch_of(number: int) -> str:
+    """Hatch of the bars of the scenario with this number: another one when the colours start again."""
+    return HATCHES[number // len(COLOURS) % len(HATCHES)]
 
 
-def scenario_keys(names: Sequence[str]) -> list[Key]:
-    """A patch of its colour for every scenario."""
-    return [(Patch(color=colour_of(i)), name) for i, name in enumerate(names)]
+def marker_of(number: int) -> str:
+    """Marker of the scenario with this number."""
+    return MARKERS[number % len(MARKERS)]
 
 
-def head(ax: Axes, title: str, entries: Sequence[Key], wrap: int = 62) -> None:
-    """Put a panel's title above it, and below the title one line per key with what is worth reading off."""
-    ax.legend(
+def bar_look(number: int) -> dict[str, Any]:
+    """How bars of the scenario with this number look."""
+    return {"facecolor": colour_of(number), "hatch": hatch_of(number), "edgecolor": "white", "linewidth": 0}
+
+
+def line_look(number: int) -> dict[str, Any]:
+    """How lines of the scenario with this number look."""
+    return {"color": colour_of(number), "linestyle": dashes_of(number)}
+
+
+def line_key(number: int, marker: str = "") -> Line2D:
+    """What stands in a legend for a line of the scenario with this number."""
+    return Line2D([], [], **line_look(number), marker=marker, markersize=4)
+
+
+def bar_key(number: int) -> Patch:
+    """What stands in a legend for a bar of the scenario with this number."""
+    return Patch(**bar_look(number))
+
+
+def head_columns(scenarios: int) -> int:
+    """In how many columns the values of so many scenarios stand above a panel."""
+    return 1 if scenarios <= 3 else 2
+
+
+def head_mm(scenarios: int) -> float:
+    """Height of the values of so many scenarios above a panel, a line each."""
+    return LINE_MM * -(-scenarios // head_columns(scenarios))
+
+
+def head(figure: Figure, ax: Axes, title: str, entries: Sequence[Key], wrap: int = 62, columns: int = 1) -> None:
+    """Put a panel's title above it, and below the title one entry per key with what is worth reading off."""
+    texts = ["\n".join(line for part in text.split("\n") for line in textwrap.wrap(part, wrap)) for _, text in entries]
+    legend = ax.legend(
         [key for key, _ in entries],
-        ["\n".join(textwrap.wrap(text, wrap)) for _, text in entries],
+        texts,
         title=title,
-        title_fontsize=8.5,
+        title_fontsize=TITLE_SIZE,
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
         alignment="left",
         borderaxespad=0.1,
         borderpad=0.2,
         labelspacing=0.25,
-        handlelength=1.8,
-        fontsize=6.5,
+        columnspacing=1.2,
+        handlelength=2.4,
+        fontsize=HEAD_SIZE,
+        ncols=columns,
     )
+    # A layout would make room for a legend's width too, and so narrow the panel; for a title it makes room above only.
+    legend.set_in_layout(False)
+    inches = figure.dpi_scale_trans.inverted().transform_bbox(legend.get_window_extent()).height
+    ax.set_title(" ", fontsize=1, pad=72 * inches)
 
 
-def dress(figure: Figure, title: str, samples: Sequence[Sample], note: str, keys: Sequence[Key] = ()) -> None:
-    """Give a figure its title, and its footer: which scenarios, how many replications, which interval and seed."""
-    names = " · ".join(f"{shown(s.scenario.name)}: {shown(s.scenario.title)}" for s in samples)
-    basis_text = basis(samples[0].replications, samples[0].seed)
-    caption(figure, title, [names, basis_text, note], keys)
+def broken(path: str, width: int) -> str:
+    """A path of the scenario on several lines of so many characters, broken at its points."""
+    return "\n".join(line.replace(". ", ".") for line in textwrap.wrap(path.replace(".", ". "), width))
 
 
 def basis(replications: int, seed: int) -> str:
@@ -180,25 +216,52 @@ def basis(replications: int, seed: int) -> str:
     return f"{count}, {'95 %' if replications > 1 else 'no'} interval, seed {seed}"
 
 
-def caption(figure: Figure, title: str, footer: Sequence[str], keys: Sequence[Key] = ()) -> None:
-    """Write the title and the keys of all panels above them, and the footer's lines below."""
-    title = "\n".join(textwrap.wrap(title, 95))
-    lines = [line for text in footer if text for line in textwrap.wrap(text, 150)]
+def sheet(title: str, footer: Sequence[str], body_mm: float, keys: Sequence[Key] = ()) -> Figure:
+    """A figure as wide as a page's text, with its title, the keys of all panels above them, and a footer.
+
+    Parameters
+    ----------
+    title : str
+    footer : sequence of str
+        Paragraphs; empty ones are left out.
+    body_mm : float
+        Height of the panels together, with their own titles and labels.
+    keys : sequence of (artist, str), optional
+    """
+    titles = "\n".join(textwrap.wrap(title, 95, break_on_hyphens=False))
+    lines = [line for text in footer if text for line in textwrap.wrap(text, 150, break_on_hyphens=False)]
+    texts = ["\n".join(textwrap.wrap(text, LEGEND_WIDTH - LEGEND_BETWEEN)) for _, text in keys]
+    columns, rows = _columns(texts)
+    around = TITLE_MM * (titles.count("\n") + 1) + KEY_MM * rows + FOOTER_MM * len(lines) + 5
+    figure = Figure(figsize=(WIDTH_MM / MM_PER_INCH, (body_mm + around) / MM_PER_INCH), dpi=DPI, layout="constrained")
     figure.supxlabel("\n".join(lines), x=0.012, ha="left", fontsize=FOOTER_SIZE, color=FAINT)
     if not keys:
-        figure.suptitle(title, x=0.012, ha="left")
-        return
+        figure.suptitle(titles, x=0.012, ha="left")
+        return figure
     # The title is the legend's, since a layout would put a title and an outside legend on top of each other.
-    columns = min(len(keys), max(1, 120 // (6 + max(len(text) for _, text in keys))))
     figure.legend(
-        *zip(*keys, strict=True),
-        title=title,
+        [key for key, _ in keys],
+        texts,
+        title=titles,
         title_fontsize=10,
         alignment="left",
         loc="outside upper left",
         ncols=columns,
         borderaxespad=0.3,
+        handlelength=2.6,
     )
+    return figure
+
+
+def _columns(texts: Sequence[str]) -> tuple[int, int]:
+    """In how many columns these texts fit beside one another, and how many lines they then take."""
+    if not texts:
+        return 1, 0
+    longest = max(len(line) for text in texts for line in text.split("\n"))
+    columns = min(len(texts), max(1, LEGEND_WIDTH // (LEGEND_BETWEEN + longest)))
+    rows = -(-len(texts) // columns)
+    lines = [text.count("\n") + 1 for text in texts]
+    return columns, max(sum(lines[first : first + rows]) for first in range(0, len(texts), rows))
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -210,4 +273,8 @@ def save(figure: Figure, path: Path) -> None:
         The file cannot be written.
     """
     with style():
+        if (engine := figure.get_layout_engine()) is not None:
+            # Otherwise all would be drawn twice, the first time only to be laid out.
+            engine.execute(figure)
+            figure.set_layout_engine(None)
         figure.savefig(path, dpi=DPI, metadata=_NO_DATE.get(path.suffix.lower()))

@@ -10,24 +10,19 @@ from matplotlib.figure import Figure
 
 from borderport.experiment import Sample
 from borderport.figures import bars, style
-from borderport.figures.labels import (
-    interval_of,
-    listed,
-    percent,
-    port_label,
-    ports_of,
-    resource_label,
-    scenario_names,
-)
+from borderport.figures.frame import frame, with_intervals
+from borderport.figures.labels import interval_of, percent_mean, port_label, ports_of, resource_label
 
 ROW_MM = 4.3
+TITLE_MM = 8.0
 PERCENT = 0.01
 
 
 def utilisation(samples: Sequence[Sample]) -> Figure:
     """Share of their open time for which resources are held, by port, the busiest first.
 
-    Resources that no vehicle used and daily quotas are left out.
+    Shows which resource is the bottleneck, and where capacity lies idle. Resources that no vehicle used and daily
+    quotas are left out, and so are each port's least busy ones where many scenarios stand side by side.
 
     Parameters
     ----------
@@ -38,17 +33,18 @@ def utilisation(samples: Sequence[Sample]) -> Figure:
     Figure
     """
     with style.style():
-        names = scenario_names(samples)
-        table = {port: _used(samples, port) for port in ports_of(samples)}
-        table = {port: resources for port, resources in table.items() if resources}
-        heights = [ROW_MM * max(1.0, 0.5 * len(samples)) * len(resources) + 6 for resources in table.values()]
-        figure = style.new_figure(max(38 + sum(heights), 70))
+        used = {port: found for port in ports_of(samples) if (found := _used(samples, port))}
+        most = bars.most_rows(len(samples))
+        table = {port: resources[:most] for port, resources in used.items()}
+        heights = [bars.row_mm(len(samples), ROW_MM) * len(found) + TITLE_MM for found in table.values()]
         note = (
             "Held time / open time; may pass 100 %, as begun service is finished after closing. Unused resources and "
-            "daily quotas are left out."
         )
-        keys = style.scenario_keys(names) if table else []
-        style.dress(figure, f"Utilisation by resource: {listed(names)}", samples, note, keys)
+        note += "daily quotas are left out"
+        if any(len(found) > most for found in used.values()):
+            note += f", and all but the {most} busiest resources of a port"
+        note += "." + with_intervals(samples, " Whiskers: 95 % interval.")
+        figure = frame("Utilisation by resource", samples, note, max(sum(heights), 20) + style.AROUND_MM)
         if not table:
             style.nothing(figure, "no resource was used")
             return figure
@@ -61,6 +57,7 @@ def utilisation(samples: Sequence[Sample]) -> Figure:
 
 
 def _used(samples: Sequence[Sample], port: str) -> list[str]:
+    """The port's resources that any vehicle used, the busiest first."""
     keys = (key for sample in samples for key in sample.keys)
     resources = dict.fromkeys(key[2] for key in keys if key[0] == port and key[3] == "utilisation")
     most = {}
@@ -77,8 +74,8 @@ def _panel(ax: Axes, port: str, resources: Sequence[str], samples: Sequence[Samp
         found = [interval_of(sample, port, "utilisation", resource) for resource in resources]
         centres, thickness = bars.slots(len(resources), i, len(samples))
         width = np.nan_to_num([interval.mean / PERCENT for interval in found])
-        ax.barh(centres, width, 0.92 * thickness, color=style.colour_of(i))
-        bars.finish(ax, centres, found, PERCENT, percent)
+        ax.barh(centres, width, 0.92 * thickness, **style.bar_look(i))
+        bars.finish(ax, centres, found, PERCENT, percent_mean)
         ends += [bars.end_of(interval) / PERCENT for interval in found]
     bars.name_rows(ax, [resource_label(samples, port, resource) for resource in resources])
     ax.tick_params(axis="y", pad=3)

@@ -17,6 +17,7 @@ from borderport.metrics.figures import Sums, of_inspections, of_span, of_station
 from borderport.metrics.gathering import sums_between
 from borderport.metrics.plan import MetricsPlan
 from borderport.metrics.resources import check_queues
+from borderport.metrics.visits import Visitors, count_visitors, shares_visiting
 from borderport.tally import (
     Clocks,
     FlowTally,
@@ -67,6 +68,8 @@ class Measures:
         By ``port.resource``: mean number waiting in each local hour of the day.
     passage_grid : dict of float64 arrays, shape (200,)
         By port: quantiles of passage time in minutes, at `GRID`.
+    visiting : dict of float
+        By port and ``port.station``: share of the port's cleared vehicles that come by the station, 0 to 1.
     """
 
     keys: tuple[Key, ...]
@@ -74,6 +77,7 @@ class Measures:
     flows: dict[str, FlowTimes]
     queue_by_hour: dict[str, Array] = field(default_factory=dict)
     passage_grid: dict[str, Array] = field(default_factory=dict)
+    visiting: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def of(self, key: Key) -> float:
         """One figure; ValueError if there is none."""
@@ -93,6 +97,7 @@ class _Added:
     spent: Times
     queues: QueueCounts
     counts: VehicleCounts
+    visitors: Visitors
 
 
 def measure(plan: MetricsPlan, manifest: Manifest, timeline: Timeline, detail: bool = True) -> Measures:
@@ -133,7 +138,8 @@ def measure(plan: MetricsPlan, manifest: Manifest, timeline: Timeline, detail: b
         return Measures(plan.keys, numbers, flows)
     hours = dict(zip(network.resources, plan.resources.by_hour(added.queues), strict=True))
     grids = dict(zip(plan.grids, minutes[passage.of_grids], strict=True))
-    return Measures(plan.keys, numbers, flows, hours, grids)
+    cleared = dict(zip((flow.name for flow in plan.flows), added.counts.done[:, PASSAGE].tolist(), strict=True))
+    return Measures(plan.keys, numbers, flows, hours, grids, shares_visiting(plan.groups, added.visitors, cleared))
 
 
 def _walk_flows(
@@ -144,6 +150,7 @@ def _walk_flows(
     queues = QueueCounts.empty(plan.resources.shift_ms, len(plan.flows))
     counts = VehicleCounts.empty(len(plan.flows), len(plan.months), network.arrival_ms.size)
     flows: dict[str, FlowTimes] = {}
+    visitors: Visitors = {}
     for number, flow in enumerate(plan.flows):
         walked = tally_flow(number, timeline, plan.columns, clocks, flow.midnights, tally, queues)
         if not flow.counted:
@@ -159,9 +166,10 @@ def _walk_flows(
         if detail:
             late = slice(None) if not network.lead_in_ms else np.flatnonzero(drawn.arrival_ms >= network.lead_in_ms)
             flows[flow.name] = _times_of(walked, drawn.index, late, ascend)
+            visitors |= count_visitors(timeline, network.flows[number], walked.done[PASSAGE])
     vehicles = counts.vehicles
     vehicles[:, NOT_FINISHED] = vehicles[:, ARRIVED] - vehicles[:, CLEARED] - vehicles[:, GAVE_UP]
-    return _Added(tally, tally.spent(), queues, counts), flows
+    return _Added(tally, tally.spent(), queues, counts, visitors), flows
 
 
 def _times_of(walked: FlowTally, index: Times, counted: Times | slice, ascend: bool) -> FlowTimes:
