@@ -312,7 +312,7 @@ def test_a_store_that_cannot_grow_ends_with_5_and_keeps_what_it_has(tiny: Path) 
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))\n"
         f"sys.argv = ['borderport', *{[*SWEEP, 'out', '--jobs', '1']!r}]\nfrom borderport.cli import main\nmain()\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "sim")}
     done = subprocess.run(
         [sys.executable, "-c", limited], cwd=folder, env=environment, capture_output=True, text=True, timeout=100
     )
