@@ -206,7 +206,6 @@ def _flow(scenario: Scenario, port_name: str, name: str) -> Found:
             if place not in queues:
                 message = f"route '{flow.route}' does not visit or enter '{place}'{suggest(place, queues)}"
                 yield (*here, "patience", "at", index), message
-    yield from _tiny_loads(here, flow)
     yield from _inspects(here, scenario, flow)
     yield from _companion(here, port, name, flow)
     yield from _diversion(scenario, here, port_name, flow)
@@ -226,16 +225,6 @@ def _hours(path: KeyPath, name: str, port: Port) -> Found:
             path,
             f"calendar '{name}' has windows that overlap, so it is not clear when how many come; join them to one",
         )
-
-
-def _tiny_loads(here: KeyPath, flow: Flow) -> Found:
-    """A volume in tonnes is divided by the mean load, which must be one."""
-    if flow.volume is None or not flow.volume[1].endswith(" t"):
-        return
-    mean = flow.mean_payload()
-    if 0 < mean < LEAST_MEAN_LOAD:
-        least = f"at least {LEAST_MEAN_LOAD:g} t, a milligram"
-        yield (*here, "volume"), f"is a mass, which is divided by the mean load: that is {mean:g} t, not {least}"
 
 
 def _diversion(scenario: Scenario, here: KeyPath, port: str, flow: Flow) -> Found:
@@ -285,8 +274,13 @@ def _mass_volume(here: KeyPath, flow: Flow) -> Found:
             f"is a mass, which is divided by the mean load, but '{by_inspection[0]}' is not a mark of the flow's own"
         )
         yield (*here, "volume"), message
-    elif flow.mean_payload() <= 0:
+        return
+    mean = flow.mean_payload()
+    if mean <= 0:
         yield (*here, "volume"), "is a mass, which is divided by the mean load, but this flow's vehicles carry none"
+    elif mean < LEAST_MEAN_LOAD:
+        least = f"at least {LEAST_MEAN_LOAD:g} t, a milligram"
+        yield (*here, "volume"), f"is a mass, which is divided by the mean load: that is {mean:g} t, not {least}"
 
 
 def _inspects(here: KeyPath, scenario: Scenario, flow: Flow) -> Found:
