@@ -16,7 +16,7 @@ PACKAGE = ROOT / "sim" / "borderport"
 # within `engines` the order is that of ENGINES, within the other folders anything but the package itself.
 ORDER = (
     "errors compiling units deviates distributions detection trace scenario calendars policies loading streams "
-    "manifest network timeline engines tally metrics statistics executors experiment compare store attribute sweep "
+    "manifest network timeline engines metrics statistics executors experiment compare store attribute sweep "
     "frontier calibrate verify figures report cli"
 ).split()
 ENGINES = ("ordering", "reference", "compiled")

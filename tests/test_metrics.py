@@ -11,10 +11,9 @@ import pytest
 from borderport.calendars import open_windows, subtract
 from borderport.errors import CheckFailed
 from borderport.experiment import EngineName
-from borderport.metrics import GRID, PARTS, measure
-from borderport.metrics.definitions import QUANTILES
+from borderport.metrics import GRID, PARTS, QUANTILES, measure
+from borderport.metrics.tally import QueueCounts
 from borderport.network import EXITED
-from borderport.tally import QueueCounts
 from borderport.units import MS_PER_MINUTE
 from tests.builders import DAY, OpenClock, Run, at_minutes, port, run
 

@@ -11,8 +11,6 @@ import click
 
 from borderport.cli.common import bracketed, print_table, progress, run_options, scenario_options, workers
 
-OF_RESOURCES = ("queue_mean", "queue_max", "tail_back_max", "utilisation")
-
 if TYPE_CHECKING:
     from borderport.calibrate import Calibration
     from borderport.metrics import Key
@@ -81,7 +79,7 @@ def _key_of(scenario: Scenario, asked: Key) -> Key:
     """The metric that is shown; refused before anything runs if there is none of that name."""
     from borderport.errors import UsageError
     from borderport.loading.tree import suggest
-    from borderport.metrics import METRICS, PARTS, groups_of
+    from borderport.metrics import METRICS, OF_RESOURCES, PARTS, groups_of
 
     port, flow, station, metric = asked
     if metric not in METRICS:

@@ -41,19 +41,6 @@ SUMMARY = (
 )
 
 
-COSTS = (
-    ("vehicles delayed", "delay_cost", 1e6, 2),
-    ("vehicles in service", "service_cost", 1e6, 2),
-    ("fuel of idling", "fuel_cost", 1e6, 2),
-    ("spoilage", "spoilage_cost", 1e6, 2),
-    ("goods given up", "giving_up_cost", 1e6, 2),
-    ("officers", "officer_cost", 1e6, 2),
-    ("policies", "infrastructure_cost", 1e6, 2),
-    ("total", "total_cost", 1e6, 2),
-    ("CO2 of idling", "idling_co2", 1.0, 0),
-)
-
-
 @click.command(short_help="Run replications; write tables and figures.")
 @click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
 @scenario_options
@@ -211,6 +198,7 @@ def print_effects(base: Sample, other: Sample, effects: Sequence[VehicleEffect])
 
 def print_costs(samples: Sequence[Sample], paired: bool = False) -> None:
     """Print what the period cost in total and, if ``paired``, how that differs from the first scenario; if costed."""
+    from borderport.metrics import COST_WORDS
     from borderport.statistics import Interval, t_interval
 
     if any(sample.scenario.costs is None for sample in samples):
@@ -219,7 +207,8 @@ def print_costs(samples: Sequence[Sample], paired: bool = False) -> None:
     header = ["cost", "unit", *(sample.scenario.name for sample in samples)]
     header += [f"change: {sample.scenario.name}" for sample in others if paired]
     rows = []
-    for title, metric, scale, digits in COSTS:
+    money = [(title, metric, 1e6, 2) for metric, title in {**COST_WORDS, "total_cost": "total"}.items()]
+    for title, metric, scale, digits in (*money, ("CO2 of idling", "idling_co2", 1.0, 0)):
         values = [sample.of("all", "all", metric) / scale for sample in samples]
         cells = [plus_minus(t_interval(value), digits) for value in values]
         cells += [bracketed(t_interval(value - values[0]), digits) for value in values[1:] if paired]

@@ -13,17 +13,9 @@ from borderport.distributions import Array
 from borderport.experiment import Sample
 from borderport.figures import bars, style
 from borderport.figures.labels import listed, number, scenario_names, values_of, whiskers
+from borderport.metrics import COST_WORDS
 from borderport.statistics import Interval, t_interval
 
-WORDS = {
-    "delay_cost": "vehicles delayed",
-    "service_cost": "vehicles in service",
-    "fuel_cost": "fuel of idling",
-    "spoilage_cost": "spoilage",
-    "giving_up_cost": "goods given up",
-    "officer_cost": "officers",
-    "infrastructure_cost": "policies",
-}
 COLOURS = ("#E69F00", "#56B4E9", "#555555", "#009E73", "#F0E442", "#CC79A7", "#0072B2")
 ROW_MM = 9.0
 UNITS = ((1e9, "bn CNY"), (1e6, "M CNY"), (1e3, "thousand CNY"), (1.0, "CNY"))
@@ -49,12 +41,12 @@ def costs(samples: Sequence[Sample]) -> Figure:
     with style.style():
         names = scenario_names(samples)
         others = len(samples) - 1
-        rows = max(len(samples), (len(WORDS) + 1) * others * 0.55)
+        rows = max(len(samples), (len(COST_WORDS) + 1) * others * 0.55)
         figure = style.new_figure(40 + ROW_MM * rows)
         note = "Over arrived vehicles, to the exit, giving up or the end; persons are left out. Whiskers: interval."
         if others:
             note += f" Right: paired change against {names[0]}; below 0 is cheaper."
-        keys: list[style.Key] = [(Patch(color=c), text) for c, text in zip(COLOURS, WORDS.values(), strict=True)]
+        keys: list[style.Key] = [(Patch(color=c), text) for c, text in zip(COLOURS, COST_WORDS.values(), strict=True)]
         style.dress(figure, f"Cost of the reported period: {listed(names)}", samples, note, keys)
         left, *right = style.panels(figure, 2 if others else 1)
         _stack(left, samples, names)
@@ -73,7 +65,7 @@ def _stack(ax: Axes, samples: Sequence[Sample], names: Sequence[str]) -> None:
     scale, unit = _unit(longest)
     centres = np.arange(len(samples), dtype=np.float64)
     left = np.zeros(len(samples))
-    for colour, part in zip(COLOURS, WORDS, strict=True):
+    for colour, part in zip(COLOURS, COST_WORDS, strict=True):
         width = np.asarray([t_interval(values_of(sample, "all", part)).mean for sample in samples]) / scale
         ax.barh(centres, width, 0.6, left, color=colour, linewidth=0)
         left += width
@@ -86,7 +78,7 @@ def _stack(ax: Axes, samples: Sequence[Sample], names: Sequence[str]) -> None:
 
 def _changes(ax: Axes, samples: Sequence[Sample], names: Sequence[str]) -> None:
     """How each part and the total change, scenario by scenario, in the scenario's colour."""
-    parts = {**WORDS, "total_cost": "total"}
+    parts = {**COST_WORDS, "total_cost": "total"}
     changes = [[_change(samples[0], sample, part) for part in parts] for sample in samples[1:]]
     largest = max(abs(value) for line in changes for i in line for value in (i.mean, i.low, i.high) if value == value)
     scale, unit = _unit(largest)

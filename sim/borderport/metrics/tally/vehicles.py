@@ -1,0 +1,251 @@
+"""One pass over a flow's vehicles: how many there are of each kind, and what they carried."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from borderport.calendars import Times
+from borderport.compiling import compiled
+from borderport.manifest import FlowManifest, Mask
+from borderport.metrics.tally.layout import FlowTally, Period
+from borderport.metrics.tally.ranking import flow_bits
+from borderport.metrics.tally.terms import ON_WALL, ONE, PASSAGE, SPAN_COUNT, TOTAL
+from borderport.network import ABANDONED, UNFINISHED
+from borderport.timeline import Timeline
+from borderport.units import MS_PER_DAY
+
+
+class VehicleCounts(NamedTuple):
+    """What adds up over the counted vehicles of each flow, to be added to; arrays of shape (flows,) unless it is said.
+
+    Attributes
+    ----------
+    held_back, diverted, arrived, cleared, gave_up, beyond_line : int64
+        Vehicles; those that gave up before the end of the passage, those that cleared and are not yet out.
+    done : int64, shape (2, flows)
+        Vehicles that completed each span.
+    selected, opened, false_alarms, carried, carried_selected, found : int64
+        Cleared vehicles of flows with an inspection.
+    tonnes_arrived, tonnes_cleared, value_cleared, value_spoiled, value_given_up : float64
+        What they carried, in t and CNY; what was given up less what was spoiled by then.
+    tonnes_by_month : float64, shape (months, flows)
+        Tonnes cleared by month of the end of the passage.
+    packed : uint64, shape (2, vehicles)
+        By span, one flow after the other: the times of those who completed it, with their flow in the lowest bits;
+        those of the whole stay only of flows that ask for both spans.
+    filled : int64, shape (2,)
+        How many times there are.
+    """
+
+    held_back: Times
+    diverted: Times
+    arrived: Times
+    cleared: Times
+    gave_up: Times
+    beyond_line: Times
+    done: Times
+    selected: Times
+    opened: Times
+    false_alarms: Times
+    carried: Times
+    carried_selected: Times
+    found: Times
+    tonnes_arrived: NDArray[np.float64]
+    tonnes_cleared: NDArray[np.float64]
+    value_cleared: NDArray[np.float64]
+    value_spoiled: NDArray[np.float64]
+    value_given_up: NDArray[np.float64]
+    tonnes_by_month: NDArray[np.float64]
+    packed: NDArray[np.uint64]
+    filled: Times
+
+    @classmethod
+    def empty(cls, flows: int, months: int, vehicles: int) -> VehicleCounts:
+        """Nothing counted yet."""
+
+        def whole(*shape: int) -> Times:
+            return np.zeros(shape, dtype=np.int64)
+
+        return cls(
+            held_back=whole(flows),
+            diverted=whole(flows),
+            arrived=whole(flows),
+            cleared=whole(flows),
+            gave_up=whole(flows),
+            beyond_line=whole(flows),
+            done=whole(SPAN_COUNT, flows),
+            selected=whole(flows),
+            opened=whole(flows),
+            false_alarms=whole(flows),
+            carried=whole(flows),
+            carried_selected=whole(flows),
+            found=whole(flows),
+            tonnes_arrived=np.zeros(flows),
+            tonnes_cleared=np.zeros(flows),
+            value_cleared=np.zeros(flows),
+            value_spoiled=np.zeros(flows),
+            value_given_up=np.zeros(flows),
+            tonnes_by_month=np.zeros((months, flows)),
+            packed=np.empty((SPAN_COUNT, vehicles), dtype=np.uint64),
+            filled=whole(SPAN_COUNT),
+        )
+
+
+class FlowRules(NamedTuple):
+    """What one flow's vehicles are counted by; the same in every run.
+
+    Attributes
+    ----------
+    inspects : bool
+        Whether the flow has an inspection, and its vehicles the marks of one.
+    spans : int
+        1 if only the times of the passage are packed, 2 if those of the whole stay are, too.
+    month_edges : int64 array, shape (months,)
+        When each month begins, local.
+    spoilage : float
+        Share of the value lost in a day.
+    spoils_after : int
+        After how many ms inside it begins.
+    """
+
+    inspects: bool
+    spans: int
+    month_edges: Times
+    spoilage: float
+    spoils_after: int
+
+
+class FlowVehicles(NamedTuple):
+    """What one flow's vehicles are and carry, by row; ``exit_ms`` and ``outcome`` are by number."""
+
+    arrival: Times
+    number: Times
+    outcome: NDArray[np.uint8]
+    exit_ms: Times
+    index_in_flow: Times
+    payload_t: NDArray[np.float64]
+    value_cny: NDArray[np.float64]
+    selected: Mask
+    opened: Mask
+    contraband: Mask
+    found: Mask
+
+
+@compiled
+def _month_of(time: Any, hint: Any, edges: Any) -> Any:
+    """Last month that begins at or before ``time``, or the first, searched from ``hint`` on."""
+    month = hint
+    while month + ONE < np.uint64(edges.size) and edges[month + ONE] <= time:
+        month += ONE
+    while month > 0 and edges[month] > time:
+        month -= ONE
+    return month
+
+
+@compiled
+def _count_inspected(flow: Any, i: Any, vehicles: Any, counts: Any) -> None:
+    """Count what the inspection of one cleared vehicle was about and found."""
+    selected, carries = vehicles.selected[i], vehicles.contraband[i]
+    counts.selected[flow] += selected
+    counts.opened[flow] += vehicles.opened[i]
+    counts.false_alarms[flow] += vehicles.opened[i] and not carries
+    counts.carried[flow] += carries
+    counts.carried_selected[flow] += carries and selected
+    counts.found[flow] += vehicles.found[i]
+
+
+@compiled
+def _count_vehicles(flow: Any, bits: Any, vehicles: Any, walked: Any, rules: Any, period: Any, counts: Any) -> Any:
+    """Count one flow's vehicles, add up their goods, pack their times; return whether their numbers ascend."""
+    ascend, last, month, filled = True, vehicles.index_in_flow[0], np.uint64(0), counts.filled
+    arrived = cleared = beyond = gave_up = exited = 0
+    tonnes_arrived = tonnes_cleared = value_cleared = spoiled = given_up = 0.0
+    for i in range(vehicles.number.size):
+        arrival = vehicles.arrival[i]
+        if arrival < period.start:
+            continue
+        number, payload, worth = vehicles.number[i], vehicles.payload_t[i], vehicles.value_cny[i]
+        outcome = vehicles.outcome[number]
+        arrived += 1
+        tonnes_arrived += payload
+        ascend &= vehicles.index_in_flow[i] >= last
+        last = vehicles.index_in_flow[i]
+        if rules.spoilage > 0:
+            end = period.stop if outcome == UNFINISHED else vehicles.exit_ms[number]
+            days = max(end - arrival - rules.spoils_after, 0) / MS_PER_DAY
+            lost = min(rules.spoilage * days, 1.0) * worth
+            spoiled += lost
+            worth -= lost
+        if walked.done[PASSAGE, i]:
+            cleared += 1
+            beyond += outcome == UNFINISHED
+            tonnes_cleared += payload
+            value_cleared += vehicles.value_cny[i]
+            month = _month_of(walked.passed[i], month, rules.month_edges)
+            counts.tonnes_by_month[month, flow] += payload
+            counts.packed[PASSAGE, filled[PASSAGE]] = np.uint64(walked.times[PASSAGE, ON_WALL, i]) << bits | flow
+            filled[PASSAGE] += 1
+            if rules.inspects:
+                _count_inspected(flow, i, vehicles, counts)
+        elif outcome == ABANDONED:
+            gave_up += 1
+            given_up += worth
+        if walked.done[TOTAL, i]:
+            exited += 1
+            if rules.spans > TOTAL:
+                counts.packed[TOTAL, filled[TOTAL]] = np.uint64(walked.times[TOTAL, ON_WALL, i]) << bits | flow
+                filled[TOTAL] += 1
+    counts.arrived[flow], counts.cleared[flow], counts.done[PASSAGE, flow] = arrived, cleared, cleared
+    counts.gave_up[flow], counts.beyond_line[flow], counts.done[TOTAL, flow] = gave_up, beyond, exited
+    counts.tonnes_arrived[flow], counts.tonnes_cleared[flow] = tonnes_arrived, tonnes_cleared
+    counts.value_cleared[flow] = value_cleared
+    counts.value_spoiled[flow], counts.value_given_up[flow] = spoiled, given_up
+    return ascend
+
+
+def count_vehicles(
+    number: int, timeline: Timeline, drawn: FlowManifest, walked: FlowTally, rules: FlowRules, counts: VehicleCounts
+) -> bool:
+    """Count one flow's vehicles.
+
+    Parameters
+    ----------
+    number : int
+        Of the flow, in the order of the network.
+    timeline : Timeline
+    drawn : FlowManifest
+    walked : FlowTally
+    rules : FlowRules
+    counts : VehicleCounts
+        Added to.
+
+    Returns
+    -------
+    bool
+        Whether the vehicles come in the order of their numbers.
+    """
+    network, vehicle = timeline.network, timeline.network.flows[number].vehicle
+    counts.held_back[number] = (drawn.held_back >= network.lead_in_ms).sum()
+    if drawn.diverted is not None:
+        counts.diverted[number] = (drawn.diverted.arrival_ms >= network.lead_in_ms).sum()
+    if not vehicle.size:
+        return True
+    # Not read without an inspection, but an array all the same, so that one compiled loop serves both.
+    unmarked = walked.done[PASSAGE]
+    marks = [drawn.marks[m] if rules.inspects else unmarked for m in ("selected", "opened", "contraband", "found")]
+    vehicles = FlowVehicles(
+        drawn.arrival_ms,
+        vehicle,
+        timeline.outcome,
+        timeline.exit_ms,
+        drawn.index,
+        drawn.payload_t,
+        drawn.value_cny,
+        *marks,
+    )
+    period = Period(network.lead_in_ms, network.horizon_ms)
+    flow, bits = np.uint64(number), flow_bits(len(network.flows))
+    return bool(_count_vehicles(flow, bits, vehicles, walked, rules, period, counts))
