@@ -302,6 +302,28 @@ def test_cars_of_convoys_that_overlap_are_counted_by_their_own_arrival(engine: E
     assert times.done["total"].sum() <= found.value("vehicles_arrived") == counted.size
 
 
+def test_vehicle_hours_are_those_of_everybody_who_arrived(engine: EngineName) -> None:
+    """Out after 1 h; gone after 30 min of waiting; still in service at midnight, 1 h after the arrival.
+
+    In the lead-in nobody counts. The group has the hours of its flow alone, the total also those of the buses: 2 h.
+    """
+    body = """
+    calendars: {desk: {open: ["06:00-07:00", "23:00-24:00"]}}
+    resources: {desk: {capacity: 1, calendar: desk}}
+    stations: {desk: {needs: [desk], service: 60 min}, road: {service: 2 h}}
+    routes: {out: {steps: [desk]}, by: {steps: [road]}}
+    flows:
+      cars: {route: out, volume: 1 trips per d, patience: {after: 30 min, share: 100 %, at: [desk]}}
+      buses: {route: by, volume: 1 trips per d}
+    """
+    scenario = port(body, start="2024-01-02", end="2024-01-03", lead_in="1 d", top="groups: {some: [east.cars]}\n")
+    found = run(at_minutes(at_minutes(scenario, "cars", [-60, 360, 400, 1380]), "buses", [600]), engine)
+    assert found.value("vehicles_abandoned") == 1 and found.value("unfinished") == 1
+    assert found.value("vehicle_hours", "cars") == 1 + 0.5 + 1
+    assert found.value("vehicle_hours", "some", port="all") == 2.5
+    assert found.value("vehicle_hours") == found.value("vehicle_hours", port="all") == 4.5
+
+
 def test_nights_are_local_midnights_between_arrival_and_exit(engine: EngineName) -> None:
     # Kathmandu is 5 h 45 min ahead of UTC: its midnights are at 18:15 UTC. A vehicle of 18:10 served for 10 min stays
     # one night, one of 18:15 none; one that waits for ever stays every night to the end.

@@ -196,7 +196,7 @@ class Tally:
     Attributes
     ----------
     columns : Columns
-    tables : int64 array, shape (places, 5, 4)
+    tables : int64 array, shape (places, 4, 4)
         Sums by place of `Columns`, table (`WHOLE` to `NOT_COUNTED`) and part.
     totals : int64 array, shape (flows, 2, 3)
         Sums of each flow's times, by span and clock, over the vehicles that completed the span.

@@ -14,7 +14,6 @@ from borderport.metrics.tally.terms import (
     AT_NEITHER,
     AT_NOT_COUNTED,
     AT_PASSAGE_ONLY,
-    AT_TO_HORIZON,
     AT_WHOLE,
     BEFORE_PASSAGE,
     CLOCKED,
@@ -200,7 +199,7 @@ def _walk(
             if columns.code[here] & QUEUES:
                 _note_wait(columns.resource[here], now, period.stop, period, queues)
             if counted:
-                _add_part(here, now, period.stop, AT_TO_HORIZON, columns, clocks)
+                _add_part(here, now, period.stop, AT_NEITHER, columns, clocks)
         gone = outcome != UNFINISHED
         faults += gone and flow.exit_ms[number] != now
         tally.passed[i] = stretches.reached[WITHIN_PASSAGE]
