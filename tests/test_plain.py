@@ -118,7 +118,7 @@ flows:
   cars:
     route: out
     volume: 14 trips per d
-    payload: {a: {law: {lognormal: {mean: 9 t, cv: 0.3}}}, b: {law: 3 t, if: laden_in}}
+    payload: {a: {law: {lognormal: {mean: 9 t, cv: 0.3}}}, b: {law: 3 t, if: laden_in, cleared_after: gate}}
     value: 10 CNY/kg
     marks: {selected: 30 %, laden_in: 30 %}
     inspection: cargo
@@ -132,7 +132,7 @@ flows:
     route: out
     volume: 8 trips per d
     convoy: {size: 4 cars, gap: 1 h}
-    payload: 5 t
+    payload: {a: {law: 4 t}, b: {law: 1 t, cleared_after: bridge}}
     value: 50,000 CNY/vehicle
     marks: {selected: 60 %}
     priority: 2
@@ -314,6 +314,10 @@ def manifest_of(network: Network, rng: np.random.Generator) -> Manifest:
             consignment=np.arange(n),
             held_back=rng.integers(0, network.horizon_ms, 2),
         )
+        if len(flows) % 2:
+            station = rng.choice([column.station for column in layout.columns])
+            apart = flows[layout.name].payload_t * rng.integers(0, 2, n) * 0.3
+            flows[layout.name] = replace(flows[layout.name], apart_t={station: apart})
     return Manifest(0, 0, flows, {}, {})
 
 

@@ -66,6 +66,15 @@ class Stretch:
 
 
 @dataclass(frozen=True)
+class Load:
+    """Goods that are cleared together: mass in t, value in CNY, and when they were, in ms, if they were."""
+
+    tonnes: float
+    value_cny: float
+    cleared_ms: int | None
+
+
+@dataclass(frozen=True)
 class Vehicle:
     """One vehicle that arrived in the reported period; moments in ms since time 0.
 
@@ -84,7 +93,7 @@ class Vehicle:
         When the calendar of the passage is open; ``None``: always.
     zone : ZoneInfo
         Of its port.
-    payload_t, value_cny : float
+    loads : tuple of Load
     marks : frozenset of str
     """
 
@@ -99,9 +108,18 @@ class Vehicle:
     stretches: tuple[Stretch, ...]
     open: tuple[Window, ...] | None
     zone: ZoneInfo
-    payload_t: float
-    value_cny: float
+    loads: tuple[Load, ...]
     marks: frozenset[str]
+
+    @property
+    def value_cny(self) -> float:
+        """Of all goods."""
+        return sum(load.value_cny for load in self.loads)
+
+    @property
+    def cleared_loads(self) -> list[Load]:
+        """Goods that have been cleared."""
+        return [load for load in self.loads if load.cleared_ms is not None]
 
     def completed(self, span: str) -> bool:
         """Whether it came to the end of one of `SPANS`."""
@@ -243,31 +261,31 @@ def beyond_line(traffic: Traffic) -> float:
 
 
 def tonnes_arrived(traffic: Traffic) -> float:
-    """Payload of all vehicles, t."""
-    return sum(v.payload_t for v in traffic.vehicles)
+    """All loads of all vehicles, t."""
+    return sum(load.tonnes for v in traffic.vehicles for load in v.loads)
 
 
 def tonnes_cleared(traffic: Traffic) -> float:
-    """Payload of the cleared vehicles, t."""
-    return sum(v.payload_t for v in traffic.cleared)
+    """Loads that were cleared: at the end of the passage, or of a station of their own, t."""
+    return sum(load.tonnes for v in traffic.vehicles for load in v.cleared_loads)
 
 
 def tonnes_cleared_in(traffic: Traffic, month: str, months: Sequence[str]) -> float:
-    """Payload of the vehicles whose passage ended in a local month, t.
+    """Loads that were cleared in a local month, t.
 
     Where the local month is none of the period's, as at a port in another zone, the nearest counts.
     """
 
-    def when(vehicle: Vehicle) -> str:
-        local = traffic.local(vehicle.passed_ms, vehicle.zone)
+    def when(vehicle: Vehicle, load: Load) -> str:
+        local = traffic.local(load.cleared_ms or 0, vehicle.zone)
         return min(max(f"{local:%Y-%m}", months[0]), months[-1])
 
-    return sum(v.payload_t for v in traffic.cleared if when(v) == month)
+    return sum(load.tonnes for v in traffic.vehicles for load in v.cleared_loads if when(v, load) == month)
 
 
 def value_cleared(traffic: Traffic) -> float:
-    """Value of the goods of cleared vehicles, CNY."""
-    return sum(v.value_cny for v in traffic.cleared)
+    """Value of the loads that were cleared, CNY."""
+    return sum(load.value_cny for v in traffic.vehicles for load in v.cleared_loads)
 
 
 def overnight_stays(traffic: Traffic) -> float:
@@ -450,15 +468,17 @@ def fuel_cost(traffic: Traffic) -> float:
 
 def spoilage_cost(traffic: Traffic) -> float:
     """What the goods have lost of their value with time, CNY."""
-    return sum(_spoiled(v) for v in traffic.vehicles)
+    return sum(v.value_cny * _spoiled_share(v) for v in traffic.vehicles)
 
 
 def giving_up_cost(traffic: Traffic) -> float:
-    """What goods lose that are given up: a share of what is not spoiled by then, CNY."""
+    """What goods lose that are given up before they are cleared: a share of what is not spoiled by then, CNY."""
     return sum(
-        (v.value_cny - _spoiled(v)) * v.flow.patience.loses
+        load.value_cny * (1 - _spoiled_share(v)) * v.flow.patience.loses
         for v in traffic.vehicles
         if v.flow.patience is not None and v.gave_up and not v.cleared
+        for load in v.loads
+        if load.cleared_ms is None
     )
 
 
@@ -488,13 +508,13 @@ def _hour_cny(traffic: Traffic, vehicle: Vehicle) -> float:
     return time.rate if time is not None and vehicle.flow.counts == "vehicles" else 0.0
 
 
-def _spoiled(vehicle: Vehicle) -> float:
-    """What a vehicle's goods have lost of their value with time, at most all of it."""
+def _spoiled_share(vehicle: Vehicle) -> float:
+    """Share of their value that a vehicle's goods have lost with time, at most all of it."""
     rule = vehicle.flow.spoilage
     if rule is None:
         return 0.0
     days = max(vehicle.end_ms - vehicle.arrival_ms - rule.after, 0) / MS_PER_DAY
-    return min(rule.rate * days, 1.0) * vehicle.value_cny
+    return min(rule.rate * days, 1.0)
 
 
 # ------------------------------------------------------------------------------------------------------------ resources
@@ -637,28 +657,54 @@ def vehicles_of(scenario: Scenario, drawn: FlowManifest, timeline: Timeline, lay
         stretches = stretches_of(timeline, layout, row, running)
         first, stop = layout.passage
         arrival, outcome = int(network.arrival_ms[number]), int(timeline.outcome[number])
-        before = [s.end_ms for column, s in stretches if column < first]
-        until = [s.end_ms for column, s in stretches if column < stop]
-        beyond = any(column >= stop for column, _ in stretches)
+        exited = outcome == EXITED
+        passed = _done_before(stop, arrival, stretches, exited)
         found.append(
             Vehicle(
                 flow=scenario.flows()[layout.name],
                 arrival_ms=arrival,
                 end_ms=network.horizon_ms if outcome == UNFINISHED else int(timeline.exit_ms[number]),
-                entered_ms=max([arrival, *before]),
-                passed_ms=max([arrival, *until]),
-                exited=outcome == EXITED,
+                entered_ms=max([arrival, *(s.end_ms for column, s in stretches if column < first)]),
+                passed_ms=passed if passed is not None else network.horizon_ms,
+                exited=exited,
                 gave_up=outcome == ABANDONED,
-                cleared=outcome == EXITED or beyond,
+                cleared=passed is not None,
                 stretches=tuple(stretch for _, stretch in stretches),
                 open=clock,
                 zone=ZoneInfo(port_zone(scenario, port)),
-                payload_t=float(drawn.payload_t[row]),
-                value_cny=float(drawn.value_cny[row]),
+                loads=_loads(
+                    drawn,
+                    layout,
+                    row,
+                    passed,
+                    partial(_done_before, arrival=arrival, stretches=stretches, exited=exited),
+                ),
                 marks=frozenset(mark for mark, carried in drawn.marks.items() if carried[row]),
             )
         )
     return found
+
+
+def _done_before(stop: int, arrival: int, stretches: Sequence[tuple[int, Stretch]], exited: bool) -> int | None:
+    """When a vehicle was done with all columns before ``stop``: it is out, or did or does something beyond them."""
+    if exited or any(column >= stop for column, _ in stretches):
+        return max([arrival, *(stretch.end_ms for column, stretch in stretches if column < stop)])
+    return None
+
+
+def _loads(
+    drawn: FlowManifest, layout: FlowLayout, row: int, passed_ms: int | None, done_before: Callable[[int], int | None]
+) -> tuple[Load, ...]:
+    """What a vehicle carries: goods that are cleared with its passage, and those that a station clears apart."""
+    payload, value = float(drawn.payload_t[row]), float(drawn.value_cny[row])
+    found, rest_t, rest_cny = [], payload, value
+    for station, apart in drawn.apart_t.items():
+        tonnes = float(apart[row])
+        worth = value * tonnes / payload if payload else 0.0
+        last = max(place for place, column in enumerate(layout.columns) if column.station == station)
+        found.append(Load(tonnes, worth, done_before(last + 1)))
+        rest_t, rest_cny = rest_t - tonnes, rest_cny - worth
+    return (Load(rest_t, rest_cny, passed_ms), *found)
 
 
 def stretches_of(

@@ -79,7 +79,7 @@ SPOILAGE_COST = added(
 GIVING_UP_COST = added(
     "giving_up_cost",
     "CNY",
-    "sum of (value - spoilage) x share lost by giving up, over abandoned vehicles",
+    "sum of (value - spoilage) x share lost by giving up, over goods of abandoned vehicles not cleared by then",
     lambda w: w.counts.value_given_up * w.rates.lost,
 )
 OFFICER_COST = added(

@@ -29,7 +29,7 @@ ABANDONED = added(
 TONNES_CLEARED = added(
     "tonnes_cleared",
     "t",
-    "sum of payload over cleared vehicles; by month: of the end of `passage`, local",
+    "sum of the loads cleared: at the end of `passage` or of `cleared_after`; by month: of that moment, local",
     lambda w: w.counts.tonnes_cleared,
 )
 
@@ -90,7 +90,7 @@ VEHICLE_COUNTS = Block(
         added(
             "value_cleared",
             "CNY",
-            "sum of the goods' value over cleared vehicles",
+            "sum of the value of the goods that are cleared, as in tonnes_cleared",
             lambda w: w.counts.value_cleared,
         ),
         added(

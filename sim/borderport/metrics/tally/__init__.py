@@ -6,9 +6,10 @@ easily, in `borderport.metrics.plain`, to which the tests hold them.
 """
 
 from borderport.metrics.tally.capacity import follow_capacity
+from borderport.metrics.tally.counts import FlowRules, VehicleCounts
 from borderport.metrics.tally.layout import Clocks, Columns, FlowTally, QueueCounts, Tally
 from borderport.metrics.tally.ranking import TimeSets
-from borderport.metrics.tally.vehicles import FlowRules, VehicleCounts, count_vehicles
+from borderport.metrics.tally.vehicles import count_vehicles
 from borderport.metrics.tally.walk import tally_flow
 
 __all__ = [

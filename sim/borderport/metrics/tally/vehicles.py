@@ -10,116 +10,21 @@ from numpy.typing import NDArray
 from borderport.calendars import Times
 from borderport.compiling import compiled
 from borderport.manifest import FlowManifest, Mask
+from borderport.metrics.tally.apart import count_apart, value_of
+from borderport.metrics.tally.counts import FlowRules, VehicleCounts
 from borderport.metrics.tally.layout import FlowTally, Period
 from borderport.metrics.tally.ranking import flow_bits
-from borderport.metrics.tally.terms import ON_WALL, ONE, PASSAGE, SPAN_COUNT, TOTAL
+from borderport.metrics.tally.terms import ON_WALL, ONE, PASSAGE, TOTAL
 from borderport.network import ABANDONED, UNFINISHED
 from borderport.timeline import Timeline
 from borderport.units import MS_PER_DAY
 
 
-class VehicleCounts(NamedTuple):
-    """What adds up over the counted vehicles of each flow, to be added to; arrays of shape (flows,) unless it is said.
-
-    Attributes
-    ----------
-    held_back, diverted, arrived, cleared, gave_up, beyond_line : int64
-        Vehicles; those that gave up before the end of the passage, those that cleared and are not yet out.
-    done : int64, shape (2, flows)
-        Vehicles that completed each span.
-    selected, opened, false_alarms, carried, carried_selected, found : int64
-        Cleared vehicles of flows with an inspection.
-    tonnes_arrived, tonnes_cleared, value_cleared, value_spoiled, value_given_up : float64
-        What they carried, in t and CNY; what was given up less what was spoiled by then.
-    tonnes_by_month : float64, shape (months, flows)
-        Tonnes cleared by month of the end of the passage.
-    packed : uint64, shape (2, vehicles)
-        By span, one flow after the other: the times of those who completed it, with their flow in the lowest bits;
-        those of the whole stay only of flows that ask for both spans.
-    filled : int64, shape (2,)
-        How many times there are.
-    """
-
-    held_back: Times
-    diverted: Times
-    arrived: Times
-    cleared: Times
-    gave_up: Times
-    beyond_line: Times
-    done: Times
-    selected: Times
-    opened: Times
-    false_alarms: Times
-    carried: Times
-    carried_selected: Times
-    found: Times
-    tonnes_arrived: NDArray[np.float64]
-    tonnes_cleared: NDArray[np.float64]
-    value_cleared: NDArray[np.float64]
-    value_spoiled: NDArray[np.float64]
-    value_given_up: NDArray[np.float64]
-    tonnes_by_month: NDArray[np.float64]
-    packed: NDArray[np.uint64]
-    filled: Times
-
-    @classmethod
-    def empty(cls, flows: int, months: int, vehicles: int) -> VehicleCounts:
-        """Nothing counted yet."""
-
-        def whole(*shape: int) -> Times:
-            return np.zeros(shape, dtype=np.int64)
-
-        return cls(
-            held_back=whole(flows),
-            diverted=whole(flows),
-            arrived=whole(flows),
-            cleared=whole(flows),
-            gave_up=whole(flows),
-            beyond_line=whole(flows),
-            done=whole(SPAN_COUNT, flows),
-            selected=whole(flows),
-            opened=whole(flows),
-            false_alarms=whole(flows),
-            carried=whole(flows),
-            carried_selected=whole(flows),
-            found=whole(flows),
-            tonnes_arrived=np.zeros(flows),
-            tonnes_cleared=np.zeros(flows),
-            value_cleared=np.zeros(flows),
-            value_spoiled=np.zeros(flows),
-            value_given_up=np.zeros(flows),
-            tonnes_by_month=np.zeros((months, flows)),
-            packed=np.empty((SPAN_COUNT, vehicles), dtype=np.uint64),
-            filled=whole(SPAN_COUNT),
-        )
-
-
-class FlowRules(NamedTuple):
-    """What one flow's vehicles are counted by; the same in every run.
-
-    Attributes
-    ----------
-    inspects : bool
-        Whether the flow has an inspection, and its vehicles the marks of one.
-    spans : int
-        1 if only the times of the passage are packed, 2 if those of the whole stay are, too.
-    month_edges : int64 array, shape (months,)
-        When each month begins, local.
-    spoilage : float
-        Share of the value lost in a day.
-    spoils_after : int
-        After how many ms inside it begins.
-    """
-
-    inspects: bool
-    spans: int
-    month_edges: Times
-    spoilage: float
-    spoils_after: int
-
-
 class FlowVehicles(NamedTuple):
-    """What one flow's vehicles are and carry, by row; ``exit_ms`` and ``outcome`` are by number."""
+    """What one flow's vehicles are and carry, by row; ``exit_ms`` and ``outcome`` are by number.
+
+    ``passing_t`` and ``passing_cny`` are the part of the goods that is cleared at the end of the passage.
+    """
 
     arrival: Times
     number: Times
@@ -128,6 +33,8 @@ class FlowVehicles(NamedTuple):
     index_in_flow: Times
     payload_t: NDArray[np.float64]
     value_cny: NDArray[np.float64]
+    passing_t: NDArray[np.float64]
+    passing_cny: NDArray[np.float64]
     selected: Mask
     opened: Mask
     contraband: Mask
@@ -182,10 +89,10 @@ def _count_vehicles(flow: Any, bits: Any, vehicles: Any, walked: Any, rules: Any
         if walked.done[PASSAGE, i]:
             cleared += 1
             beyond += outcome == UNFINISHED
-            tonnes_cleared += payload
-            value_cleared += vehicles.value_cny[i]
+            tonnes_cleared += vehicles.passing_t[i]
+            value_cleared += vehicles.passing_cny[i]
             month = _month_of(walked.passed[i], month, rules.month_edges)
-            counts.tonnes_by_month[month, flow] += payload
+            counts.tonnes_by_month[month, flow] += vehicles.passing_t[i]
             counts.packed[PASSAGE, filled[PASSAGE]] = np.uint64(walked.times[PASSAGE, ON_WALL, i]) << bits | flow
             filled[PASSAGE] += 1
             if rules.inspects:
@@ -244,8 +151,20 @@ def count_vehicles(
         drawn.index,
         drawn.payload_t,
         drawn.value_cny,
+        *_passing(drawn),
         *marks,
     )
     period = Period(network.lead_in_ms, network.horizon_ms)
     flow, bits = np.uint64(number), flow_bits(len(network.flows))
-    return bool(_count_vehicles(flow, bits, vehicles, walked, rules, period, counts))
+    ascend = bool(_count_vehicles(flow, bits, vehicles, walked, rules, period, counts))
+    if drawn.apart_t:
+        count_apart(number, timeline, drawn, rules, counts)
+    return ascend
+
+
+def _passing(drawn: FlowManifest) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Tonnes and value of the goods that are cleared at the end of the passage."""
+    if not drawn.apart_t:
+        return drawn.payload_t, drawn.value_cny
+    apart = np.sum(list(drawn.apart_t.values()), axis=0)
+    return drawn.payload_t - apart, drawn.value_cny - value_of(apart, drawn)
