@@ -11,7 +11,7 @@ from borderport.calendars import Times
 from borderport.distributions import Array
 from borderport.errors import CheckFailed
 from borderport.manifest import Manifest, Mask
-from borderport.metrics.blocks import Measured, Walked, check_parts
+from borderport.metrics.blocks import FlowFound, Measured, Walked, check_parts
 from borderport.metrics.names import CLOCKS, SPANS, Key
 from borderport.metrics.preparing import MetricsPlan
 from borderport.metrics.resource_facts import check_queues
@@ -109,44 +109,49 @@ def measure(plan: MetricsPlan, manifest: Manifest, timeline: Timeline, detail: b
     tally = Tally.empty(plan.columns, clocks)
     queues = QueueCounts.empty(plan.resources.shift_ms, len(plan.flows))
     counts = VehicleCounts.empty(len(plan.flows), len(plan.months), network.arrival_ms.size)
-    flows = _walk_flows(plan, manifest, timeline, clocks, tally, queues, counts, detail)
+    flows, times = _walk_flows(plan, manifest, timeline, clocks, _Sums(tally, queues, counts), detail)
     passage = plan.detailed if detail else plan.passage
     minutes = passage.minutes(counts, PASSAGE)
     quantiles = np.stack([minutes[passage.of_groups]] * len(SPANS))
     quantiles[TOTAL, plan.longer] = plan.total.minutes(counts, TOTAL)[plan.total.of_groups]
-    walked = Walked(timeline, counts, tally, queues, open_ms, quantiles, plan.rates, plan.resources)
+    walked = Walked(timeline, flows, counts, tally, queues, open_ms, quantiles, plan.rates, plan.resources)
     _check(plan, walked)
     numbers = _figures(plan, walked)
     if not detail:
-        return Measures(plan.keys, numbers, flows)
+        return Measures(plan.keys, numbers, times)
     hours = dict(zip(network.resources, plan.resources.queue_by_hour(queues), strict=True))
     grids = dict(zip(plan.grids, minutes[passage.of_grids], strict=True))
-    return Measures(plan.keys, numbers, flows, hours, grids)
+    return Measures(plan.keys, numbers, times, hours, grids)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """What the walks over all flows add to."""
+
+    tally: Tally
+    queues: QueueCounts
+    counts: VehicleCounts
 
 
 def _walk_flows(
-    plan: MetricsPlan,
-    manifest: Manifest,
-    timeline: Timeline,
-    clocks: Clocks,
-    tally: Tally,
-    queues: QueueCounts,
-    counts: VehicleCounts,
-    detail: bool,
-) -> dict[str, FlowTimes]:
-    """Add up over all flows; returns the times of each counted flow, if wanted."""
-    lead_in_ms = timeline.network.lead_in_ms
-    flows: dict[str, FlowTimes] = {}
+    plan: MetricsPlan, manifest: Manifest, timeline: Timeline, clocks: Clocks, sums: _Sums, detail: bool
+) -> tuple[tuple[FlowFound | None, ...], dict[str, FlowTimes]]:
+    """Add up over all flows; returns what was found of each counted flow, and its vehicles' times, if wanted."""
+    start_ms = timeline.network.lead_in_ms
+    flows: list[FlowFound | None] = []
+    times: dict[str, FlowTimes] = {}
     for number, flow in enumerate(plan.flows):
-        walked = tally_flow(number, timeline, clocks, flow.midnights, tally, queues)
+        walked = tally_flow(number, timeline, clocks, flow.midnights, sums.tally, sums.queues)
         if not flow.counted:
+            flows.append(None)
             continue
         drawn = manifest.flows[flow.name]
-        ascend = count_vehicles(number, timeline, drawn, walked, flow.rules, counts)
+        flows.append(FlowFound(start_ms, drawn, walked))
+        ascend = count_vehicles(number, timeline, drawn, walked, flow.rules, sums.counts)
         if detail:
-            late = slice(None) if not lead_in_ms else np.flatnonzero(drawn.arrival_ms >= lead_in_ms)
-            flows[flow.name] = _times_of(walked, drawn.index, late, ascend)
-    return flows
+            late = slice(None) if not start_ms else np.flatnonzero(drawn.arrival_ms >= start_ms)
+            times[flow.name] = _times_of(walked, drawn.index, late, ascend)
+    return tuple(flows), times
 
 
 def _times_of(walked: FlowTally, index: Times, counted: Times | slice, ascend: bool) -> FlowTimes:

@@ -5,7 +5,7 @@ documentation follow from them. A new metric is a `Metric` in one of the blocks,
 `borderport.metrics.plain`, to which the tests hold it.
 """
 
-from borderport.metrics.blocks.block import Block, Measured, Metric, Rows, Setting, Walked
+from borderport.metrics.blocks.block import Block, FlowFound, Measured, Metric, Rows, Setting, Walked
 from borderport.metrics.blocks.costs_of_stay import COST_WORDS, COSTS_OF_STAY
 from borderport.metrics.blocks.inspection_counts import INSPECTION_COUNTS
 from borderport.metrics.blocks.resource_use import RESOURCE_USE
@@ -28,6 +28,7 @@ __all__ = [
     "METRICS",
     "OF_RESOURCES",
     "Block",
+    "FlowFound",
     "Measured",
     "Metric",
     "Rows",

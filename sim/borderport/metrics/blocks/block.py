@@ -10,13 +10,13 @@ import numpy as np
 
 from borderport.calendars import Times
 from borderport.distributions import Array
-from borderport.manifest import Mask
+from borderport.manifest import FlowManifest, Mask
 from borderport.metrics.gathering import Gathering, Numbers
 from borderport.metrics.groups import Group
 from borderport.metrics.names import ALL
 from borderport.metrics.rates import CostRates
 from borderport.metrics.resource_facts import ResourceFacts
-from borderport.metrics.tally import Columns, QueueCounts, Tally, VehicleCounts
+from borderport.metrics.tally import Columns, FlowTally, QueueCounts, Tally, VehicleCounts
 from borderport.network import NetworkPlan
 from borderport.scenario import Scenario
 from borderport.timeline import Timeline
@@ -34,12 +34,31 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class FlowFound:
+    """One flow: what was drawn of its vehicles and what the walk found; arrays of shape (..., vehicles).
+
+    Attributes
+    ----------
+    start_ms : int
+        When the reported period begins, since time 0; who came before is not counted.
+    drawn : FlowManifest
+    walked : FlowTally
+    """
+
+    start_ms: int
+    drawn: FlowManifest
+    walked: FlowTally
+
+
+@dataclass(frozen=True)
 class Walked:
     """What the passes over one replication added up: by flow, by column, by resource.
 
     Attributes
     ----------
     timeline : Timeline
+    flows : tuple of FlowFound or None
+        The vehicles themselves, for sums that the passes do not have; None for companions, which do not count.
     counts : VehicleCounts
         By flow.
     tally : Tally
@@ -54,6 +73,7 @@ class Walked:
     """
 
     timeline: Timeline
+    flows: tuple[FlowFound | None, ...]
     counts: VehicleCounts
     tally: Tally
     queues: QueueCounts
@@ -156,6 +176,18 @@ def added(name: str, unit: str, formula: str, by_flow: Callable[[Walked], Number
     if per == 1:
         return Metric(name, unit, formula, lambda m: m.of_flows(by_flow(m.walked)))
     return Metric(name, unit, formula, lambda m: m.of_flows(by_flow(m.walked)) / per)
+
+
+def over_vehicles(name: str, unit: str, formula: str, of_flow: Callable[[FlowFound], float]) -> Metric:
+    """A metric that adds up over vehicles: ``of_flow`` adds up one flow's, in whole arrays.
+
+    Where that costs too much time, the pass over vehicles may count it: see `VehicleCounts`.
+    """
+
+    def by_flow(walked: Walked) -> Numbers:
+        return np.asarray([0 if found is None else of_flow(found) for found in walked.flows])
+
+    return added(name, unit, formula, by_flow)
 
 
 def rows_of(setting: Setting, wanted: Callable[[Group], bool]) -> Rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from borderport.distributions import Array
-from borderport.metrics.blocks.block import Block, Measured, Metric, added, every_group
+from borderport.metrics.blocks.block import Block, FlowFound, Measured, Metric, added, every_group, over_vehicles
 from borderport.metrics.gathering import ratios
 from borderport.metrics.tally.terms import SERVED_MS, TIMES_SERVED
 from borderport.units import MS_PER_HOUR, MS_PER_MINUTE
@@ -50,21 +50,27 @@ def _mean_declaration(m: Measured) -> Array:
     return ratios(served[:, SERVED_MS], served[:, TIMES_SERVED] * MS_PER_MINUTE)
 
 
+def _diverted(flow: FlowFound) -> int:
+    """How many of a flow's vehicles would have come in the reported period and went elsewhere."""
+    gone = flow.drawn.diverted
+    return 0 if gone is None else int((gone.arrival_ms >= flow.start_ms).sum())
+
+
 VEHICLE_COUNTS = Block(
     every_group,
     (
         ARRIVED,
-        added(
+        over_vehicles(
             "vehicles_held_back",
             "vehicles",
             "number that did not set out because the port was shut for long",
-            lambda w: w.counts.held_back,
+            lambda flow: (flow.drawn.held_back >= flow.start_ms).sum(),
         ),
-        added(
+        over_vehicles(
             "vehicles_diverted",
             "vehicles",
             "number that went to another port in a long closure; not in arrived",
-            lambda w: w.counts.diverted,
+            _diverted,
         ),
         CLEARED,
         ABANDONED,

@@ -16,7 +16,7 @@ class VehicleCounts(NamedTuple):
 
     Attributes
     ----------
-    held_back, diverted, arrived, cleared, gave_up, beyond_line : int64
+    arrived, cleared, gave_up, beyond_line : int64
         Vehicles; those that gave up before the end of the passage, those that cleared and are not yet out.
     done : int64, shape (2, flows)
         Vehicles that completed each span.
@@ -33,8 +33,6 @@ class VehicleCounts(NamedTuple):
         How many times there are.
     """
 
-    held_back: Times
-    diverted: Times
     arrived: Times
     cleared: Times
     gave_up: Times
@@ -63,8 +61,6 @@ class VehicleCounts(NamedTuple):
             return np.zeros(shape, dtype=np.int64)
 
         return cls(
-            held_back=whole(flows),
-            diverted=whole(flows),
             arrived=whole(flows),
             cleared=whole(flows),
             gave_up=whole(flows),

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from borderport.calendars import Times
 from borderport.compiling import compiled
 from borderport.manifest import FlowManifest, Mask
-from borderport.metrics.tally.apart import count_apart, value_of
 from borderport.metrics.tally.counts import FlowRules, VehicleCounts
-from borderport.metrics.tally.layout import FlowTally, Period
+from borderport.metrics.tally.layout import FlowMoments, FlowTally, Period
 from borderport.metrics.tally.ranking import flow_bits
 from borderport.metrics.tally.terms import ON_WALL, ONE, PASSAGE, TOTAL
-from borderport.network import ABANDONED, UNFINISHED
+from borderport.network import ABANDONED, EXITED, UNFINISHED, FlowLayout
 from borderport.timeline import Timeline
 from borderport.units import MS_PER_DAY
 
@@ -74,10 +73,10 @@ def _count_vehicles(flow: Any, bits: Any, vehicles: Any, walked: Any, rules: Any
         arrival = vehicles.arrival[i]
         if arrival < period.start:
             continue
-        number, payload, worth = vehicles.number[i], vehicles.payload_t[i], vehicles.value_cny[i]
+        number, worth = vehicles.number[i], vehicles.value_cny[i]
         outcome = vehicles.outcome[number]
         arrived += 1
-        tonnes_arrived += payload
+        tonnes_arrived += vehicles.payload_t[i]
         ascend &= vehicles.index_in_flow[i] >= last
         last = vehicles.index_in_flow[i]
         if rules.spoilage > 0:
@@ -107,10 +106,51 @@ def _count_vehicles(flow: Any, bits: Any, vehicles: Any, walked: Any, rules: Any
                 filled[TOTAL] += 1
     counts.arrived[flow], counts.cleared[flow], counts.done[PASSAGE, flow] = arrived, cleared, cleared
     counts.gave_up[flow], counts.beyond_line[flow], counts.done[TOTAL, flow] = gave_up, beyond, exited
-    counts.tonnes_arrived[flow], counts.tonnes_cleared[flow] = tonnes_arrived, tonnes_cleared
-    counts.value_cleared[flow] = value_cleared
-    counts.value_spoiled[flow], counts.value_given_up[flow] = spoiled, given_up
+    counts.tonnes_arrived[flow] = tonnes_arrived
+    # Loads that are cleared apart may have been counted before.
+    counts.tonnes_cleared[flow] += tonnes_cleared
+    counts.value_cleared[flow] += value_cleared
+    counts.value_spoiled[flow] += spoiled
+    counts.value_given_up[flow] += given_up
     return ascend
+
+
+class Apart(NamedTuple):
+    """Loads of one flow that a station clears: by row; ``stop`` is the column after the station's last."""
+
+    tonnes: NDArray[np.float64]
+    value_cny: NDArray[np.float64]
+    stop: int
+    passage_stop: int
+
+
+@compiled
+def _count_apart(flow: Any, apart: Any, moments: Any, rules: Any, period: Any, counts: Any) -> None:
+    """Count loads when their vehicles are done with the station, whether or not these come to the end of their passage.
+
+    Who gives up later no longer loses them: until here all goods count as given up, less what was spoiled by then.
+    """
+    month = np.uint64(0)
+    for i in range(apart.tonnes.size):
+        number = moments.vehicle[i]
+        arrival, outcome, standing = moments.arrival[number], moments.outcome[number], moments.standing[number]
+        if apart.tonnes[i] <= 0 or arrival < period.start:
+            continue
+        row, cleared_ms, furthest = moments.moments[i], arrival, standing
+        for c in range(row.size):
+            if row[c] >= 0:
+                furthest = max(furthest, c)
+                if c < apart.stop:
+                    cleared_ms = max(cleared_ms, row[c])
+        if outcome != EXITED and furthest < apart.stop:
+            continue
+        month = _month_of(cleared_ms, month, rules.month_edges)
+        counts.tonnes_cleared[flow] += apart.tonnes[i]
+        counts.value_cleared[flow] += apart.value_cny[i]
+        counts.tonnes_by_month[month, flow] += apart.tonnes[i]
+        if outcome == ABANDONED and furthest < apart.passage_stop:
+            days = max(moments.exit_ms[number] - arrival - rules.spoils_after, 0) / MS_PER_DAY
+            counts.value_given_up[flow] -= (1.0 - min(rules.spoilage * days, 1.0)) * apart.value_cny[i]
 
 
 def count_vehicles(
@@ -135,9 +175,6 @@ def count_vehicles(
         Whether the vehicles come in the order of their numbers.
     """
     network, vehicle = timeline.network, timeline.network.flows[number].vehicle
-    counts.held_back[number] = (drawn.held_back >= network.lead_in_ms).sum()
-    if drawn.diverted is not None:
-        counts.diverted[number] = (drawn.diverted.arrival_ms >= network.lead_in_ms).sum()
     if not vehicle.size:
         return True
     # Not read without an inspection, but an array all the same, so that one compiled loop serves both.
@@ -156,10 +193,10 @@ def count_vehicles(
     )
     period = Period(network.lead_in_ms, network.horizon_ms)
     flow, bits = np.uint64(number), flow_bits(len(network.flows))
-    ascend = bool(_count_vehicles(flow, bits, vehicles, walked, rules, period, counts))
-    if drawn.apart_t:
-        count_apart(number, timeline, drawn, rules, counts)
-    return ascend
+    for station, tonnes in drawn.apart_t.items():
+        apart = Apart(tonnes, _value_of(tonnes, drawn), *_stops(network.flows[number], station))
+        _count_apart(flow, apart, FlowMoments.of(timeline, number), rules, period, counts)
+    return bool(_count_vehicles(flow, bits, vehicles, walked, rules, period, counts))
 
 
 def _passing(drawn: FlowManifest) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -167,4 +204,15 @@ def _passing(drawn: FlowManifest) -> tuple[NDArray[np.float64], NDArray[np.float
     if not drawn.apart_t:
         return drawn.payload_t, drawn.value_cny
     apart = np.sum(list(drawn.apart_t.values()), axis=0)
-    return drawn.payload_t - apart, drawn.value_cny - value_of(apart, drawn)
+    return drawn.payload_t - apart, drawn.value_cny - _value_of(apart, drawn)
+
+
+def _value_of(tonnes: NDArray[np.float64], drawn: FlowManifest) -> NDArray[np.float64]:
+    """Value of some of the goods of each vehicle, CNY: it goes by the mass."""
+    share = np.divide(tonnes, drawn.payload_t, out=np.zeros(tonnes.size), where=drawn.payload_t > 0)
+    return np.asarray(drawn.value_cny * share)
+
+
+def _stops(layout: FlowLayout, station: str) -> tuple[int, int]:
+    """The columns after the last of a station, and of the passage."""
+    return 1 + max(i for i, column in enumerate(layout.columns) if column.station == station), layout.passage[1]
