@@ -18,10 +18,12 @@ from borderport.errors import ScenarioInvalid
 from borderport.experiment import EngineName, prepare, run_scenarios, scenario_hash
 from borderport.figures.costs import costs as costs_figure
 from borderport.figures.style import save
-from borderport.metrics import COSTS, METRICS
+from borderport.metrics import COST_WORDS, METRICS
 from borderport.scenario import Costs, PolicyCost, Scenario
 from tests.builders import DAY, Run, at_minutes, port, run
 
+# The costs that every flow has: of the parts of the total all but that of policies.
+COSTS = ("idling_fuel", "idling_co2", *(name for name in COST_WORDS if name != "infrastructure_cost"))
 TOP = """
 costs:
   time: {rate: 20 CNY/h, assumed: for a test}
@@ -258,7 +260,7 @@ def test_half_a_year_of_a_policy(engine: EngineName) -> None:
 def test_a_scenario_may_say_what_its_use_costs() -> None:
     top = TOP + "policies: {measure: {cost: {per_year: 3 M CNY}, adoption: 5 %}}\n"
     scenario = port(DESK, top=top, policies=MEASURE, **HALF_A_YEAR)
-    assert prepare(scenario).metrics.costs.infrastructure == 1_500_000  # whatever the adoption
+    assert prepare(scenario).metrics.rates.infrastructure == 1_500_000  # whatever the adoption
 
 
 def test_years_are_calendar_years() -> None:

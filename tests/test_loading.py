@@ -567,6 +567,11 @@ ESCORT = ("      out:\n", "      escort: {steps: [dock, {wait: done}]}\n      ou
             "route 'out' does not visit or enter 'lane'; there are gate, yard, dock",
         ),
         (
+            [("payload: 2 t", "payload: {goods: {law: 2 t, cleared_after: yrad}}")],
+            "flows.cars.payload.goods.cleared_after",
+            "route 'out' does not visit 'yrad'; there are gate, dock",
+        ),
+        (
             [COMPANION, ESCORT],
             "routes.escort.steps.1.wait",
             "waits for 'done', but no vehicle that it travels with signals it",

@@ -11,10 +11,9 @@ import pytest
 from borderport.calendars import open_windows, subtract
 from borderport.errors import CheckFailed
 from borderport.experiment import EngineName
-from borderport.metrics import GRID, PARTS, measure
-from borderport.metrics.definitions import QUANTILES
+from borderport.metrics import GRID, PARTS, QUANTILES, measure
+from borderport.metrics.tally import QueueCounts
 from borderport.network import EXITED
-from borderport.tally import QueueCounts
 from borderport.timeline import visits_of
 from borderport.units import MS_PER_MINUTE
 from tests.builders import DAY, OpenClock, Run, at_minutes, port, run
@@ -319,6 +318,93 @@ def test_cars_of_convoys_that_overlap_are_counted_by_their_own_arrival(engine: E
     times = found.measures.flows["east.cars"]
     assert times.index.tolist() == sorted(counted.tolist())
     assert times.done["total"].sum() <= found.value("vehicles_arrived") == counted.size
+
+
+def test_vehicle_hours_are_those_of_everybody_who_arrived(engine: EngineName) -> None:
+    """Out after 1 h; gone after 30 min of waiting; still in service at midnight, 1 h after the arrival.
+
+    In the lead-in nobody counts. The group has the hours of its flow alone, the total also those of the buses: 2 h.
+    """
+    body = """
+    calendars: {desk: {open: ["06:00-07:00", "23:00-24:00"]}}
+    resources: {desk: {capacity: 1, calendar: desk}}
+    stations: {desk: {needs: [desk], service: 60 min}, road: {service: 2 h}}
+    routes: {out: {steps: [desk]}, by: {steps: [road]}}
+    flows:
+      cars: {route: out, volume: 1 trips per d, patience: {after: 30 min, share: 100 %, at: [desk]}}
+      buses: {route: by, volume: 1 trips per d}
+    """
+    scenario = port(body, start="2024-01-02", end="2024-01-03", lead_in="1 d", top="groups: {some: [east.cars]}\n")
+    found = run(at_minutes(at_minutes(scenario, "cars", [-60, 360, 400, 1380]), "buses", [600]), engine)
+    assert found.value("vehicles_abandoned") == 1 and found.value("unfinished") == 1
+    assert found.value("vehicle_hours", "cars") == 1 + 0.5 + 1
+    assert found.value("vehicle_hours", "some", port="all") == 2.5
+    assert found.value("vehicle_hours") == found.value("vehicle_hours", port="all") == 4.5
+
+
+ROUND_TRIP = """
+calendars: {never: {open: []}}
+resources: {dock: {capacity: 1, calendar: never}}
+stations:
+  gate: {service: 10 min}
+  review: {service: 30 min}
+  load: {service: 60 min}
+  dock: {needs: [dock], service: 1 min}
+routes:
+  out:
+    steps: [gate, {review: {if: laden_in, unless: trusted}}, load, {dock: {if: to_dock}}]
+    passage: {from: gate, to: load}
+flows:
+  trucks:
+    route: out
+    volume: 1 trips per d
+    payload: {export: {law: 9 t}, import: {law: 6 t, if: laden_in, cleared_after: review}}
+    value: 2 CNY/kg
+    marks: {laden_in: 50 %, trusted: 0 %, to_dock: 0 %}
+    patience: {after: 1 h, share: 100 %, at: [dock], loses: 50 %}
+"""
+
+
+def test_what_a_truck_brings_counts_when_it_is_cleared_and_not_when_the_truck_leaves(engine: EngineName) -> None:
+    """Two days over the end of January; at each truck, when its import and its export are cleared.
+
+    - 22:00, trusted: import when the review would be, after the gate, at 22:10; export after loading, at 23:10
+    - 23:00: gate until 23:10, review until 23:40: import; loading until 0:40, so the export is one of February
+    - 10:00 the next day, empty: gate until 10:10, loading until 11:10
+    - 23:00 the next day: import at 23:40; its loading is not done at midnight, so the truck is not cleared
+    - 23:40 the next day: its review is not done at midnight either
+    """
+    scenario = port(ROUND_TRIP, start="2024-01-31", end="2024-02-02")
+    came = [22 * 60, 23 * 60, DAY + 600, DAY + 23 * 60, DAY + 23 * 60 + 40]
+    none = [0] * 5
+    found = run(
+        at_minutes(scenario, "trucks", came, laden_in=[1, 1, 0, 1, 1], trusted=[1, 0, 0, 0, 0], to_dock=none), engine
+    )
+    assert (found.value("vehicles_cleared"), found.value("unfinished")) == (3, 2)
+    assert found.value("tonnes_arrived") == 4 * 15 + 9
+    assert found.value("tonnes_cleared_2024-01") == 6 + 9 + 6
+    assert found.value("tonnes_cleared_2024-02") == 9 + 9 + 6
+    assert found.value("tonnes_cleared") == 45
+    assert found.value("value_cleared") == 90_000
+
+
+def test_who_gives_up_loses_only_what_is_not_cleared(engine: EngineName) -> None:
+    """One truck waits for a dock that never opens and leaves after 1 h: half of 9 t is lost, none of 6 t cleared."""
+    body = ROUND_TRIP.replace("passage: {from: gate, to: load}", "passage: {from: gate, to: dock}")
+    scenario = port(body, top="costs: {time: {rate: 1 CNY/h}}\n")
+    found = run(at_minutes(scenario, "trucks", [0], laden_in=[1], trusted=[0], to_dock=[1]), engine)
+    assert found.value("vehicles_abandoned") == 1 and found.value("vehicles_cleared") == 0
+    assert found.value("tonnes_cleared") == found.value("tonnes_cleared_2024-01") == 6
+    assert found.value("value_cleared") == 12_000
+    assert found.value("giving_up_cost") == 0.5 * 18_000
+
+
+def test_imports_of_the_lead_in_do_not_count(engine: EngineName) -> None:
+    """A truck that came 1 min before the report is not counted, though its import is cleared after it began."""
+    scenario = port(ROUND_TRIP, start="2024-01-02", end="2024-01-03", lead_in="1 d")
+    came = at_minutes(scenario, "trucks", [-1, 0], laden_in=[1, 1], trusted=[0, 0], to_dock=[0, 0])
+    found = run(came, engine)
+    assert found.value("tonnes_cleared") == found.value("tonnes_arrived") == 15
 
 
 def test_nights_are_local_midnights_between_arrival_and_exit(engine: EngineName) -> None:

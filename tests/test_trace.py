@@ -224,6 +224,15 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, table: str, line: 
     assert message in found[0].message
 
 
+def test_a_load_that_is_cleared_apart_cannot_be_told_from_an_observed_total(tmp_path: Path) -> None:
+    text = TEXT.replace("payload: {gamma: {mean: 9 t, cv: 0.3}}", "payload: {back: {law: 9 t, cleared_after: desk}}")
+    with pytest.raises(
+        ScenarioInvalid, match="cannot say how much of it is 'back', which 'cleared_after' clears apart"
+    ):
+        load(tmp_path, "arrival_ms,payload_t\n0,5\n", text)
+    assert load(tmp_path, "arrival_ms\n0\n", text).traces["east.cars"].payload_t is None
+
+
 def test_other_encodings_are_named(tmp_path: Path) -> None:
     for table in ("arrival_ms,consignment\n0,满洲里\n".encode("gb18030"), "arrival_ms\n0\n".encode("utf-16")):
         (found,) = problems(tmp_path, table)

@@ -45,7 +45,6 @@ MODEL_MODULES = (
     "policies.py",
     "scenario",
     "streams.py",
-    "tally",
     "timeline.py",
     "trace.py",
     "units.py",
@@ -64,7 +63,7 @@ def model_hash() -> str:
     total = hashlib.sha256(np.__version__.encode())
     folder = Path(__file__).parent
     for name in MODEL_MODULES:
-        for file in sorted((folder / name).glob("*.py")) or [folder / name]:
+        for file in sorted((folder / name).rglob("*.py")) or [folder / name]:
             total.update(file.read_bytes())
     return total.hexdigest()
 

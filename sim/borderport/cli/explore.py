@@ -23,8 +23,6 @@ from borderport.cli.tables import print_table, print_text
 from borderport.cli.terminal import say, say_json
 from borderport.wording import interval_note, number, percent, plus_minus
 
-OF_RESOURCES = ("queue_mean", "queue_max", "tail_back_max", "utilisation")
-
 if TYPE_CHECKING:
     from borderport.calibrate import Calibration
     from borderport.distributions import Array
@@ -97,7 +95,7 @@ def _key_of(scenario: Scenario, asked: Key) -> Key:
     """The metric that is shown; refused before anything runs if there is none of that name."""
     from borderport.errors import UsageError
     from borderport.loading.tree import suggest
-    from borderport.metrics import METRICS, PARTS, groups_of
+    from borderport.metrics import METRICS, OF_RESOURCES, PARTS, groups_of
 
     port, flow, station, metric = asked
     if metric not in METRICS:

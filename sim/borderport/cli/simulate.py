@@ -52,17 +52,6 @@ SUMMARIES = (
     ),
 )
 MONEY, MASS = ("M CNY", 1e6), ("t", 1.0)
-COSTS = (
-    ("vehicles delayed", "delay_cost", MONEY),
-    ("vehicles in service", "service_cost", MONEY),
-    ("fuel of idling", "fuel_cost", MONEY),
-    ("spoilage", "spoilage_cost", MONEY),
-    ("goods given up", "giving_up_cost", MONEY),
-    ("officers", "officer_cost", MONEY),
-    ("policies", "infrastructure_cost", MONEY),
-    ("total", "total_cost", MONEY),
-    ("CO2 of idling", "idling_co2", MASS),
-)
 SAVINGS = (
     ("in service", "passage", "service"),
     ("passage, open hours", "passage", "open"),
@@ -293,6 +282,7 @@ def print_effects(base: Sample, other: Sample, effects: Sequence[VehicleEffect],
 
 def print_costs(samples: Sequence[Sample], paired: bool = False) -> None:
     """Print what the period cost in total and, if ``paired``, how that differs from the first scenario; if costed."""
+    from borderport.metrics import COST_WORDS
     from borderport.statistics import Interval, t_interval
 
     if any(sample.scenario.costs is None for sample in samples):
@@ -301,7 +291,8 @@ def print_costs(samples: Sequence[Sample], paired: bool = False) -> None:
     names = _names(samples)
     header = ["cost", "unit", *names, *(f"change: {name}" for name in names[1:] if paired)]
     rows = []
-    for title, metric, (unit, scale) in COSTS:
+    money = [(words, metric, MONEY) for metric, words in {**COST_WORDS, "total_cost": "total"}.items()]
+    for title, metric, (unit, scale) in (*money, ("CO2 of idling", "idling_co2", MASS)):
         values = [sample.of("all", "all", metric) for sample in samples]
         values += [value - values[0] for value in values[1:] if paired]
         rows.append([title, unit, *(plus_minus(t_interval(value), scale) for value in values)])

@@ -17,19 +17,11 @@ from borderport.experiment import Sample
 from borderport.figures import bars, scales, style
 from borderport.figures.frame import frame, with_intervals
 from borderport.figures.labels import mean_text, scenario_names, values_of
+from borderport.metrics import COST_WORDS
 from borderport.statistics import Interval, t_interval
 
-WORDS = {
-    "delay_cost": "vehicles delayed",
-    "service_cost": "vehicles in service",
-    "fuel_cost": "fuel of idling",
-    "spoilage_cost": "spoilage",
-    "giving_up_cost": "goods given up",
-    "officer_cost": "officers",
-    "infrastructure_cost": "policies",
-}
 # From dark to light, unlike the colours of scenarios, which mean something else.
-COLOURS = tuple(to_hex(colour) for colour in colormaps["cividis"](np.linspace(0, 1, len(WORDS))))
+COLOURS = tuple(to_hex(colour) for colour in colormaps["cividis"](np.linspace(0, 1, len(COST_WORDS))))
 TOTAL_MM, CHANGE_MM = 6.0, 4.0
 DECIMALS = 2
 KEY_COLUMNS = 3
@@ -63,8 +55,8 @@ def costs(samples: Sequence[Sample]) -> Figure:
         note += with_intervals(samples, " Whiskers: 95 % interval.")
         heights = [style.AROUND_MM + style.LINE_MM * KEY_COLUMNS + TOTAL_MM * len(samples)]
         if others:
-            heights.append(style.AROUND_MM + bars.row_mm(others, CHANGE_MM) * (len(WORDS) + 1))
-        keys: list[style.Key] = [(Patch(color=c), text) for c, text in zip(COLOURS, WORDS.values(), strict=True)]
+            heights.append(style.AROUND_MM + bars.row_mm(others, CHANGE_MM) * (len(COST_WORDS) + 1))
+        keys: list[style.Key] = [(Patch(color=c), text) for c, text in zip(COLOURS, COST_WORDS.values(), strict=True)]
         figure = frame("Cost of the reported period", samples, note, sum(heights))
         axes = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
         _stack(axes[0], samples, names)
@@ -84,7 +76,7 @@ def _stack(ax: Axes, samples: Sequence[Sample], names: Sequence[str]) -> None:
     scale, unit = _unit(longest)
     centres = np.arange(len(samples), dtype=np.float64)
     left = np.zeros(len(samples))
-    for colour, part in zip(COLOURS, WORDS, strict=True):
+    for colour, part in zip(COLOURS, COST_WORDS, strict=True):
         width = np.asarray([t_interval(values_of(sample, "all", part)).mean for sample in samples]) / scale
         ax.barh(centres, width, 0.6, left, color=colour, linewidth=0)
         left += width
@@ -97,7 +89,7 @@ def _stack(ax: Axes, samples: Sequence[Sample], names: Sequence[str]) -> None:
 
 def _changes(ax: Axes, samples: Sequence[Sample], names: Sequence[str]) -> None:
     """How each part and the total change, scenario by scenario, in the scenario's colour."""
-    parts = {**WORDS, "total_cost": "total"}
+    parts = {**COST_WORDS, "total_cost": "total"}
     changes = [[_change(samples[0], sample, part) for part in parts] for sample in samples[1:]]
     ends = [value for line in changes for i in line for value in (i.mean, i.low, i.high) if isfinite(value)]
     low, high = min((0.0, *ends)), max((0.0, *ends))

@@ -199,6 +199,11 @@ def _flow(scenario: Scenario, port_name: str, name: str) -> Found:
     for load, payload in flow.payload.items():
         path = (*here, "payload", load, "if")
         yield from _known(path, payload.if_, scenario.marks(flow), f"mark of flow '{name}':")
+        if payload.cleared_after is not None and flow.route in port.routes:
+            visited = [step.name for step in port.routes[flow.route].steps if step.kind == "visit"]
+            if payload.cleared_after not in visited:
+                message = f"route '{flow.route}' does not visit '{payload.cleared_after}'"
+                yield (*here, "payload", load, "cleared_after"), message + suggest(payload.cleared_after, visited)
     yield from _mass_volume(here, flow)
     if flow.patience is not None and flow.route in port.routes:
         queues = [step.name for step in port.routes[flow.route].steps if step.kind in ("visit", "enter")]

@@ -63,4 +63,9 @@ def _read(scenario: Scenario, port: str, name: str, file: Path) -> tuple[Trace |
     marks = frozenset(scenario.marks(flow)) | {f"{step.name}.visited" for step in steps if step.share is not None}
     zone = scenario.ports[port].zone or horizon.zone
     start, end = (moment.replace(tzinfo=ZoneInfo(horizon.zone)) for moment in (horizon.start, horizon.end))
-    return read_trace(file, start=start, end=end, zone=zone, marks=marks, tasks=tasks)
+    trace, wrong = read_trace(file, start=start, end=end, zone=zone, marks=marks, tasks=tasks)
+    apart = [f"'{load}'" for load, payload in flow.payload.items() if payload.cleared_after is not None]
+    if apart and trace is not None and trace.payload_t is not None:
+        told = f"it cannot say how much of it is {' and '.join(apart)}, which 'cleared_after' clears apart"
+        wrong.append((1, f"payload_t is all that a vehicle carries: {told}; leave out one of the two"))
+    return trace, wrong

@@ -106,7 +106,10 @@ def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None
     consignment = _consignments(flow_plan, index) if came is None else came.consignment
     adopted = _draw_adoptions(flow_plan, draws, consignment)
     marks = _draw_marks(flow_plan, draws, adopted)
-    payload = _draw_payload(plan, flow_plan, draws, arrivals, marks, adopted) if came is None else came.payload_t
+    # What diverted vehicles bring along is cleared at the end of their passage here.
+    payload, apart = (
+        _draw_payload(plan, flow_plan, draws, arrivals, marks, adopted) if came is None else (came.payload_t, {})
+    )
     return FlowManifest(
         name=name,
         index=index,
@@ -122,6 +125,7 @@ def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None
         held_back=held_back,
         held_back_index=held_back_index,
         diverted=diverted,
+        apart_t=apart,
     )
 
 
@@ -138,7 +142,7 @@ def _draw_diverted(plan: ManifestPlan, flow_plan: FlowPlan, draws: Draws, arriva
     consignment = _consignments(flow_plan, draws.index)
     adopted = _draw_adoptions(flow_plan, draws, consignment)
     marks = _draw_marks(flow_plan, draws, adopted)
-    payload = _draw_payload(plan, flow_plan, draws, arrivals, marks, adopted)
+    payload, _ = _draw_payload(plan, flow_plan, draws, arrivals, marks, adopted)
     return Diverted(draws.index, arrivals, payload, _value(flow_plan, draws.index, payload), consignment)
 
 
@@ -260,21 +264,26 @@ def _draw_payload(
     arrivals: Times,
     marks: dict[str, Mask],
     adopted: dict[str, Mask],
-) -> Array:
-    """All loads of each vehicle together; a cap holds for each load, since they are carried one after the other."""
+) -> tuple[Array, dict[str, Array]]:
+    """All loads of each vehicle together, and those that a station clears apart, by ``port.station``.
+
+    A cap holds for each load, since they are carried one after the other.
+    """
     most = _caps(plan, flow_plan, arrivals, adopted)
     observed = flow_plan.trace.payload_t
     if observed is not None:
-        return np.minimum(observed[draws.index], most)
+        return np.minimum(observed[draws.index], most), {}
     total = np.zeros(draws.index.size)
+    apart: dict[str, Array] = {}
     for name, load in flow_plan.flow.payload.items():
-        if load.if_ is None:
-            total += np.minimum(load.law.at(draws.luck(f"payload.{name}")), most)
-        else:
-            loaded = marks[load.if_].nonzero()[0]
-            tonnes = load.law.at(draws.luck(f"payload.{name}", draws.index.take(loaded)))
-            total[loaded] += np.minimum(tonnes, np.broadcast_to(most, total.shape)[loaded])
-    return total
+        loaded = np.arange(total.size) if load.if_ is None else marks[load.if_].nonzero()[0]
+        tonnes = load.law.at(draws.luck(f"payload.{name}", draws.index.take(loaded)))
+        tonnes = np.minimum(tonnes, np.broadcast_to(most, total.shape)[loaded])
+        total[loaded] += tonnes
+        if load.cleared_after is not None:
+            station, _ = plan.scenario.station(flow_plan.port, load.cleared_after)
+            apart.setdefault(station, np.zeros(total.size))[loaded] += tonnes
+    return total, apart
 
 
 def _caps(plan: ManifestPlan, flow_plan: FlowPlan, arrivals: Times, adopted: dict[str, Mask]) -> Array:

@@ -50,6 +50,8 @@ class FlowManifest:
         Since time 0; ascending, but for convoys that overlap.
     payload_t : float64
         All loads together, tonnes.
+    apart_t : dict of float64 arrays
+        By ``port.station``: those of the loads that are cleared there, and not at the end of the passage.
     value_cny : float64
     marks : dict of bool arrays
         Yes/no attributes, and ``STATION.visited`` for steps with a share of their own.
@@ -83,6 +85,7 @@ class FlowManifest:
     held_back: Times
     held_back_index: Times
     diverted: Diverted | None = None
+    apart_t: dict[str, Array] = field(default_factory=dict)
 
     @property
     def work_ms(self) -> dict[str, Times]:
@@ -129,7 +132,7 @@ class Manifest:
                 add(f"{name}.{key}", getattr(flow, key))
             for key, values in vars(flow.diverted).items() if flow.diverted is not None else ():
                 add(f"{name}.diverted.{key}", values)
-            for group in (flow.marks, flow.adopted, flow.work_ms):
+            for group in (flow.marks, flow.adopted, flow.work_ms, flow.apart_t):
                 for key, values in group.items():
                     add(f"{name}.{key}", values)
         for owner in (self.closed, self.slow_days, self.broken):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from borderport.calendars import Times, Windows
+from borderport.metrics.tally import Clocks
+from borderport.metrics.tally.terms import NO_CLOCK
 from borderport.network import Column, Network, NetworkPlan
 from borderport.scenario import Scenario
-from borderport.tally import Clocks
-from borderport.tally.terms import NO_CLOCK
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from borderport.calendars import Times
 from borderport.distributions import Array
 
-Number = TypeVar("Number", np.int64, np.float64)
+# Whole numbers, or not.
+Numbers = Times | Array
 
 
 @dataclass(frozen=True)
@@ -38,18 +37,11 @@ class Gathering:
         starts = np.cumsum([0, *sizes])[:-1]
         return cls(np.asarray([row for rows in lists for row in rows], dtype=np.int64), starts.astype(np.int64))
 
-    def sums(self, table: NDArray[Number]) -> NDArray[Number]:
+    def sums(self, table: Numbers) -> Numbers:
         """Sums over rows, shape (sums, ...)."""
-        return np.add.reduceat(table.take(self.rows, axis=0), self.starts, axis=0)
+        return np.asarray(np.add.reduceat(table.take(self.rows, axis=0), self.starts, axis=0))
 
 
-def sums_between(values: Times, edges: Times) -> Times:
-    """Sums of whole numbers from each edge to the next, over the first axis; 0 where there is nothing between."""
-    added = np.zeros((values.shape[0] + 1, *values.shape[1:]), dtype=np.int64)
-    np.cumsum(values, axis=0, out=added[1:])
-    return added[edges[1:]] - added[edges[:-1]]
-
-
-def ratios(top: Array | Times, bottom: Array | Times) -> Array:
+def ratios(top: Numbers, bottom: Numbers) -> Array:
     """Quotients; NaN where the divisor is 0."""
     return np.asarray(top / np.where(bottom != 0, bottom, np.nan))

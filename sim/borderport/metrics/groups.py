@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from borderport.metrics.definitions import ALL
+from borderport.metrics.names import ALL
+from borderport.metrics.rates import officers_of
 from borderport.network import FlowPlan
 from borderport.scenario import Scenario
 
@@ -58,13 +59,6 @@ def _group(scenario: Scenario, of: tuple[str, str, tuple[str, ...]], flows: list
     manned = tuple(name for name in stations["total"] if officers_of(scenario, name))
     scheduled = scenario.flows()
     return Group(*of, stations, manned, any(scheduled[name].inspection for name in of[2]))
-
-
-def officers_of(scenario: Scenario, full: str) -> int:
-    """Officers of a station; 0 for a yard that is entered."""
-    port, name = full.split(".")
-    station = scenario.ports[port].stations.get(name)
-    return 0 if station is None else station.officers
 
 
 def _stations(flows: list[FlowPlan]) -> dict[str, tuple[str, ...]]:

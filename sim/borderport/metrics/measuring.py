@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,13 +11,11 @@ from borderport.calendars import Times
 from borderport.distributions import Array
 from borderport.errors import CheckFailed
 from borderport.manifest import Manifest, Mask
-from borderport.metrics.definitions import CLOCKS, PARTS, SPANS, Key
-from borderport.metrics.figures import Sums, of_inspections, of_span, of_stations, of_vehicles, total_cost
-from borderport.metrics.gathering import sums_between
-from borderport.metrics.plan import MetricsPlan
-from borderport.metrics.resources import check_queues
-from borderport.metrics.visits import Visitors, count_visitors, shares_visiting
-from borderport.tally import (
+from borderport.metrics.blocks import FlowFound, Measured, Walked, check_parts
+from borderport.metrics.names import CLOCKS, SPANS, Key
+from borderport.metrics.preparing import MetricsPlan
+from borderport.metrics.resource_facts import check_queues
+from borderport.metrics.tally import (
     Clocks,
     FlowTally,
     QueueCounts,
@@ -28,9 +25,9 @@ from borderport.tally import (
     follow_capacity,
     tally_flow,
 )
-from borderport.tally.terms import ARRIVED, CLEARED, DIVERTED, GAVE_UP, HELD_BACK, NOT_FINISHED, PASSAGE, SERVICE, TOTAL
+from borderport.metrics.tally.terms import PASSAGE, TOTAL
+from borderport.metrics.visits import Visitors, count_visitors, shares_visiting
 from borderport.timeline import Timeline
-from borderport.units import MS_PER_HOUR
 
 
 @dataclass(frozen=True)
@@ -89,17 +86,6 @@ class Measures:
         return dict(zip(self.keys, self.numbers.tolist(), strict=True))
 
 
-@dataclass(frozen=True)
-class _Added:
-    """What the walks over all flows added up."""
-
-    tally: Tally
-    spent: Times
-    queues: QueueCounts
-    counts: VehicleCounts
-    visitors: Visitors
-
-
 def measure(plan: MetricsPlan, manifest: Manifest, timeline: Timeline, detail: bool = True) -> Measures:
     """Measure one replication.
 
@@ -124,52 +110,63 @@ def measure(plan: MetricsPlan, manifest: Manifest, timeline: Timeline, detail: b
     network = timeline.network
     open_ms, open_windows = follow_capacity(network)
     clocks = plan.clocks.clocks(network, open_windows)
-    added, flows = _walk_flows(plan, manifest, timeline, clocks, detail)
-    _check(plan, timeline, added)
-    costs = plan.costs.by_flow(plan.columns, added.spent, added.counts)
-    sums = Sums.of_flows(plan.columns, added.tally, added.counts, costs).of_groups(plan.members)
+    tally = Tally.empty(plan.columns, clocks)
+    queues = QueueCounts.empty(plan.resources.shift_ms, len(plan.flows))
+    counts = VehicleCounts.empty(len(plan.flows), len(plan.months), network.arrival_ms.size)
+    flows, times = _walk_flows(plan, manifest, timeline, clocks, _Sums(tally, queues, counts), detail)
     passage = plan.detailed if detail else plan.passage
-    minutes = passage.minutes(added.counts, PASSAGE)
+    minutes = passage.minutes(counts, PASSAGE)
     quantiles = np.stack([minutes[passage.of_groups]] * len(SPANS))
-    quantiles[TOTAL, plan.longer] = plan.total.minutes(added.counts, TOTAL)[plan.total.of_groups]
-    worked = [*_group_figures(plan, added, sums, quantiles), plan.resources.figures(timeline, added.queues, open_ms)]
-    numbers = np.concatenate([table.ravel() for table in worked])[plan.places]
+    quantiles[TOTAL, plan.longer] = plan.total.minutes(counts, TOTAL)[plan.total.of_groups]
+    walked = Walked(timeline, flows, counts, tally, queues, open_ms, quantiles, plan.rates, plan.resources)
+    _check(plan, walked)
+    numbers = _figures(plan, walked)
     if not detail:
-        return Measures(plan.keys, numbers, flows)
-    hours = dict(zip(network.resources, plan.resources.by_hour(added.queues), strict=True))
+        return Measures(plan.keys, numbers, times)
+    hours = dict(zip(network.resources, plan.resources.queue_by_hour(queues), strict=True))
     grids = dict(zip(plan.grids, minutes[passage.of_grids], strict=True))
-    cleared = dict(zip((flow.name for flow in plan.flows), added.counts.done[:, PASSAGE].tolist(), strict=True))
-    return Measures(plan.keys, numbers, flows, hours, grids, shares_visiting(plan.groups, added.visitors, cleared))
+    cleared = dict(zip((flow.name for flow in plan.flows), counts.cleared.tolist(), strict=True))
+    visiting = shares_visiting(plan.groups, _visitors(timeline, flows), cleared)
+    return Measures(plan.keys, numbers, times, hours, grids, visiting)
+
+
+def _visitors(timeline: Timeline, flows: tuple[FlowFound | None, ...]) -> Visitors:
+    """How many cleared vehicles come by each station, by flow."""
+    visitors: Visitors = {}
+    for layout, found in zip(timeline.network.flows, flows, strict=True):
+        if found is not None:
+            visitors |= count_visitors(timeline, layout, found.walked.done[PASSAGE])
+    return visitors
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """What the walks over all flows add to."""
+
+    tally: Tally
+    queues: QueueCounts
+    counts: VehicleCounts
 
 
 def _walk_flows(
-    plan: MetricsPlan, manifest: Manifest, timeline: Timeline, clocks: Clocks, detail: bool
-) -> tuple[_Added, dict[str, FlowTimes]]:
-    """Add up over all flows; and the times of each counted flow, if wanted."""
-    network, tally = timeline.network, Tally.empty(plan.columns, clocks)
-    queues = QueueCounts.empty(plan.resources.shift_ms, len(plan.flows))
-    counts = VehicleCounts.empty(len(plan.flows), len(plan.months), network.arrival_ms.size)
-    flows: dict[str, FlowTimes] = {}
-    visitors: Visitors = {}
+    plan: MetricsPlan, manifest: Manifest, timeline: Timeline, clocks: Clocks, sums: _Sums, detail: bool
+) -> tuple[tuple[FlowFound | None, ...], dict[str, FlowTimes]]:
+    """Add up over all flows; returns what was found of each counted flow, and its vehicles' times, if wanted."""
+    start_ms = timeline.network.lead_in_ms
+    flows: list[FlowFound | None] = []
+    times: dict[str, FlowTimes] = {}
     for number, flow in enumerate(plan.flows):
-        walked = tally_flow(number, timeline, plan.columns, clocks, flow.midnights, tally, queues)
+        walked = tally_flow(number, timeline, clocks, flow.midnights, sums.tally, sums.queues)
         if not flow.counted:
+            flows.append(None)
             continue
         drawn = manifest.flows[flow.name]
-        spoilage = plan.costs.spoilage[number]
-        ascend = count_vehicles(
-            number, timeline, drawn, walked, flow.inspects, flow.month_edges, spoilage, flow.spans, counts
-        )
-        counts.vehicles[number, HELD_BACK] = (drawn.held_back >= network.lead_in_ms).sum()
-        if drawn.diverted is not None:
-            counts.vehicles[number, DIVERTED] = (drawn.diverted.arrival_ms >= network.lead_in_ms).sum()
+        flows.append(FlowFound(start_ms, drawn, walked))
+        ascend = count_vehicles(number, timeline, drawn, walked, flow.rules, sums.counts)
         if detail:
-            late = slice(None) if not network.lead_in_ms else np.flatnonzero(drawn.arrival_ms >= network.lead_in_ms)
-            flows[flow.name] = _times_of(walked, drawn.index, late, ascend)
-            visitors |= count_visitors(timeline, network.flows[number], walked.done[PASSAGE])
-    vehicles = counts.vehicles
-    vehicles[:, NOT_FINISHED] = vehicles[:, ARRIVED] - vehicles[:, CLEARED] - vehicles[:, GAVE_UP]
-    return _Added(tally, tally.spent(), queues, counts, visitors), flows
+            late = slice(None) if not start_ms else np.flatnonzero(drawn.arrival_ms >= start_ms)
+            times[flow.name] = _times_of(walked, drawn.index, late, ascend)
+    return tuple(flows), times
 
 
 def _times_of(walked: FlowTally, index: Times, counted: Times | slice, ascend: bool) -> FlowTimes:
@@ -182,35 +179,26 @@ def _times_of(walked: FlowTally, index: Times, counted: Times | slice, ascend: b
     return FlowTimes(index, dict(zip(SPANS, done, strict=True)), by_clock)
 
 
-def _check(plan: MetricsPlan, timeline: Timeline, added: _Added) -> None:
+def _check(plan: MetricsPlan, walked: Walked) -> None:
     """Moments never run backwards, parts add up to the time inside, vehicles and queues balance."""
-    tally = added.tally
-    parts = np.add.reduceat(added.spent.sum(axis=1), plan.columns.first[:-1])
+    tally, counts = walked.tally, walked.counts
+    parts = plan.columns.by_flow(walked.spent.sum(axis=1))
     astray = np.flatnonzero((tally.faults != 0) | (parts != tally.inside))
-    surplus = np.flatnonzero(added.counts.vehicles[:, NOT_FINISHED] < 0)
+    surplus = np.flatnonzero(counts.cleared + counts.gave_up > counts.arrived)
     for wrong, what in (
         (astray, "moments run backwards or do not add up"),
         (surplus, "more vehicles cleared and gave up than arrived"),
     ):
         if wrong.size:
             raise CheckFailed(f"{plan.flows[wrong[0]].name}: {what}; please report this")
-    check_queues(timeline, added.queues)
+    check_parts(walked)
+    check_queues(walked.timeline, walked.queues)
 
 
-def _group_figures(plan: MetricsPlan, added: _Added, sums: Sums, quantiles: Array) -> Iterator[Array]:
-    """All figures of groups, in the order of `borderport.metrics.keys.worked_keys`."""
-    stations = plan.stations
-    parts = stations.parts.sums(added.tally.parts(plan.columns).reshape(-1, len(PARTS)))
-    of_spans = sums_between(parts, stations.part_edges).reshape(len(plan.groups), len(SPANS), len(PARTS))
-    officer_ms = stations.manned.sums(added.spent[:, SERVICE] * plan.costs.officers)
-    infrastructure = np.asarray([plan.costs.infrastructure * group.is_total for group in plan.groups])
-    yield of_vehicles(sums)
-    yield of_inspections(sums, sums_between(np.where(stations.inspecting, officer_ms, 0), stations.manned_edges))
-    for span in (PASSAGE, TOTAL):
-        yield of_span(sums, span, quantiles[span], of_spans[:, span])
-    yield of_stations(sums, parts, np.diff(stations.part_edges))
-    yield sums_between(officer_ms, stations.manned_edges) / MS_PER_HOUR
-    yield officer_ms / MS_PER_HOUR
-    yield sums.costs
-    yield infrastructure
-    yield total_cost(sums) + infrastructure
+def _figures(plan: MetricsPlan, walked: Walked) -> Array:
+    """All figures, in the order of the table."""
+    worked = []
+    for metrics, rows in plan.table.blocks:
+        measured = Measured(walked, plan.members, rows)
+        worked.append(np.column_stack([metric.of(measured) for metric in metrics]).ravel())
+    return np.asarray(np.concatenate(worked).take(plan.table.order), dtype=np.float64)

@@ -9,9 +9,9 @@ import numpy as np
 
 from borderport.calendars import Times
 from borderport.distributions import Array
-from borderport.metrics.definitions import GRID, QUANTILES
 from borderport.metrics.groups import Group
-from borderport.tally import TimeSets, VehicleCounts
+from borderport.metrics.names import GRID, QUANTILES
+from borderport.metrics.tally import TimeSets, VehicleCounts
 from borderport.units import MS_PER_MINUTE
 
 
@@ -41,7 +41,7 @@ class QuantilePlan:
         Between neighbours by their distance: of n times in order, the quantile at ``level`` stands at
         ``level (n - 1)``.
         """
-        packed, times = counts.packed[span, : counts.filled[span]], counts.done[:, span]
+        packed, times = counts.packed[span, : counts.filled[span]], counts.done[span]
         sizes = self.sets.sizes(times)
         place = self.levels * np.maximum(sizes - 1, 0)
         low = place.astype(np.int64)

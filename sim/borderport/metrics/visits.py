@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from borderport.manifest import Mask
-from borderport.metrics.definitions import ALL
 from borderport.metrics.groups import Group
+from borderport.metrics.names import ALL
 from borderport.network import FlowLayout
 from borderport.timeline import Timeline
 

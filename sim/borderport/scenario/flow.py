@@ -55,10 +55,15 @@ class HourProfile(Model):
 
 
 class Payload(Model):
-    """A load carried by the vehicles with mark ``if``, or by all."""
+    """A load carried by the vehicles with mark ``if``, or by all.
+
+    It is cleared, and its tonnes count, when the vehicle comes to the end of its passage, or already when it has done
+    with the station ``cleared_after``: what a truck brings is through customs long before it leaves with what it takes.
+    """
 
     law: LoadLaw
     if_: Name | None = Field(default=None, alias="if")
+    cleared_after: Reference | None = None
 
 
 class Patience(Model):

@@ -1,4 +1,4 @@
-"""The numbers behind the names: spans, clocks, parts, tables, and what is counted.
+"""The numbers behind the names: spans, clocks, parts of time, tables of times, and what there is to look at.
 
 A compiled loop keeps the values it was compiled with until its own file changes: after a change here, delete the caches
 of numba.
@@ -16,16 +16,18 @@ ON_SERVICE, ON_OPEN, ON_WALL = range(3)
 NO_CLOCK = -1
 PART_OF_KIND = {"wait": WAITING, "signal": WAITING, "service": SERVICE, "blocked": BLOCKED}
 # One table of times for vehicles that completed the route, one for those that completed the passage only, one for the
-# rest, one for what all of them spend between their last moment and the horizon, and one that nobody reads.
-WHOLE, PASSAGE_ONLY, NEITHER, TO_HORIZON, NOT_COUNTED = range(5)
+# rest and for what all of them spend between their last moment and the horizon, and one that nobody reads.
+WHOLE, PASSAGE_ONLY, NEITHER, NOT_COUNTED = range(4)
 BEFORE_PASSAGE, WITHIN_PASSAGE, AFTER_PASSAGE = range(3)
-# What is counted of vehicles, and added up of their goods.
-ARRIVED, HELD_BACK, DIVERTED, CLEARED, GAVE_UP, NOT_FINISHED, BEYOND_LINE = range(7)
-TONNES_ARRIVED, TONNES_CLEARED, VALUE_CLEARED, VALUE_SPOILED, VALUE_GIVEN_UP = range(5)
-INSPECTION_MARKS = ("selected", "opened", "contraband", "found")
-TABLES, PARTS = 5, 4
+# Of columns that are noted: how many vehicles were served, and for how long together.
+TIMES_SERVED, SERVED_MS = range(2)
+# Of waits for a resource: their sum in ms, and how many there were.
+WAITED_MS, WAITS = range(2)
+# Of the ends of waits in an hour of the day: how many more ended than began, and how many ms into the hour.
+MORE_ENDS, MS_INTO_HOUR = range(2)
+TABLE_COUNT, PART_COUNT, SPAN_COUNT, CLOCK_COUNT = 4, 4, 2, 3
 # Unsigned, so that numba leaves out its test for negative indices. Where each table begins among a column's own:
-AT_WHOLE, AT_PASSAGE_ONLY, AT_NEITHER, AT_TO_HORIZON, AT_NOT_COUNTED = np.arange(TABLES, dtype=np.uint64) * PARTS
+AT_WHOLE, AT_PASSAGE_ONLY, AT_NEITHER, AT_NOT_COUNTED = np.arange(TABLE_COUNT, dtype=np.uint64) * PART_COUNT
 # What there is to look at in a column: service, service that is noted, a queue, a clock.
 SERVES, NOTED, QUEUES, CLOCKED = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(8)
 # The row of days follows those of the 24 hours.

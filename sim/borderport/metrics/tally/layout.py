@@ -1,22 +1,30 @@
-"""What the walk reads and adds to: columns side by side, clocks end to end, sums by column, waits by resource."""
+"""What the walk over moments reads and adds to: columns side by side, clocks end to end, sums by column, waits.
+
+Everything that a compiled loop is handed is a named tuple of arrays: the loop reads ``columns.slot`` where it would
+otherwise have one of thirty arguments.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from borderport.calendars import NEVER, Times, Windows
-from borderport.tally.terms import (
+from borderport.metrics.tally.terms import (
+    CLOCK_COUNT,
     CLOCKED,
     CLOSED,
     NOT_COUNTED,
-    PARTS,
+    PART_COUNT,
     PASSAGE_ONLY,
-    TABLES,
+    SPAN_COUNT,
+    TABLE_COUNT,
     WHOLE,
 )
+from borderport.timeline import Timeline
 from borderport.units import MS_PER_HOUR
 
 
@@ -65,13 +73,25 @@ class Columns:
         within: NDArray[np.bool_],
     ) -> Columns:
         """Lay out columns whose own part, `WAITING`, `SERVICE` or `BLOCKED`, is ``part``; shape (places,)."""
-        begins = (np.arange(clock.size) - np.repeat(first[:-1], np.diff(first))) * (TABLES * PARTS)
+        begins = (np.arange(clock.size) - np.repeat(first[:-1], np.diff(first))) * (TABLE_COUNT * PART_COUNT)
         slot, closed = (begins.astype(np.uint64) + part, (begins + CLOSED).astype(np.uint64))
         return cls(first, bounds, code, slot, closed, resource, clock, within)
 
     def of(self, flow: int) -> slice:
         """The places of one flow."""
         return slice(int(self.first[flow]), int(self.first[flow + 1]))
+
+    def by_flow(self, by_column: Times | NDArray[np.float64]) -> Times | NDArray[np.float64]:
+        """Sums over each flow's columns; shape (flows, ...)."""
+        return np.asarray(np.add.reduceat(by_column, self.first[:-1], axis=0))
+
+
+class ClockWindows(NamedTuple):
+    """When the windows of all clocks open and close, and for how long all windows before each were open; in ms."""
+
+    opens: Times
+    closes: Times
+    before: Times
 
 
 @dataclass(frozen=True)
@@ -84,15 +104,13 @@ class Clocks:
         Where each clock begins; last, for clock -1, a place that is not read.
     runs : bool array, shape (clocks + 1,)
         Whether to look at the clock: not at one that runs all the time, as clock -1 does.
-    opens, closes, before : int64 arrays, shape (windows,)
-        When each window opens and closes, and for how long all windows before it were open.
+    windows : ClockWindows
+        Arrays of shape (windows,).
     """
 
     first: NDArray[np.uint64]
     runs: NDArray[np.bool_]
-    opens: Times
-    closes: Times
-    before: Times
+    windows: ClockWindows
 
     @classmethod
     def of(cls, clocks: list[Windows], horizon_ms: int) -> Clocks:
@@ -103,11 +121,35 @@ class Clocks:
         lengths = closes - opens
         first = np.cumsum([0, *(windows.shape[0] + 2 for windows in clocks)]).astype(np.uint64)
         always = [len(w) == 1 and w[0, 0] <= 0 and w[0, 1] >= horizon_ms for w in clocks]
-        return cls(first, ~np.asarray([*always, True]), opens, closes, np.cumsum(lengths) - lengths)
+        windows = ClockWindows(opens, closes, np.cumsum(lengths) - lengths)
+        return cls(first, ~np.asarray([*always, True]), windows)
 
 
-@dataclass(frozen=True)
-class FlowTally:
+class Period(NamedTuple):
+    """The reported period, in ms since time 0: from the end of the lead-in to the horizon."""
+
+    start: int
+    stop: int
+
+
+class FlowMoments(NamedTuple):
+    """What one flow's vehicles did: their moments and numbers by row, and the arrays of all vehicles by number."""
+
+    moments: Times
+    vehicle: Times
+    arrival: Times
+    exit_ms: Times
+    outcome: NDArray[np.uint8]
+    standing: Times
+
+    @classmethod
+    def of(cls, timeline: Timeline, flow: int) -> FlowMoments:
+        """Those of one flow, in the order of the network."""
+        layout, arrival = timeline.network.flows[flow], timeline.network.arrival_ms
+        return cls(timeline.of(layout), layout.vehicle, arrival, timeline.exit_ms, timeline.outcome, timeline.standing)
+
+
+class FlowTally(NamedTuple):
     """What one walk over a flow's moments gives for each vehicle.
 
     Attributes
@@ -124,6 +166,28 @@ class FlowTally:
     done: NDArray[np.bool_]
     passed: Times
 
+    @classmethod
+    def empty(cls, vehicles: int) -> FlowTally:
+        """Room for so many."""
+        return cls(
+            np.empty((SPAN_COUNT, CLOCK_COUNT, vehicles), dtype=np.int64),
+            np.empty((SPAN_COUNT, vehicles), dtype=np.bool_),
+            np.empty(vehicles, dtype=np.int64),
+        )
+
+
+class FlowColumns(NamedTuple):
+    """One flow's part of `Columns`, and of what `Tally` adds up by column; the passage's own place comes last."""
+
+    bounds: NDArray[np.uint64]
+    slot: NDArray[np.uint64]
+    closed: NDArray[np.uint64]
+    resource: NDArray[np.uint64]
+    code: NDArray[np.uint64]
+    hint: NDArray[np.uint64]
+    tables: Times
+    served: Times
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -131,22 +195,24 @@ class Tally:
 
     Attributes
     ----------
-    tables : int64 array, shape (places, 5, 4)
+    columns : Columns
+    tables : int64 array, shape (places, 4, 4)
         Sums by place of `Columns`, table (`WHOLE` to `NOT_COUNTED`) and part.
     totals : int64 array, shape (flows, 2, 3)
         Sums of each flow's times, by span and clock, over the vehicles that completed the span.
     served : int64 array, shape (places, 2)
-        How many counted vehicles were served at a column that was to be noted, and for how long together.
+        `TIMES_SERVED` and `SERVED_MS` of counted vehicles, at columns that are to be noted.
     nights : int64 array, shape (flows,)
         Local midnights between arrival and exit, or the end of the horizon, over counted vehicles.
     inside : int64 array, shape (flows,)
         Milliseconds between the two.
     faults : int64 array, shape (flows,)
         Moments out of order, and exits that are not the last moment: 0 unless there is a bug.
-    code, hints : uint64 arrays, shape (places,)
+    code, hint : uint64 arrays, shape (places,)
         The code of `Columns` with `CLOCKED` where there is a clock to look at, and the window last seen of it.
     """
 
+    columns: Columns
     tables: Times
     totals: Times
     served: Times
@@ -154,25 +220,50 @@ class Tally:
     inside: Times
     faults: Times
     code: NDArray[np.uint64]
-    hints: NDArray[np.uint64]
+    hint: NDArray[np.uint64]
 
     @classmethod
     def empty(cls, columns: Columns, clocks: Clocks) -> Tally:
         """Nothing added up yet."""
         flows, places = columns.first.size - 1, columns.clock.size
-        shapes = ((places, TABLES, PARTS), (flows, 2, 3), (places, 2), (flows,), (flows,), (flows,))
+        shapes = (
+            *((places, TABLE_COUNT, PART_COUNT), (flows, SPAN_COUNT, CLOCK_COUNT), (places, 2)),
+            *((flows,), (flows,), (flows,)),
+        )
         code = np.where(clocks.runs[columns.clock], columns.code | CLOCKED, columns.code)
         tables, totals, served, nights, inside, faults = (np.zeros(shape, dtype=np.int64) for shape in shapes)
-        return cls(tables, totals, served, nights, inside, faults, code, clocks.first[columns.clock])
+        return cls(columns, tables, totals, served, nights, inside, faults, code, clocks.first[columns.clock])
 
-    def parts(self, columns: Columns) -> Times:
+    def of(self, flow: int) -> FlowColumns:
+        """The columns of one flow, in the order of the network."""
+        columns, here = self.columns, self.columns.of(flow)
+        return FlowColumns(
+            columns.bounds[flow],
+            columns.slot[here],
+            columns.closed[here],
+            columns.resource[here],
+            self.code[here],
+            self.hint[here],
+            self.tables[here].reshape(-1),
+            self.served[here],
+        )
+
+    def parts(self) -> Times:
         """Sums by span, place and part over the vehicles that completed the span; shape (2, places, 4)."""
-        total = self.tables[:, WHOLE]
-        return np.stack([np.where(columns.within[:, None], total + self.tables[:, PASSAGE_ONLY], 0), total])
+        total, within = self.tables[:, WHOLE], self.columns.within[:, None]
+        return np.stack([np.where(within, total + self.tables[:, PASSAGE_ONLY], 0), total])
 
     def spent(self) -> Times:
         """Sums by place and part over all counted vehicles, from arrival to exit, giving up or the horizon."""
         return np.asarray(self.tables[:, :NOT_COUNTED].sum(axis=1))
+
+
+class FlowQueues(NamedTuple):
+    """One flow's part of `QueueCounts`: its own waits, and the ends of all."""
+
+    shift_ms: Times
+    waits: Times
+    ends: Times
 
 
 @dataclass(frozen=True)
@@ -184,10 +275,9 @@ class QueueCounts:
     shift_ms : int64 array, shape (resources,)
         Local time of day at time 0, in whole hours.
     waits : int64 array, shape (flows, resources, 2)
-        Sum of waits in ms within the reported period, and how many there were.
+        `WAITED_MS`, within the reported period, and `WAITS`.
     ends : int64 array, shape (resources, 25, 2)
-        For each local hour of the day, how many more waits ended in it than began, and how many ms into the hour
-        they did, added up alike; last, the whole days before, added up alike.
+        For each local hour of the day `MORE_ENDS` and `MS_INTO_HOUR`; last, the whole days before, added up alike.
     """
 
     shift_ms: Times
@@ -199,6 +289,10 @@ class QueueCounts:
         """Nothing counted yet."""
         waits, ends = (flows, shift_ms.size, 2), (shift_ms.size, 25, 2)
         return cls(shift_ms, np.zeros(waits, dtype=np.int64), np.zeros(ends, dtype=np.int64))
+
+    def of(self, flow: int) -> FlowQueues:
+        """What one flow adds to, in the order of the network."""
+        return FlowQueues(self.shift_ms, self.waits[flow], self.ends)
 
     def by_hour(self) -> Times:
         """Vehicle-milliseconds of queue in each local hour of the day, whole hours only; shape (resources, 24).

@@ -1,4 +1,4 @@
-"""Queues and the use of resources."""
+"""What is the same of each resource in every replication, and its mean queue by hour of the day."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 from borderport.calendars import Times
 from borderport.distributions import Array
 from borderport.errors import CheckFailed
-from borderport.metrics.gathering import ratios
+from borderport.metrics.tally import QueueCounts
+from borderport.metrics.tally.terms import WAITED_MS
 from borderport.network import NetworkPlan
 from borderport.scenario import Scenario
-from borderport.tally import QueueCounts
 from borderport.timeline import Timeline
 from borderport.units import MS_PER_HOUR
 
 
 @dataclass(frozen=True)
-class ResourcePlan:
+class ResourceFacts:
     """What is the same of each resource in every replication.
 
     Attributes
@@ -41,29 +41,18 @@ class ResourcePlan:
     released: Array
     lengths_m: Array
 
-    def figures(self, timeline: Timeline, queues: QueueCounts, open_ms: Times) -> Array:
-        """`RESOURCE_METRICS` of each resource, shape (resources, 4)."""
-        network = timeline.network
-        waits, number = queues.waits[:, :, 0].sum(axis=0), queues.waits[:, :, 1].sum(axis=0)
-        lengths = (queues.waits[:, :, 1] * self.lengths_m[:, None]).sum(axis=0)
-        mean_length = np.divide(lengths, number, out=np.zeros(number.size), where=number > 0)
-        tail_back = np.where(number > 0, np.maximum(timeline.queue_max * mean_length - self.room_m, 0.0), 0.0)
-        used = np.where(self.released, ratios(timeline.busy_ms, open_ms), np.nan)
-        mean_queue = waits / (network.horizon_ms - network.lead_in_ms)
-        return np.column_stack([mean_queue, timeline.queue_max, tail_back, used])
-
-    def by_hour(self, queues: QueueCounts) -> Array:
+    def queue_by_hour(self, queues: QueueCounts) -> Array:
         """Mean queue in each local hour of the day, shape (resources, 24)."""
         area, days = queues.by_hour(), self.hour_ms
         return np.divide(area, days, out=np.zeros(area.shape), where=days > 0)
 
 
-def plan_resources(scenario: Scenario, network: NetworkPlan, midnights: dict[str, Times]) -> ResourcePlan:
+def plan_resources(scenario: Scenario, network: NetworkPlan, midnights: dict[str, Times]) -> ResourceFacts:
     """What the resources are like; ``midnights`` are the local ones of each port."""
     first = np.asarray([-midnights[full.split(".")[0]][0] for full in network.resources], dtype=np.int64)
     shift_ms = first // MS_PER_HOUR * MS_PER_HOUR
     resources = [scenario.ports[port].resources[name] for port, name in (r.split(".") for r in network.resources)]
-    return ResourcePlan(
+    return ResourceFacts(
         shift_ms,
         _hours_reported(scenario, shift_ms),
         np.asarray([resource.holding_area or 0.0 for resource in resources]),
@@ -88,7 +77,7 @@ def check_queues(timeline: Timeline, queues: QueueCounts) -> None:
 
     The area under its length, which the engine kept, is the sum of the waits in the records, to the millisecond.
     """
-    wrong = np.flatnonzero(timeline.queue_ms != queues.waits[:, :, 0].sum(axis=0))
+    wrong = np.flatnonzero(timeline.queue_ms != queues.waits[:, :, WAITED_MS].sum(axis=0))
     if wrong.size:
         name = timeline.network.resources[wrong[0]]
         raise CheckFailed(f"{name}: Little's law does not hold for its queue; please report this")

@@ -3,36 +3,58 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from borderport.calendars import Times
 from borderport.compiling import compiled
-from borderport.tally.terms import ONE
+from borderport.metrics.tally.terms import ONE
+
+
+class Memberships(NamedTuple):
+    """The sets that each flow belongs to, flow by flow, and where each flow's begin; uint64."""
+
+    first: NDArray[np.uint64]
+    sets: NDArray[np.uint64]
+
+
+class Wanted(NamedTuple):
+    """Which ranks are wanted, set by set, where each set's begin, and how far the walk has come in each.
+
+    Attributes
+    ----------
+    ranks : int64 array, shape (ranks,)
+    begins : int64 array, shape (sets + 1,)
+    pending : int64 array, shape (sets, 4)
+        `TIMES_LEFT`: how many times there are before the next at which there is something to note. `NEXT_RANK`: the
+        rank of that one. `NEXT_TIME`: the first wanted rank whose time is not yet known. `NEXT_AFTER`: the first whose
+        next time is not.
+    """
+
+    ranks: Times
+    begins: Times
+    pending: Times
+
+
+TIMES_LEFT, NEXT_RANK, NEXT_TIME, NEXT_AFTER = range(4)
 
 
 @compiled
-def _find_ranked(
-    ordered: Any, bits: Any, first: Any, sets: Any, ranks: Any, begins: Any, pending: Any, found: Any
-) -> None:
-    """Walk over all times in ascending order, count in each set they belong to, note those whose rank is wanted.
-
-    ``pending`` has, by set, how many times there are before the next at which there is something to note, the rank of
-    that one, the first wanted rank whose time is not yet known, and the first whose next time is not.
-    """
-    flows = (ONE << bits) - ONE
+def _find_ranked(ordered: Any, bits: Any, member: Any, wanted: Any, found: Any) -> None:
+    """Walk over all times in ascending order, count in each set they belong to, note those whose rank is wanted."""
+    flows, ranks = (ONE << bits) - ONE, wanted.ranks
     for packed in ordered:
         flow = packed & flows
-        for k in range(first[flow], first[flow + ONE]):
-            number = sets[k]
-            left = pending[number, 0]
-            pending[number, 0] = left - 1
+        for k in range(member.first[flow], member.first[flow + ONE]):
+            number = member.sets[k]
+            left = wanted.pending[number, TIMES_LEFT]
+            wanted.pending[number, TIMES_LEFT] = left - 1
             if left:
                 continue
-            time, own = packed >> bits, pending[number]
-            rank, at, after, stop = own[1], own[2], own[3], begins[number + ONE]
+            time, own = packed >> bits, wanted.pending[number]
+            rank, at, after, stop = own[NEXT_RANK], own[NEXT_TIME], own[NEXT_AFTER], wanted.begins[number + ONE]
             while after < at and ranks[after] + 1 == rank:
                 found[after, 1] = time
                 after += 1
@@ -40,8 +62,13 @@ def _find_ranked(
                 found[at, 0] = found[at, 1] = time
                 at += 1
             following = ranks[after] + 1 if after < at else ranks[at] if at < stop else rank
-            # Zero is past if nothing follows, and does not come again.
-            own[0], own[1], own[2], own[3] = following - rank - 1, following, at, after
+            # Zero times left are past if nothing follows, and do not come again.
+            own[TIMES_LEFT], own[NEXT_RANK], own[NEXT_TIME], own[NEXT_AFTER] = (
+                following - rank - 1,
+                following,
+                at,
+                after,
+            )
 
 
 @dataclass(frozen=True)
@@ -53,21 +80,20 @@ class TimeSets:
     members : bool array, shape (sets, flows)
     begins : int64 array, shape (sets + 1,)
         Where each set's ranks begin, all sets end to end.
-    first, sets : uint64 arrays, shapes (flows + 1,) and (memberships,)
-        The sets that each flow belongs to, flow by flow, and where each flow's begin.
+    of_flows : Memberships
     """
 
     members: NDArray[np.bool_]
     begins: Times
-    first: NDArray[np.uint64]
-    sets: NDArray[np.uint64]
+    of_flows: Memberships
 
     @classmethod
     def of(cls, members: NDArray[np.bool_], ranks: list[int]) -> TimeSets:
         """Sets by their members, shape (sets, flows), and by how many ranks they ask for."""
         flows, sets = np.nonzero(members.T)
         first = np.searchsorted(flows, np.arange(members.shape[1] + 1))
-        return cls(members, np.cumsum([0, *ranks]), first.astype(np.uint64), sets.astype(np.uint64))
+        of_flows = Memberships(first.astype(np.uint64), sets.astype(np.uint64))
+        return cls(members, np.cumsum([0, *ranks]), of_flows)
 
     def sizes(self, times: Times) -> Times:
         """How many times each set has, for each rank; from those of each flow."""
@@ -91,12 +117,12 @@ class TimeSets:
             Zeros for ranks that a set does not have.
         """
         pending = np.zeros((self.members.shape[0], 4), dtype=np.int64)
-        pending[:, 0] = pending[:, 1] = ranks[self.begins[:-1]]
-        pending[:, 2] = pending[:, 3] = self.begins[:-1]
+        pending[:, TIMES_LEFT] = pending[:, NEXT_RANK] = ranks[self.begins[:-1]]
+        pending[:, NEXT_TIME] = pending[:, NEXT_AFTER] = self.begins[:-1]
         found = np.zeros((ranks.size, 2), dtype=np.int64)
         packed.sort()
         bits = flow_bits(self.members.shape[1])
-        _find_ranked(packed, bits, self.first, self.sets, ranks, self.begins, pending, found)
+        _find_ranked(packed, bits, self.of_flows, Wanted(ranks, self.begins, pending), found)
         return found
 
 

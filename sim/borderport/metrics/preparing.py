@@ -9,19 +9,18 @@ import numpy as np
 from borderport import calendars
 from borderport.calendars import Times
 from borderport.manifest import port_zone
+from borderport.metrics.blocks import BLOCKS, Metric, Rows, Setting
 from borderport.metrics.clocks import ClockPlan, plan_clocks
-from borderport.metrics.costs import CostPlan, plan_costs
-from borderport.metrics.definitions import Key
-from borderport.metrics.figures import StationPlan, plan_stations
 from borderport.metrics.gathering import Gathering
 from borderport.metrics.groups import Group, gridded, plan_groups
-from borderport.metrics.keys import places, table_keys, worked_keys
+from borderport.metrics.names import Key
 from borderport.metrics.quantiles import QuantilePlan, plan_quantiles
-from borderport.metrics.resources import ResourcePlan, plan_resources
+from borderport.metrics.rates import CostRates, plan_rates
+from borderport.metrics.resource_facts import ResourceFacts, plan_resources
+from borderport.metrics.tally import Columns, FlowRules
+from borderport.metrics.tally.terms import NO_CLOCK, NOTED, PART_OF_KIND, QUEUES, SERVES
 from borderport.network import Column, FlowPlan, NetworkPlan
 from borderport.scenario import Scenario
-from borderport.tally import Columns
-from borderport.tally.terms import NO_CLOCK, NOTED, PART_OF_KIND, QUEUES, SERVES
 
 
 @dataclass(frozen=True)
@@ -34,20 +33,34 @@ class FlowWalk:
         ``port.flow``.
     counted : bool
         Whether its vehicles count; companions do not.
-    inspects : bool
-        Whether it has an ``inspection``.
-    spans : int
-        1 if quantiles of the whole stay are those of the passage, 2 if they are worked out apart.
-    midnights, month_edges : int64 arrays
+    midnights : int64 array
         Of its port.
+    rules : FlowRules
     """
 
     name: str
     counted: bool
-    inspects: bool
-    spans: int
     midnights: Times
-    month_edges: Times
+    rules: FlowRules
+
+
+@dataclass(frozen=True)
+class Table:
+    """The figures of a scenario: which metrics stand in which rows, and the order of all.
+
+    Attributes
+    ----------
+    blocks : tuple of (tuple of Metric, Rows)
+        As they are worked out; blocks without rows are left out.
+    keys : tuple of (port, flow, station, metric)
+        Of every figure, in the order of the table.
+    order : int64 array, shape (keys,)
+        Where each of them is among the figures as they are worked out.
+    """
+
+    blocks: tuple[tuple[tuple[Metric, ...], Rows], ...]
+    keys: tuple[Key, ...]
+    order: Times
 
 
 @dataclass(frozen=True)
@@ -63,9 +76,9 @@ class MetricsPlan:
     members : Gathering
         From flows to groups.
     months : tuple of str
-        Names of the metrics by month.
+        Those of the reported period, such as ``2024-01``.
     columns : Columns
-    clocks, stations, costs, resources
+    clocks, rates, resources
         What the figures of each kind need.
     grids : tuple of str
         Ports, or ``all``, whose distribution of passage times is kept for figures.
@@ -73,10 +86,7 @@ class MetricsPlan:
         Quantiles of the passage; the same with those of `grids`; those of the whole stay, of groups that stay longer.
     longer : int64 array
         Numbers of those groups: some of their vehicles do not have the passage for the whole route.
-    keys : tuple of (port, flow, station, metric)
-        Of every figure of the table.
-    places : int64 array, shape (keys,)
-        Where each of them is among the figures as `measure` works them out.
+    table : Table
     """
 
     flows: tuple[FlowWalk, ...]
@@ -85,53 +95,62 @@ class MetricsPlan:
     months: tuple[str, ...]
     columns: Columns
     clocks: ClockPlan
-    stations: StationPlan
-    costs: CostPlan
-    resources: ResourcePlan
+    rates: CostRates
+    resources: ResourceFacts
     grids: tuple[str, ...]
     passage: QuantilePlan
     detailed: QuantilePlan
     total: QuantilePlan
     longer: Times
-    keys: tuple[Key, ...]
-    places: Times
+    table: Table
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """(port, flow, station, metric) of every figure, in the order of the table."""
+        return self.table.keys
 
 
 def plan_metrics(scenario: Scenario, network: NetworkPlan) -> MetricsPlan:
     """List which flows are counted, how they are grouped, where months and days begin, and every figure's key."""
     groups = plan_groups(scenario, network.flows)
     flows = [flow.name for flow in network.flows]
-    first, edges = _months(scenario)
-    names = tuple(f"tonnes_cleared_{month}" for month in first)
+    months, edges = _months(scenario)
     midnights = {p: calendars.local_days(port_zone(scenario, p), scenario.horizon).midnight_ms for p in scenario.ports}
     clocks = plan_clocks(scenario, network)
     columns = _columns(scenario, network, clocks)
-    keys = tuple(table_keys(groups, names, network.resources, scenario.costs is not None))
     grids = gridded(groups)
     passing = {flow.name for flow in network.flows if flow.passage == (0, len(flow.columns))}
     longer = [number for number, group in enumerate(groups) if not passing.issuperset(group.members)]
     apart = {name for number in longer for name in groups[number].members}
     return MetricsPlan(
-        tuple(_walk_of(flow, 1 + (flow.name in apart), midnights, edges) for flow in network.flows),
-        groups,
-        Gathering.of([flows.index(name) for name in group.members] for group in groups),
-        names,
-        columns,
-        clocks,
-        plan_stations(scenario, network, columns, groups),
-        plan_costs(scenario, network, columns),
-        plan_resources(scenario, network, midnights),
-        tuple(group.port for group in grids),
-        plan_quantiles(groups, [], flows),
-        plan_quantiles(groups, grids, flows),
-        plan_quantiles([groups[number] for number in longer], [], flows),
-        np.asarray(longer, dtype=np.int64),
-        keys,
-        places(keys, worked_keys(groups, names, network.resources)),
+        flows=tuple(_walk_of(flow, 1 + (flow.name in apart), midnights, edges) for flow in network.flows),
+        groups=groups,
+        members=Gathering.of([flows.index(name) for name in group.members] for group in groups),
+        months=months,
+        columns=columns,
+        clocks=clocks,
+        rates=plan_rates(scenario, network, columns),
+        resources=plan_resources(scenario, network, midnights),
+        grids=tuple(group.port for group in grids),
+        passage=plan_quantiles(groups, [], flows),
+        detailed=plan_quantiles(groups, grids, flows),
+        total=plan_quantiles([groups[number] for number in longer], [], flows),
+        longer=np.asarray(longer, dtype=np.int64),
+        table=_table(Setting(scenario, network, columns, groups, months)),
     )
 
 
-def _months(scenario: Scenario) -> tuple[list[str], dict[str, Times]]:
+def _table(setting: Setting) -> Table:
+    """Lay out all blocks: by group, within a group by block, within a block by row."""
+    planned = [(block.all_metrics(setting), block.rows(setting)) for block in BLOCKS]
+    blocks = tuple((metrics, rows) for metrics, rows in planned if rows.keys)
+    keys = [(*row, metric.name) for metrics, rows in blocks for row in rows.keys for metric in metrics]
+    groups = np.concatenate([np.repeat(rows.groups, len(metrics)) for metrics, rows in blocks])
+    order = np.argsort(groups, kind="stable")
+    return Table(blocks, tuple(keys[place] for place in order.tolist()), order)
+
+
+def _months(scenario: Scenario) -> tuple[tuple[str, ...], dict[str, Times]]:
     """The months of the reported period, and when each begins by port, local."""
     days = calendars.local_days(scenario.horizon.zone, scenario.horizon)
     start, end = np.datetime64(scenario.horizon.start.date()), np.datetime64(scenario.horizon.end, "ms")
@@ -142,19 +161,14 @@ def _months(scenario: Scenario) -> tuple[list[str], dict[str, Times]]:
         local = calendars.local_days(port_zone(scenario, port), scenario.horizon)
         first = (months.astype("datetime64[D]") - local.dates[0]).astype(np.int64)
         edges[port] = local.midnight_ms[np.clip(first, 0, local.dates.size)]
-    return [str(month) for month in months], edges
+    return tuple(str(month) for month in months), edges
 
 
 def _walk_of(plan: FlowPlan, spans: int, midnights: dict[str, Times], edges: dict[str, Times]) -> FlowWalk:
     port, flow = plan.name.split(".")[0], plan.flow
-    return FlowWalk(
-        plan.name,
-        flow.companion_of is None,
-        flow.inspection is not None,
-        spans,
-        midnights[port],
-        edges[port],
-    )
+    rate, after = (0.0, 0) if flow.spoilage is None else (flow.spoilage.rate, flow.spoilage.after)
+    rules = FlowRules(flow.inspection is not None, spans, edges[port], rate, after)
+    return FlowWalk(plan.name, flow.companion_of is None, midnights[port], rules)
 
 
 def _columns(scenario: Scenario, network: NetworkPlan, clocks: ClockPlan) -> Columns:

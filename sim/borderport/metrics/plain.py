@@ -1,0 +1,792 @@
+"""Every metric as a small function over visits and vehicles, written to be read: the reference.
+
+Slow on purpose: no arrays, no passes that serve two metrics. What `borderport.metrics.tally` adds up in compiled loops
+and `borderport.metrics.blocks` works out for whole tables must equal this, figure by figure; the tests ask for it.
+First come the vehicles and what they did, then a function for each metric, last how they are read from a timeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from math import nan
+from zoneinfo import ZoneInfo
+
+from borderport.manifest import FlowManifest, Manifest, port_zone
+from borderport.metrics.groups import groups_of
+from borderport.metrics.names import ALL, PARTS, QUANTILES, SPANS, Key
+from borderport.network import ABANDONED, EXITED, UNFINISHED, Column, FlowLayout, Network
+from borderport.scenario import Costs, Flow, Scenario, Station
+from borderport.timeline import Timeline
+from borderport.units import LENGTH_M, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE
+
+Window = tuple[int, int]
+
+
+# ------------------------------------------------------------------------------------------- vehicles and what they did
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What a vehicle did between two moments, in ms since time 0.
+
+    Attributes
+    ----------
+    station : str
+        ``port.station``; for a yard or fleet, ``port.resource``.
+    kind : str
+        ``wait``, ``signal``, ``service`` or ``blocked``, as in `borderport.network.Column`.
+    resource : int
+        What it waited for: number in the network, or -1.
+    begin_ms, end_ms : int
+    closed_ms : int
+        Of the time between, how long the station was shut or work was suspended.
+    in_passage : bool
+    done : bool
+        Whether it had come to its end at the end of the horizon.
+    """
+
+    station: str
+    kind: str
+    resource: int
+    begin_ms: int
+    end_ms: int
+    closed_ms: int
+    in_passage: bool
+    done: bool
+
+    def ms(self, part: str) -> int:
+        """How much of it belongs to one of `PARTS`."""
+        if part == "closed":
+            return self.closed_ms
+        own = "waiting" if self.kind in ("wait", "signal") else self.kind
+        return self.end_ms - self.begin_ms - self.closed_ms if part == own else 0
+
+
+@dataclass(frozen=True)
+class Load:
+    """Goods that are cleared together: mass in t, value in CNY, and when they were, in ms, if they were."""
+
+    tonnes: float
+    value_cny: float
+    cleared_ms: int | None
+
+
+@dataclass(frozen=True)
+class Vehicle:
+    """One vehicle that arrived in the reported period; moments in ms since time 0.
+
+    Attributes
+    ----------
+    flow : Flow
+    arrival_ms, end_ms : int
+        ``end_ms`` is the exit, the giving up or the end of the horizon.
+    entered_ms, passed_ms : int
+        When the passage began and ended; meaningful if it ``cleared``.
+    exited, gave_up, cleared : bool
+        Whether it came to the end of its route, left before, came to the end of its passage.
+    stretches : tuple of Stretch
+        One after the other, from the arrival to ``end_ms``.
+    open : tuple of Window or None
+        When the calendar of the passage is open; ``None``: always.
+    zone : ZoneInfo
+        Of its port.
+    loads : tuple of Load
+    marks : frozenset of str
+    """
+
+    flow: Flow
+    arrival_ms: int
+    end_ms: int
+    entered_ms: int
+    passed_ms: int
+    exited: bool
+    gave_up: bool
+    cleared: bool
+    stretches: tuple[Stretch, ...]
+    open: tuple[Window, ...] | None
+    zone: ZoneInfo
+    loads: tuple[Load, ...]
+    marks: frozenset[str]
+
+    @property
+    def value_cny(self) -> float:
+        """Of all goods."""
+        return sum(load.value_cny for load in self.loads)
+
+    @property
+    def cleared_loads(self) -> list[Load]:
+        """Goods that have been cleared."""
+        return [load for load in self.loads if load.cleared_ms is not None]
+
+    def completed(self, span: str) -> bool:
+        """Whether it came to the end of one of `SPANS`."""
+        return self.cleared if span == "passage" else self.exited
+
+    def window(self, span: str) -> Window:
+        """When one of `SPANS` began and ended."""
+        return (self.entered_ms, self.passed_ms) if span == "passage" else (self.arrival_ms, self.end_ms)
+
+    def ms(self, part: str, span: str = "total", station: str = ALL) -> int:
+        """How much of its time in a span, at one station or all, belongs to one of `PARTS`."""
+        here = [s for s in self.stretches if station in (ALL, s.station) and (span == "total" or s.in_passage)]
+        return sum(stretch.ms(part) for stretch in here)
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What one row of the table is about: the vehicles of a group that arrived in the reported period.
+
+    Attributes
+    ----------
+    scenario : Scenario
+    vehicles : tuple of Vehicle
+    held_back, diverted : int
+        How many of the group did not set out, or went to another port.
+    is_total : bool
+        Whether these are all vehicles of the scenario.
+    """
+
+    scenario: Scenario
+    vehicles: tuple[Vehicle, ...]
+    held_back: int
+    diverted: int
+    is_total: bool
+
+    @property
+    def cleared(self) -> list[Vehicle]:
+        """Those that came to the end of their passage."""
+        return [v for v in self.vehicles if v.cleared]
+
+    @property
+    def inspected(self) -> list[Vehicle]:
+        """Cleared vehicles of flows that have an inspection."""
+        return [v for v in self.cleared if v.flow.inspection is not None]
+
+    @property
+    def costs(self) -> Costs:
+        """What things cost."""
+        return self.scenario.costs or Costs()
+
+    def station(self, full: str) -> Station | None:
+        """A station by its full name; None for a yard or fleet."""
+        port, _, name = full.partition(".")
+        return self.scenario.ports[port].stations.get(name)
+
+    def local(self, moment_ms: int, zone: ZoneInfo) -> datetime:
+        """A moment in local time."""
+        origin = self.scenario.horizon.origin().astimezone(ZoneInfo("UTC"))
+        return (origin + timedelta(milliseconds=moment_ms)).astimezone(zone)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What happened at one resource.
+
+    Attributes
+    ----------
+    waits : tuple of (int, int, float)
+        From when to when, in ms, somebody queued for it, and the vehicle's length in m.
+    period : Window
+        The reported one.
+    open_ms, busy_ms : int
+        Unit-milliseconds that were open, and held, in the period; held as the engine counted it.
+    queue_max : int
+        As the engine counted it.
+    room_m : float
+        Holding area.
+    is_quota : bool
+    shift_ms : int
+        Local time of day at time 0, in whole hours.
+    """
+
+    waits: tuple[tuple[int, int, float], ...]
+    period: Window
+    open_ms: int
+    busy_ms: int
+    queue_max: int
+    room_m: float
+    is_quota: bool
+    shift_ms: int
+
+
+def _ratio(top: float, bottom: float) -> float:
+    """A quotient; no value if the divisor is 0."""
+    return top / bottom if bottom else nan
+
+
+def _overlap(begin: int, end: int, window: Window) -> int:
+    """How much of the time from ``begin`` to ``end`` lies in a window."""
+    return max(0, min(end, window[1]) - max(begin, window[0]))
+
+
+# --------------------------------------------------------------------------------------------------- vehicles and goods
+
+
+def vehicles_arrived(traffic: Traffic) -> float:
+    """Vehicles with arrival in the reported period."""
+    return len(traffic.vehicles)
+
+
+def vehicles_held_back(traffic: Traffic) -> float:
+    """Vehicles that did not set out because the port was shut for long."""
+    return traffic.held_back
+
+
+def vehicles_diverted(traffic: Traffic) -> float:
+    """Vehicles that went to another port in a long closure."""
+    return traffic.diverted
+
+
+def vehicles_cleared(traffic: Traffic) -> float:
+    """Vehicles whose passage ended within the horizon."""
+    return len(traffic.cleared)
+
+
+def vehicles_abandoned(traffic: Traffic) -> float:
+    """Vehicles whose driver gave up before the end of the passage."""
+    return sum(v.gave_up and not v.cleared for v in traffic.vehicles)
+
+
+def unfinished(traffic: Traffic) -> float:
+    """Vehicles that are still before the end of their passage at the end of the horizon."""
+    return sum(not v.gave_up and not v.cleared for v in traffic.vehicles)
+
+
+def beyond_line(traffic: Traffic) -> float:
+    """Cleared vehicles that are not yet out."""
+    return sum(not v.gave_up and not v.exited for v in traffic.cleared)
+
+
+def tonnes_arrived(traffic: Traffic) -> float:
+    """All loads of all vehicles, t."""
+    return sum(load.tonnes for v in traffic.vehicles for load in v.loads)
+
+
+def tonnes_cleared(traffic: Traffic) -> float:
+    """Loads that were cleared: at the end of the passage, or of a station of their own, t."""
+    return sum(load.tonnes for v in traffic.vehicles for load in v.cleared_loads)
+
+
+def tonnes_cleared_in(traffic: Traffic, month: str, months: Sequence[str]) -> float:
+    """Loads that were cleared in a local month, t.
+
+    Where the local month is none of the period's, as at a port in another zone, the nearest counts.
+    """
+
+    def when(vehicle: Vehicle, load: Load) -> str:
+        local = traffic.local(load.cleared_ms or 0, vehicle.zone)
+        return min(max(f"{local:%Y-%m}", months[0]), months[-1])
+
+    return sum(load.tonnes for v in traffic.vehicles for load in v.cleared_loads if when(v, load) == month)
+
+
+def value_cleared(traffic: Traffic) -> float:
+    """Value of the loads that were cleared, CNY."""
+    return sum(load.value_cny for v in traffic.vehicles for load in v.cleared_loads)
+
+
+def overnight_stays(traffic: Traffic) -> float:
+    """Local midnights between arrival and exit, giving up or the end of the horizon."""
+
+    def nights(v: Vehicle) -> int:
+        return (traffic.local(v.end_ms, v.zone).date() - traffic.local(v.arrival_ms, v.zone).date()).days
+
+    return sum(nights(v) for v in traffic.vehicles)
+
+
+def vehicle_hours(traffic: Traffic) -> float:
+    """Time from arrival to exit, giving up or the end of the horizon, h."""
+    return sum(v.end_ms - v.arrival_ms for v in traffic.vehicles) / MS_PER_HOUR
+
+
+def declaration_time_mean(traffic: Traffic) -> float:
+    """Mean time of a service at declaration stations, min; suspended work counts, what has not ended does not."""
+
+    def declares(stretch: Stretch) -> bool:
+        station = traffic.station(stretch.station)
+        return stretch.kind == "service" and stretch.done and station is not None and station.declaration
+
+    took = [s.end_ms - s.begin_ms for v in traffic.vehicles for s in v.stretches if declares(s)]
+    return _ratio(sum(took), len(took) * MS_PER_MINUTE)
+
+
+# ----------------------------------------------------------------------------------------------------------- inspection
+
+
+def vehicles_selected(traffic: Traffic) -> float:
+    """Cleared vehicles that were selected for inspection."""
+    return sum("selected" in v.marks for v in traffic.inspected)
+
+
+def vehicles_opened(traffic: Traffic) -> float:
+    """Cleared vehicles that were opened after the scan."""
+    return sum("opened" in v.marks for v in traffic.inspected)
+
+
+def false_alarms(traffic: Traffic) -> float:
+    """Cleared vehicles that were opened and carried no contraband."""
+    return sum("opened" in v.marks and "contraband" not in v.marks for v in traffic.inspected)
+
+
+def contraband_carried(traffic: Traffic) -> float:
+    """Cleared vehicles that carried contraband."""
+    return sum("contraband" in v.marks for v in traffic.inspected)
+
+
+def contraband_selected(traffic: Traffic) -> float:
+    """Cleared vehicles that carried contraband and were selected."""
+    return sum({"contraband", "selected"} <= v.marks for v in traffic.inspected)
+
+
+def contraband_found(traffic: Traffic) -> float:
+    """Cleared vehicles whose contraband was found."""
+    return sum("found" in v.marks for v in traffic.inspected)
+
+
+def contraband_missed(traffic: Traffic) -> float:
+    """Cleared vehicles whose contraband was not found."""
+    return contraband_carried(traffic) - contraband_found(traffic)
+
+
+def detection_rate(traffic: Traffic) -> float:
+    """Share of the cleared carriers whose contraband was found."""
+    return _ratio(contraband_found(traffic), contraband_carried(traffic))
+
+
+def inspection_officer_hours(traffic: Traffic) -> float:
+    """Time in service at stations that inspect x their officers, h."""
+    return sum(_officer_ms(traffic, s, inspecting=True) for v in traffic.vehicles for s in v.stretches) / MS_PER_HOUR
+
+
+def officer_hours_per_find(traffic: Traffic) -> float:
+    """Officers' hours at stations that inspect for each find."""
+    return _ratio(inspection_officer_hours(traffic), contraband_found(traffic))
+
+
+def _officer_ms(traffic: Traffic, stretch: Stretch, inspecting: bool = False) -> int:
+    """Milliseconds of officers who were busy with a vehicle, at stations that inspect or at all."""
+    station = traffic.station(stretch.station)
+    if station is None or (inspecting and not station.inspection):
+        return 0
+    return stretch.ms("service") * station.officers
+
+
+# ----------------------------------------------------------------------------------------------------------------- time
+
+
+def time_mean(traffic: Traffic, span: str) -> float:
+    """Mean of a span over those who completed it, wall clock, min."""
+    times = _times(traffic, span)
+    return _ratio(sum(times), len(times) * MS_PER_MINUTE)
+
+
+def time_quantile(traffic: Traffic, span: str, share: float) -> float:
+    """Time within which a share of those who completed a span did, between neighbours by their distance, min."""
+    times = sorted(_times(traffic, span))
+    if not times:
+        return nan
+    place = share * (len(times) - 1)
+    low = int(place)
+    above = times[min(low + 1, len(times) - 1)]
+    return (times[low] + (place - low) * (above - times[low])) / MS_PER_MINUTE
+
+
+def time_buffer_index(traffic: Traffic, span: str) -> float:
+    """(p95 - mean) / mean of the time in a span: how much more one must allow for than the mean."""
+    mean = time_mean(traffic, span)
+    return _ratio(time_quantile(traffic, span, QUANTILES["p95"]) - mean, mean)
+
+
+def open_time_mean(traffic: Traffic, span: str) -> float:
+    """Mean time in a span while the calendar of the passage is open, min."""
+    times = [
+        end - begin if v.open is None else sum(_overlap(begin, end, window) for window in v.open)
+        for v in traffic.vehicles
+        if v.completed(span)
+        for begin, end in [v.window(span)]
+    ]
+    return _ratio(sum(times), len(times) * MS_PER_MINUTE)
+
+
+def part_mean(traffic: Traffic, station: str, span: str, part: str) -> float:
+    """Mean time that belongs to a part, within a span, at one station or all, over those who completed it, min."""
+    done = [v for v in traffic.vehicles if v.completed(span)]
+    return _ratio(sum(v.ms(part, span, station) for v in done), len(done) * MS_PER_MINUTE)
+
+
+def _times(traffic: Traffic, span: str) -> list[int]:
+    """How long each of those took who completed a span, ms."""
+    return [v.window(span)[1] - v.window(span)[0] for v in traffic.vehicles if v.completed(span)]
+
+
+# ---------------------------------------------------------------------------------------------------------------- costs
+
+
+def officer_hours(traffic: Traffic, station: str) -> float:
+    """Time in service x officers of the station, at one station or all, h."""
+    here = [s for v in traffic.vehicles for s in v.stretches if station in (ALL, s.station)]
+    return sum(_officer_ms(traffic, stretch) for stretch in here) / MS_PER_HOUR
+
+
+def idling_fuel(traffic: Traffic) -> float:
+    """Litres burnt while waiting and blocked: for a share of the time, more the higher the port."""
+    costs, burnt = traffic.costs, 0.0
+    for vehicle in traffic.vehicles:
+        litres = costs.idling.rate if costs.idling is not None and vehicle.flow.counts == "vehicles" else 0.0
+        litres = litres if vehicle.flow.idling is None else vehicle.flow.idling
+        share = 1.0 if costs.idling is None else costs.idling.share
+        for stretch in vehicle.stretches:
+            height = (traffic.scenario.ports[stretch.station.partition(".")[0]].altitude or 0.0) / LENGTH_M["km"]
+            thinner = 1 + (0.0 if costs.altitude is None else costs.altitude.extra_per_km) * height
+            burnt += (stretch.ms("waiting") + stretch.ms("blocked")) / MS_PER_HOUR * share * litres * thinner
+    return burnt
+
+
+def idling_co2(traffic: Traffic) -> float:
+    """CO2 of the fuel of idling, t."""
+    return idling_fuel(traffic) * (0.0 if traffic.costs.co2 is None else traffic.costs.co2.per_litre)
+
+
+def delay_cost(traffic: Traffic) -> float:
+    """Hours waiting, blocked and closed x cost of an hour, CNY."""
+    hours = [(v, sum(v.ms(part) for part in ("waiting", "blocked", "closed")) / MS_PER_HOUR) for v in traffic.vehicles]
+    return sum(own * _hour_cny(traffic, v) for v, own in hours)
+
+
+def service_cost(traffic: Traffic) -> float:
+    """Hours in service x cost of an hour, CNY."""
+    return sum(v.ms("service") / MS_PER_HOUR * _hour_cny(traffic, v) for v in traffic.vehicles)
+
+
+def fuel_cost(traffic: Traffic) -> float:
+    """Price of the fuel of idling, CNY."""
+    return idling_fuel(traffic) * (0.0 if traffic.costs.fuel is None else traffic.costs.fuel.price)
+
+
+def spoilage_cost(traffic: Traffic) -> float:
+    """What the goods have lost of their value with time, CNY."""
+    return sum(v.value_cny * _spoiled_share(v) for v in traffic.vehicles)
+
+
+def giving_up_cost(traffic: Traffic) -> float:
+    """What goods lose that are given up before they are cleared: a share of what is not spoiled by then, CNY."""
+    return sum(
+        load.value_cny * (1 - _spoiled_share(v)) * v.flow.patience.loses
+        for v in traffic.vehicles
+        if v.flow.patience is not None and v.gave_up and not v.cleared
+        for load in v.loads
+        if load.cleared_ms is None
+    )
+
+
+def officer_cost(traffic: Traffic) -> float:
+    """Officers' hours x cost of an hour, CNY."""
+    rate = 0.0 if traffic.costs.officers is None else traffic.costs.officers.rate
+    return officer_hours(traffic, ALL) * rate
+
+
+def infrastructure_cost(traffic: Traffic) -> float:
+    """What the policies in force cost in the period, CNY; under port and flow ``all`` only."""
+    scenario = traffic.scenario
+    return sum(scenario.policy_costs.values()) * scenario.horizon.years() if traffic.is_total else 0.0
+
+
+def total_cost(traffic: Traffic) -> float:
+    """All costs together, CNY."""
+    parts = (delay_cost, service_cost, fuel_cost, spoilage_cost, giving_up_cost, officer_cost, infrastructure_cost)
+    return sum(part(traffic) for part in parts)
+
+
+def _hour_cny(traffic: Traffic, vehicle: Vehicle) -> float:
+    """What an hour of a vehicle costs: its flow's own rate, or the scenario's, which does not hold for persons."""
+    if vehicle.flow.time_cost is not None:
+        return vehicle.flow.time_cost
+    time = traffic.costs.time
+    return time.rate if time is not None and vehicle.flow.counts == "vehicles" else 0.0
+
+
+def _spoiled_share(vehicle: Vehicle) -> float:
+    """Share of their value that a vehicle's goods have lost with time, at most all of it."""
+    rule = vehicle.flow.spoilage
+    if rule is None:
+        return 0.0
+    days = max(vehicle.end_ms - vehicle.arrival_ms - rule.after, 0) / MS_PER_DAY
+    return min(rule.rate * days, 1.0)
+
+
+# ------------------------------------------------------------------------------------------------------------ resources
+
+
+def queue_mean(resource: Resource) -> float:
+    """Time-averaged number waiting: the waits within the period, added up, by its length (Little's law)."""
+    waited = sum(_overlap(begin, end, resource.period) for begin, end, _ in resource.waits)
+    return waited / (resource.period[1] - resource.period[0])
+
+
+def queue_max(resource: Resource) -> float:
+    """Greatest number waiting at once, in the period."""
+    return resource.queue_max
+
+
+def tail_back_max(resource: Resource) -> float:
+    """Length of the longest queue at the mean length of those who waited, less the holding area, at least 0, m."""
+    if not resource.waits:
+        return 0.0
+    mean_length = sum(length for *_, length in resource.waits) / len(resource.waits)
+    return max(resource.queue_max * mean_length - resource.room_m, 0.0)
+
+
+def utilisation(resource: Resource) -> float:
+    """Unit-time held by unit-time open; no value for a quota, which is used up."""
+    return nan if resource.is_quota else _ratio(resource.busy_ms, resource.open_ms)
+
+
+def queue_by_hour(resource: Resource) -> list[float]:
+    """Mean number waiting in each local hour of the day, over the whole hours of the period."""
+    area, lasted = [0] * 24, [0] * 24
+    start, stop = resource.period
+    for begin in range(-(-start // MS_PER_HOUR) * MS_PER_HOUR, stop, MS_PER_HOUR):
+        hour = (begin + resource.shift_ms) // MS_PER_HOUR % 24
+        lasted[hour] += MS_PER_HOUR
+        inside = (begin, min(begin + MS_PER_HOUR, stop))
+        area[hour] += sum(_overlap(joined, granted, inside) for joined, granted, _ in resource.waits)
+    return [own / whole if whole else 0.0 for own, whole in zip(area, lasted, strict=True)]
+
+
+# -------------------------------------------------------------------------------------------------------- by their name
+
+GroupMetric = Callable[[Traffic], float]
+StationMetric = Callable[[Traffic, str], float]
+ResourceMetric = Callable[[Resource], float]
+
+
+def _named(*functions: GroupMetric) -> dict[str, GroupMetric]:
+    return {function.__name__: function for function in functions}
+
+
+OF_GROUPS: dict[str, GroupMetric] = {
+    **_named(vehicles_arrived, vehicles_held_back, vehicles_diverted, vehicles_cleared, vehicles_abandoned, unfinished),
+    **_named(beyond_line, tonnes_arrived, tonnes_cleared, value_cleared, overnight_stays, vehicle_hours),
+    **_named(declaration_time_mean, vehicles_selected, vehicles_opened, false_alarms, contraband_carried),
+    **_named(contraband_selected, contraband_found, contraband_missed, detection_rate, inspection_officer_hours),
+    **_named(officer_hours_per_find, idling_fuel, idling_co2, delay_cost, service_cost, fuel_cost, spoilage_cost),
+    **_named(giving_up_cost, officer_cost, infrastructure_cost, total_cost),
+    **{f"{span}_time_mean": partial(time_mean, span=span) for span in SPANS},
+    **{
+        f"{span}_time_{name}": partial(time_quantile, span=span, share=share)
+        for span in SPANS
+        for name, share in QUANTILES.items()
+    },
+    **{f"{span}_time_buffer_index": partial(time_buffer_index, span=span) for span in SPANS},
+    **{f"{span}_open_time_mean": partial(open_time_mean, span=span) for span in SPANS},
+    **{f"{span}_service_time_mean": partial(part_mean, station=ALL, span=span, part="service") for span in SPANS},
+}
+OF_STATIONS: dict[str, StationMetric] = {
+    "officer_hours": officer_hours,
+    **{f"{span}_{part}_mean": partial(part_mean, span=span, part=part) for span in SPANS for part in PARTS},
+}
+OF_RESOURCES: dict[str, ResourceMetric] = {
+    function.__name__: function for function in (queue_mean, queue_max, tail_back_max, utilisation)
+}
+
+
+def values(scenario: Scenario, manifest: Manifest, timeline: Timeline, keys: Iterable[Key]) -> dict[Key, float]:
+    """Work out figures one by one.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Policies applied.
+    manifest, timeline
+        Of one replication.
+    keys : iterable of (port, flow, station, metric)
+        Which figures.
+
+    Returns
+    -------
+    dict of float
+        NaN where there is no value.
+    """
+    wanted = list(keys)
+    groups = {(port, flow): members for port, flow, members in groups_of(scenario)}
+    traffic = {group: _traffic(scenario, manifest, timeline, group, members) for group, members in groups.items()}
+    resources = resources_of(scenario, timeline)
+    months = [name.removeprefix("tonnes_cleared_") for *_, name in wanted if name.startswith("tonnes_cleared_")]
+    months = sorted(set(months))
+
+    def value(port: str, flow: str, station: str, metric: str) -> float:
+        if metric in OF_RESOURCES:
+            return OF_RESOURCES[metric](resources[f"{port}.{station}"])
+        if metric in OF_STATIONS:
+            return OF_STATIONS[metric](traffic[port, flow], station)
+        if metric in OF_GROUPS:
+            return OF_GROUPS[metric](traffic[port, flow])
+        return tonnes_cleared_in(traffic[port, flow], metric.removeprefix("tonnes_cleared_"), months)
+
+    return {key: value(*key) for key in wanted}
+
+
+# ------------------------------------------------------------------------------------------------- read from a timeline
+
+
+def _traffic(
+    scenario: Scenario, manifest: Manifest, timeline: Timeline, group: tuple[str, str], members: tuple[str, ...]
+) -> Traffic:
+    """The vehicles of a group that arrived in the reported period, and how many did not come."""
+    start, layouts = timeline.network.lead_in_ms, {layout.name: layout for layout in timeline.network.flows}
+    vehicles, held_back, diverted = [], 0, 0
+    for name in members:
+        drawn = manifest.flows[name]
+        vehicles += [v for v in vehicles_of(scenario, drawn, timeline, layouts[name]) if v.arrival_ms >= start]
+        held_back += sum(moment >= start for moment in drawn.held_back.tolist())
+        gone = [] if drawn.diverted is None else drawn.diverted.arrival_ms.tolist()
+        diverted += sum(moment >= start for moment in gone)
+    return Traffic(scenario, tuple(vehicles), held_back, diverted, group == (ALL, ALL))
+
+
+def vehicles_of(scenario: Scenario, drawn: FlowManifest, timeline: Timeline, layout: FlowLayout) -> list[Vehicle]:
+    """All vehicles of one flow, in the order of the manifest."""
+    network, port = timeline.network, layout.name.partition(".")[0]
+    clock = None if layout.clock is None else tuple((a, b) for a, b in network.windows[layout.clock].tolist())
+    running = [_running(scenario, network, column) for column in layout.columns]
+    found = []
+    for row, number in enumerate(layout.vehicle.tolist()):
+        stretches = stretches_of(timeline, layout, row, running)
+        first, stop = layout.passage
+        arrival, outcome = int(network.arrival_ms[number]), int(timeline.outcome[number])
+        exited = outcome == EXITED
+        passed = _done_before(stop, arrival, stretches, exited)
+        found.append(
+            Vehicle(
+                flow=scenario.flows()[layout.name],
+                arrival_ms=arrival,
+                end_ms=network.horizon_ms if outcome == UNFINISHED else int(timeline.exit_ms[number]),
+                entered_ms=max([arrival, *(s.end_ms for column, s in stretches if column < first)]),
+                passed_ms=passed if passed is not None else network.horizon_ms,
+                exited=exited,
+                gave_up=outcome == ABANDONED,
+                cleared=passed is not None,
+                stretches=tuple(stretch for _, stretch in stretches),
+                open=clock,
+                zone=ZoneInfo(port_zone(scenario, port)),
+                loads=_loads(
+                    drawn,
+                    layout,
+                    row,
+                    passed,
+                    partial(_done_before, arrival=arrival, stretches=stretches, exited=exited),
+                ),
+                marks=frozenset(mark for mark, carried in drawn.marks.items() if carried[row]),
+            )
+        )
+    return found
+
+
+def _done_before(stop: int, arrival: int, stretches: Sequence[tuple[int, Stretch]], exited: bool) -> int | None:
+    """When a vehicle was done with all columns before ``stop``: it is out, or did or does something beyond them."""
+    if exited or any(column >= stop for column, _ in stretches):
+        return max([arrival, *(stretch.end_ms for column, stretch in stretches if column < stop)])
+    return None
+
+
+def _loads(
+    drawn: FlowManifest, layout: FlowLayout, row: int, passed_ms: int | None, done_before: Callable[[int], int | None]
+) -> tuple[Load, ...]:
+    """What a vehicle carries: goods that are cleared with its passage, and those that a station clears apart."""
+    payload, value = float(drawn.payload_t[row]), float(drawn.value_cny[row])
+    found, rest_t, rest_cny = [], payload, value
+    for station, apart in drawn.apart_t.items():
+        tonnes = float(apart[row])
+        worth = value * tonnes / payload if payload else 0.0
+        last = max(place for place, column in enumerate(layout.columns) if column.station == station)
+        found.append(Load(tonnes, worth, done_before(last + 1)))
+        rest_t, rest_cny = rest_t - tonnes, rest_cny - worth
+    return (Load(rest_t, rest_cny, passed_ms), *found)
+
+
+def stretches_of(
+    timeline: Timeline, layout: FlowLayout, row: int, running: Sequence[Sequence[Window]]
+) -> list[tuple[int, Stretch]]:
+    """What one vehicle did, one thing after the other, each with its column; what it skipped is left out.
+
+    ``running`` says of each column when its time does not count as closed.
+    """
+    network, number = timeline.network, int(layout.vehicle[row])
+    now, found = int(network.arrival_ms[number]), []
+    for place, (column, moment) in enumerate(zip(layout.columns, timeline.of(layout)[row].tolist(), strict=True)):
+        stands = int(timeline.standing[number]) == place
+        if moment < 0 and not stands:
+            continue
+        end = network.horizon_ms if stands else moment
+        closed = end - now - sum(_overlap(now, end, window) for window in running[place])
+        within = layout.passage[0] <= place < layout.passage[1]
+        stretch = Stretch(column.station, column.kind, column.resource, now, end, closed, within, not stands)
+        found.append((place, stretch))
+        now = end
+    return found
+
+
+def _running(scenario: Scenario, network: Network, column: Column) -> list[Window]:
+    """When the time of a column does not count as closed: queues while there is any server, work while it passes."""
+    if column.kind == "wait" and not _is_quota(scenario, network.resources[column.resource]):
+        return [window[:2] for window in capacity_of(network, column.resource) if window[2] > 0]
+    if column.kind == "service" and column.pace >= 0:
+        here = slice(int(network.pace_first[column.pace]), int(network.pace_first[column.pace + 1]))
+        begins, paces = network.pace_ms[here].tolist(), network.pace_per_mille[here].tolist()
+        ends = [*begins[1:], network.horizon_ms]
+        return [(begin, end) for begin, end, pace in zip(begins, ends, paces, strict=True) if pace > 0]
+    return [(0, network.horizon_ms)]
+
+
+def capacity_of(network: Network, resource: int) -> list[tuple[int, int, int]]:
+    """From when to when a resource had how many units, from time 0 to the end of the horizon."""
+    found, begin, units = [], 0, int(network.capacity[resource])
+    changes = zip(network.change_ms.tolist(), network.change_resource.tolist(), network.change_capacity, strict=True)
+    for moment, changed, after in changes:
+        if changed == resource:
+            found.append((begin, moment, units))
+            begin, units = moment, int(after)
+    return [*found, (begin, network.horizon_ms, units)]
+
+
+def resources_of(scenario: Scenario, timeline: Timeline) -> dict[str, Resource]:
+    """What happened at each resource, by ``port.resource``; everybody queues, in the lead-in too."""
+    network = timeline.network
+    period = (network.lead_in_ms, network.horizon_ms)
+    waits: dict[int, list[tuple[int, int, float]]] = {number: [] for number in range(len(network.resources))}
+    for layout in network.flows:
+        length = scenario.flows()[layout.name].vehicle_length or 0.0
+        running = [_running(scenario, network, column) for column in layout.columns]
+        for row in range(layout.vehicle.size):
+            for _, stretch in stretches_of(timeline, layout, row, running):
+                if stretch.resource >= 0 and stretch.end_ms > stretch.begin_ms:
+                    waits[stretch.resource].append((stretch.begin_ms, stretch.end_ms, length))
+    found = {}
+    for number, full in enumerate(network.resources):
+        port, _, name = full.partition(".")
+        capacity = capacity_of(network, number)
+        found[full] = Resource(
+            waits=tuple(waits[number]),
+            period=period,
+            open_ms=sum(_overlap(begin, end, period) * units for begin, end, units in capacity),
+            busy_ms=int(timeline.busy_ms[number]),
+            queue_max=int(timeline.queue_max[number]),
+            room_m=scenario.ports[port].resources[name].holding_area or 0.0,
+            is_quota=_is_quota(scenario, full),
+            shift_ms=_local_hours(scenario, port),
+        )
+    return found
+
+
+def _local_hours(scenario: Scenario, port: str) -> int:
+    """Local time of day at time 0, in whole hours, ms."""
+    local = scenario.horizon.origin().astimezone(ZoneInfo(port_zone(scenario, port)))
+    return local.hour * MS_PER_HOUR
+
+
+def _is_quota(scenario: Scenario, full: str) -> bool:
+    port, _, name = full.partition(".")
+    return scenario.ports[port].resources[name].quota is not None
