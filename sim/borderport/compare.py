@@ -17,7 +17,7 @@ from borderport.calendars import Times
 from borderport.distributions import Array
 from borderport.experiment import Chunk, EngineName, Plan, Progress, Sample, collect, prepare, replicate, sample_of
 from borderport.metrics import CLOCKS, GRID, SPANS, FlowTimes, Measures, groups_of
-from borderport.scenario import Scenario
+from borderport.scenario import Ref, Scenario
 from borderport.statistics import Interval, holm, p_value, t_interval, t_intervals, variance_saved
 from borderport.units import MS_PER_MINUTE
 
@@ -33,7 +33,7 @@ def come_otherwise(base: Scenario, other: Scenario) -> list[str]:
         ``port.flow``, in the order of ``base``; all that both have if their horizons differ.
     """
 
-    def when(scenario: Scenario, name: str) -> tuple[object, ...]:
+    def when(scenario: Scenario, name: Ref) -> tuple[object, ...]:
         flow = scenario.flows()[name]
         months = scenario.profiles.get(flow.months, ()) if isinstance(flow.months, str) else flow.months
         return (scenario.horizon, flow.volume, flow.arrivals, flow.convoy, months) + (

@@ -6,7 +6,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from borderport.loading.tree import Finding, Node, Origin, locate
-from borderport.scenario import Scenario
+from borderport.scenario import Ref, Scenario, visits_of
 from borderport.trace import Trace, read_trace
 
 
@@ -27,8 +27,7 @@ def read_traces(scenario: Scenario, root: Node) -> tuple[dict[str, Trace], list[
     for full, flow in scenario.flows().items():
         if not isinstance(flow.arrivals, dict):
             continue
-        port, name = full.split(".")
-        path = ("ports", port, "flows", name, "arrivals", "trace")
+        path = ("ports", full.port, "flows", full.name, "arrivals", "trace")
         found, node = locate(root, path)
         folder = Path(node.at.file).parent if node.at.line else Path()  # an option's path starts where the user is
         file = folder / flow.arrivals["trace"]
@@ -36,23 +35,22 @@ def read_traces(scenario: Scenario, root: Node) -> tuple[dict[str, Trace], list[
             what = "is not a file" if file.exists() else "does not exist"
             findings.append(Finding(node.at, found, f"the file with the vehicles, '{file}', {what}"))
             continue
-        trace, wrong = _read(scenario, port, name, file)
+        trace, wrong = _read(scenario, full, file)
         findings += [Finding(Origin(str(file), line, 1), found, message) for line, message in wrong]
         if trace is not None:
             traces[full] = trace
     return traces, findings
 
 
-def _read(scenario: Scenario, port: str, name: str, file: Path) -> tuple[Trace | None, list[tuple[int, str]]]:
-    flow, horizon = scenario.ports[port].flows[name], scenario.horizon
-    steps = scenario.ports[port].routes[flow.route].steps
-    tasks: dict[str, str] = {}
-    for step in steps:
-        if step.kind == "visit":
-            full, station = scenario.station(port, step.name)
-            for task in station.tasks:
-                tasks[step.name if task == "service" else f"{step.name}.{task}"] = f"{full.split('.')[1]}.{task}"
-    marks = frozenset(scenario.marks(flow)) | {f"{step.name}.visited" for step in steps if step.share is not None}
-    zone = scenario.ports[port].zone or horizon.zone
+def _read(scenario: Scenario, name: Ref, file: Path) -> tuple[Trace | None, list[tuple[int, str]]]:
+    flow, horizon = scenario.flows()[name], scenario.horizon
+    visits = visits_of(scenario, name.port, flow.route)
+    tasks = {
+        visit.name if task.name == "service" else f"{visit.name}.{task.name}": task.local_key
+        for visit in visits
+        for task in visit.tasks
+    }
+    marks = frozenset(scenario.marks(flow)) | {visit.visited for visit in visits if visit.share is not None}
+    zone = scenario.ports[name.port].zone or horizon.zone
     start, end = (moment.replace(tzinfo=ZoneInfo(horizon.zone)) for moment in (horizon.start, horizon.end))
     return read_trace(file, start=start, end=end, zone=zone, marks=marks, tasks=tasks)

@@ -15,9 +15,9 @@ from borderport.manifest.arrivals import convoy_sizes, port_zone
 from borderport.manifest.closures import draw_breakdowns, draw_closures, draw_slow_days
 from borderport.manifest.draws import Draws, Rates
 from borderport.manifest.inspection import by_risk, draw_carriers, draw_finds
-from borderport.manifest.plans import FlowPlan, ManifestPlan, closed_windows, full_name
+from borderport.manifest.plans import FlowPlan, ManifestPlan, closed_windows
 from borderport.manifest.values import Diverted, FlowManifest, Manifest, Mask
-from borderport.scenario import Flow, HourProfile
+from borderport.scenario import Flow, HourProfile, Ref
 from borderport.streams import Streams
 
 NO_ROWS = np.zeros(0, dtype=np.int64)
@@ -41,11 +41,10 @@ def draw_manifest(plan: ManifestPlan, seed: int, replication: int) -> Manifest:
     closures = draw_closures(plan, streams)
     closed = dict(plan.always_closed)
     shared = _Shared(plan, streams, closed)
-    for port, p in plan.scenario.ports.items():
-        for name in p.calendars:
-            if f"{port}.{name}" not in closed:
-                closed[f"{port}.{name}"] = closed_windows(closures, p, port, name)
-    flows: dict[str, FlowManifest] = {}
+    for calendar in plan.scenario.calendars():
+        if calendar not in closed:
+            closed[calendar] = closed_windows(closures, calendar)
+    flows: dict[Ref, FlowManifest] = {}
     for flow_plan in plan.flows:
         origin = flow_plan.leader or flow_plan.source
         flows[flow_plan.name] = _draw_flow(shared, flow_plan, flows[origin] if origin else None)
@@ -65,20 +64,19 @@ class _Shared:
     closed : dict of int64 arrays, shape (windows, 2)
         As in `Manifest`.
     shut : dict of int64 arrays, shape (windows, 2)
-        By port and calendars: when any of them is closed; worked out when first asked for.
+        By calendars: when any of them is closed; worked out when first asked for.
     """
 
     plan: ManifestPlan
     streams: Streams
-    closed: dict[str, Windows]
-    shut: dict[tuple[str, ...], Windows] = field(default_factory=dict)
+    closed: dict[Ref, Windows]
+    shut: dict[tuple[Ref, ...], Windows] = field(default_factory=dict)
 
-    def any_closed(self, port: str, names: tuple[str, ...]) -> Windows:
-        """When any calendar of a port is closed."""
-        key = (port, *names)
-        if key not in self.shut:
-            self.shut[key] = calendars.merge(np.concatenate([self.closed[f"{port}.{name}"] for name in names]))
-        return self.shut[key]
+    def any_closed(self, names: tuple[Ref, ...]) -> Windows:
+        """When any of some calendars is closed."""
+        if names not in self.shut:
+            self.shut[names] = calendars.merge(np.concatenate([self.closed[name] for name in names]))
+        return self.shut[names]
 
 
 def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None) -> FlowManifest:
@@ -185,10 +183,10 @@ def _diverts(shared: _Shared, flow_plan: FlowPlan, index: Times, arrivals: Times
         return np.zeros(arrivals.size, dtype=bool)
     names = rule.while_
     if names is None:
-        span = shared.plan.scenario.ports[flow_plan.port].routes[flow_plan.flow.route].passage
+        span = shared.plan.scenario.ports[flow_plan.name.port].routes[flow_plan.flow.route].passage
         assert span is not None and span.clock is not None
         names = (span.clock,)
-    shut = reduce(calendars.intersect, [shared.closed[full_name(flow_plan.port, name)] for name in names])
+    shut = reduce(calendars.intersect, [shared.closed[Ref.seen_from(flow_plan.name.port, name)] for name in names])
     lasting = shut + np.asarray([rule.after, 0])
     lasting = lasting[lasting[:, 0] < lasting[:, 1]]
     draw = shared.streams.uniforms(flow_plan.name, "diversion", int(index[-1]) + 1)[index]
@@ -201,9 +199,9 @@ def _sets_out(shared: _Shared, flow_plan: FlowPlan, index: Times, arrivals: Time
     out = np.ones(arrivals.size, dtype=bool)
     if rule is None or flow_plan.trace.arrival_ms.size or not arrivals.size:
         return out
-    port, hours = shared.plan.scenario.ports[flow_plan.port], flow_plan.flow.hours
-    names = (hours.calendar,) if isinstance(hours, HourProfile) else tuple(port.calendars)
-    shut = shared.any_closed(flow_plan.port, names)
+    port, hours = flow_plan.name.port, flow_plan.flow.hours
+    names = (hours.calendar,) if isinstance(hours, HourProfile) else shared.plan.scenario.ports[port].calendars
+    shut = shared.any_closed(tuple(Ref(port, name) for name in names))
     long = shut[shut[:, 1] - shut[:, 0] > rule.closures_over]
     caught = calendars.inside(long, arrivals).nonzero()[0]
     if caught.size:
@@ -282,10 +280,10 @@ def _caps(plan: ManifestPlan, flow_plan: FlowPlan, arrivals: Times, adopted: dic
     """Most that each vehicle may carry at a time, tonnes; one number for all if nothing limits anybody."""
     most = np.asarray(np.inf)
     for cap in flow_plan.caps:
-        days = calendars.local_days(port_zone(plan.scenario, flow_plan.port), plan.scenario.horizon)
+        days = calendars.local_days(port_zone(plan.scenario, flow_plan.name.port), plan.scenario.horizon)
         start, stop = days.window(cap.first_day, cap.last_day)
         capped = adopted[cap.policy] & (arrivals >= start) & (arrivals < stop)
-        most = np.minimum(most, np.where(capped, cap.number or 0.0, np.inf))
+        most = np.minimum(most, np.where(capped, cap.most_t, np.inf))
     return most
 
 
@@ -328,11 +326,12 @@ def _given_work(flow_plan: FlowPlan, draws: Draws) -> Array:
     plan, trace = flow_plan.work, flow_plan.trace
     table = np.empty((len(plan.givens), draws.index.size))
     for row, given in zip(table, plan.givens, strict=True):
-        purpose, key = plan.purposes[given.task], plan.keys[given.task]
-        if given.law is None or purpose is None:
-            row[:] = trace.work_ms[key.partition(".")[2]][draws.index]
+        purpose = plan.purposes[given.task]
+        if isinstance(given.values, str):
+            row[:] = trace.work_ms[given.values][draws.index]
         else:
-            row[:] = given.law.at(draws.luck(purpose))
+            assert purpose is not None
+            row[:] = given.values.at(draws.luck(purpose))
     return table
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from borderport.calendars import Times, Windows
 from borderport.distributions import Array
+from borderport.scenario import Ref
 
 Mask = NDArray[np.bool_]
 
@@ -69,7 +70,7 @@ class FlowManifest:
         Those that went to another port; ``None`` for a flow without a diversion.
     """
 
-    name: str
+    name: Ref
     index: Times
     arrival_ms: Times
     payload_t: Array
@@ -108,10 +109,10 @@ class Manifest:
 
     seed: int
     replication: int
-    flows: dict[str, FlowManifest]
-    closed: dict[str, Windows]
-    slow_days: dict[str, Mask]
-    broken: dict[str, Windows] = field(default_factory=dict)
+    flows: dict[Ref, FlowManifest]
+    closed: dict[Ref, Windows]
+    slow_days: dict[Ref, Mask]
+    broken: dict[Ref, Windows] = field(default_factory=dict)
 
     def digest(self) -> str:
         """SHA-256 over every array: two manifests with one digest hold the same bits."""
