@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
 from borderport.loading.tree import MOST_FOUND, KeyPath, suggest
-from borderport.scenario import Effect, Flow, Policy, PolicyUse, Port, Ref, Route, Scenario, Step, visits_of
+from borderport.scenario import Effect, Flow, Patience, Policy, PolicyUse, Port, Ref, Route, Scenario, Step, visits_of
 
 Found = Iterator[tuple[KeyPath, str]]
 
@@ -182,10 +182,28 @@ def _flow(scenario: Scenario, port_name: str, name: str) -> Found:
             if place not in queues:
                 message = f"route '{flow.route}' does not visit or enter '{place}'{suggest(place, queues)}"
                 yield (*here, "patience", "at", index), message
+    if flow.patience is not None:
+        yield from _goods(here, port, name, flow.patience)
     yield from _inspects(here, scenario, flow)
     yield from _companion(here, port, name, flow)
     yield from _diversion(scenario, here, port_name, flow)
     yield from _diverted(scenario, here, port_name, flow)
+
+
+def _goods(here: KeyPath, port: Port, name: str, patience: Patience) -> Found:
+    """Goods that wait have loads, and vehicles that travel alone."""
+    path, flow = (*here, "patience"), port.flows[name]
+    for index, load in enumerate(patience.goes_along):
+        yield from _known((*path, "goes_along", index), load, flow.payload, f"load of flow '{name}':")
+    if patience.goods != "wait":
+        return
+    companions = [other for other, companion in port.flows.items() if companion.companion_of == name]
+    if companions or flow.companion_of is not None:
+        who = f"'{companions[0]}' accompanies this flow" if companions else "this flow accompanies another"
+        message = f"{who}, and a later truck would come alone; goods: lost is possible"
+        yield (*path, "goods"), message
+    if flow.counts == "persons":
+        yield (*path, "goods"), "a person takes the goods along; goods: lost is possible"
 
 
 def _diversion(scenario: Scenario, here: KeyPath, port: str, flow: Flow) -> Found:

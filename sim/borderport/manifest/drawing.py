@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
@@ -12,12 +12,13 @@ from borderport.calendars import NEVER, Times, Windows
 from borderport.deviates import fill_work
 from borderport.distributions import Array
 from borderport.manifest.arrivals import convoy_sizes, port_zone
+from borderport.manifest.behaviour import Along, Closings, add_later_trucks, draw_deadlines, moments_of_coming
 from borderport.manifest.closures import draw_breakdowns, draw_closures, draw_slow_days
 from borderport.manifest.draws import Draws, Rates
 from borderport.manifest.inspection import by_risk, draw_carriers, draw_finds
 from borderport.manifest.plans import FlowPlan, ManifestPlan, closed_windows
 from borderport.manifest.values import Diverted, FlowManifest, Manifest, Mask
-from borderport.scenario import Flow, HourProfile, Ref
+from borderport.scenario import Ref
 from borderport.streams import Streams
 
 NO_ROWS = np.zeros(0, dtype=np.int64)
@@ -40,7 +41,7 @@ def draw_manifest(plan: ManifestPlan, seed: int, replication: int) -> Manifest:
     streams = Streams(seed, replication)
     closures = draw_closures(plan, streams)
     closed = dict(plan.always_closed)
-    shared = _Shared(plan, streams, closed)
+    shared = _Shared(plan, streams, Closings(closed))
     for calendar in plan.scenario.calendars():
         if calendar not in closed:
             closed[calendar] = closed_windows(closures, calendar)
@@ -55,28 +56,20 @@ def draw_manifest(plan: ManifestPlan, seed: int, replication: int) -> Manifest:
 
 @dataclass(frozen=True)
 class _Shared:
-    """What the draws of all flows of one replication share.
-
-    Attributes
-    ----------
-    plan : ManifestPlan
-    streams : Streams
-    closed : dict of int64 arrays, shape (windows, 2)
-        As in `Manifest`.
-    shut : dict of int64 arrays, shape (windows, 2)
-        By calendars: when any of them is closed; worked out when first asked for.
-    """
+    """What the draws of all flows of one replication share."""
 
     plan: ManifestPlan
     streams: Streams
-    closed: dict[Ref, Windows]
-    shut: dict[tuple[Ref, ...], Windows] = field(default_factory=dict)
+    closings: Closings
 
-    def any_closed(self, names: tuple[Ref, ...]) -> Windows:
-        """When any of some calendars is closed."""
-        if names not in self.shut:
-            self.shut[names] = calendars.merge(np.concatenate([self.closed[name] for name in names]))
-        return self.shut[names]
+
+@dataclass(frozen=True)
+class _Coming:
+    """Vehicles of a flow, by ascending number: when they were due, and when they come; `NEVER` for those who do not."""
+
+    index: Times
+    due_ms: Times
+    arrival_ms: Times
 
 
 def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None) -> FlowManifest:
@@ -84,28 +77,23 @@ def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None
     plan, streams = shared.plan, shared.streams
     name, flow = flow_plan.name, flow_plan.flow
     came = _coming_from(plan, origin) if origin is not None and flow_plan.leader is None else None
-    taken = came or origin
-    index, arrivals = (taken.index, taken.arrival_ms) if taken else _draw_arrivals(plan, flow_plan, streams)
-    total = int(index[-1]) + 1 if index.size else 0
-    out = np.ones(index.size, dtype=bool)
-    if origin is None:
-        out = _sets_out(shared, flow_plan, index, arrivals)
-    held_back, diverted = arrivals[~out], None
+    coming, away = _who_comes(shared, flow_plan, came or origin)
+    total = int(coming.index[-1]) + 1 if coming.index.size else 0
+    diverted = None
     if flow.diversion is not None:
-        away = _diverts(shared, flow_plan, index, arrivals)
-        held_back = arrivals[~out & ~away]
-        out &= ~away
-        diverted = _draw_diverted(
-            plan, flow_plan, Draws.of(streams, name, total, index[away], flow_plan.chances), arrivals[away]
-        )
-    set_out = out.nonzero()[0]
-    arrivals, index = arrivals.take(set_out), index.take(set_out)
+        drawn = Draws.of(streams, name, total, coming.index[away], flow_plan.chances)
+        diverted = _draw_diverted(plan, flow_plan, drawn, coming.due_ms[away])
+    never, postponed = coming.arrival_ms == NEVER, (coming.arrival_ms > coming.due_ms) & (coming.arrival_ms < NEVER)
+    set_out = (~away & (coming.arrival_ms < plan.horizon_ms)).nonzero()[0]
+    index, arrivals = coming.index.take(set_out), coming.arrival_ms.take(set_out)
     draws = Draws.of(streams, name, total, index, flow_plan.chances)
     consignment = _consignments(flow_plan, index) if came is None else came.consignment
     adopted = _draw_adoptions(flow_plan, draws, consignment)
     marks = _draw_marks(flow_plan, draws, adopted)
-    payload = _draw_payload(plan, flow_plan, draws, arrivals, marks, adopted) if came is None else came.payload_t
-    return FlowManifest(
+    payload, along = came.payload_t if came is not None else None, np.zeros(index.size)
+    if payload is None:
+        payload, along = _draw_payload(plan, flow_plan, draws, arrivals, marks, adopted)
+    first = FlowManifest(
         name=name,
         index=index,
         arrival_ms=arrivals,
@@ -115,11 +103,48 @@ def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None
         adopted=adopted,
         tasks=flow_plan.work.keys,
         work=_draw_work(flow_plan, draws, marks, adopted),
-        deadline_ms=_draw_deadlines(flow, draws, arrivals),
+        deadline_ms=draw_deadlines(flow, draws, arrivals),
         consignment=consignment,
-        held_back=held_back,
+        ready_ms=coming.due_ms.take(set_out) - (_detour(plan, origin) if origin is not None and came else 0),
+        fetches=np.full(index.size, -1),
+        waiting_t=np.zeros(index.size),
+        waiting_cny=np.zeros(index.size),
+        held_back=coming.due_ms[never & ~away],
+        postponed=coming.due_ms[postponed & ~away],
         diverted=diverted,
     )
+    leaves = Along(along, *_goes_along(flow_plan))
+    return add_later_trucks(flow, _long(shared, flow_plan), draws, first, leaves, plan.horizon_ms)
+
+
+def _goes_along(flow_plan: FlowPlan) -> tuple[frozenset[str], tuple[int, ...]]:
+    """Marks and tasks of the loads that leave with a driver who gives up."""
+    patience, work = flow_plan.flow.patience, flow_plan.work
+    loads = patience.goes_along if patience is not None else ()
+    marks = frozenset(mark for mark in (flow_plan.flow.payload[load].if_ for load in loads) if mark is not None)
+    tasks = [number for number, group in enumerate(work.group.tolist()) if marks & set(work.groups[group])]
+    return marks, tuple(tasks)
+
+
+def _who_comes(shared: _Shared, flow_plan: FlowPlan, taken: FlowManifest | Diverted | None) -> tuple[_Coming, Mask]:
+    """All vehicles that are due, and which of them go to another port; ``taken`` are those of another flow."""
+    if taken is not None:
+        index, due = taken.index, taken.arrival_ms
+    else:
+        index, due = _draw_arrivals(shared.plan, flow_plan, shared.streams)
+    arrivals = due
+    if taken is None and not flow_plan.trace.arrival_ms.size:  # observed vehicles did set out
+        draws = Draws.of(shared.streams, flow_plan.name, int(index[-1]) + 1 if index.size else 0, index, {})
+        arrivals = moments_of_coming(flow_plan.flow.holding_back, _long(shared, flow_plan), draws, due)
+    return _Coming(index, due, arrivals), _diverts(shared, flow_plan, index, due)
+
+
+def _long(shared: _Shared, flow_plan: FlowPlan) -> Windows:
+    """Closures in which a flow's shippers hold back."""
+    rule = flow_plan.flow.holding_back
+    if rule is None:
+        return np.empty((0, 2), dtype=np.int64)
+    return shared.closings.long(shared.plan.scenario, flow_plan.name, rule)
 
 
 def _consignments(flow_plan: FlowPlan, index: Times) -> Times:
@@ -135,19 +160,26 @@ def _draw_diverted(plan: ManifestPlan, flow_plan: FlowPlan, draws: Draws, arriva
     consignment = _consignments(flow_plan, draws.index)
     adopted = _draw_adoptions(flow_plan, draws, consignment)
     marks = _draw_marks(flow_plan, draws, adopted)
-    payload = _draw_payload(plan, flow_plan, draws, arrivals, marks, adopted)
+    payload, _ = _draw_payload(plan, flow_plan, draws, arrivals, marks, adopted)
     return Diverted(draws.index, arrivals, payload, _value(flow_plan, draws.index, payload), consignment)
 
 
 def _coming_from(plan: ManifestPlan, origin: FlowManifest) -> Diverted:
     """The vehicles that left another flow, as they come here: after their detour, those within the horizon."""
-    left, rule = origin.diverted, plan.scenario.flows()[origin.name].diversion
-    assert left is not None and rule is not None
-    arrivals = left.arrival_ms + rule.detour
+    left = origin.diverted
+    assert left is not None
+    arrivals = left.arrival_ms + _detour(plan, origin)
     here = arrivals < plan.horizon_ms
     return Diverted(
         left.index[here], arrivals[here], left.payload_t[here], left.value_cny[here], left.consignment[here]
     )
+
+
+def _detour(plan: ManifestPlan, origin: FlowManifest) -> int:
+    """How much later the vehicles that another flow diverted come."""
+    rule = plan.scenario.flows()[origin.name].diversion
+    assert rule is not None
+    return rule.detour
 
 
 def _draw_arrivals(plan: ManifestPlan, flow_plan: FlowPlan, streams: Streams) -> tuple[Times, Times]:
@@ -186,29 +218,13 @@ def _diverts(shared: _Shared, flow_plan: FlowPlan, index: Times, arrivals: Times
         span = shared.plan.scenario.ports[flow_plan.name.port].routes[flow_plan.flow.route].passage
         assert span is not None and span.clock is not None
         names = (span.clock,)
-    shut = reduce(calendars.intersect, [shared.closed[Ref.seen_from(flow_plan.name.port, name)] for name in names])
+    shut = reduce(
+        calendars.intersect, [shared.closings.closed[Ref.seen_from(flow_plan.name.port, name)] for name in names]
+    )
     lasting = shut + np.asarray([rule.after, 0])
     lasting = lasting[lasting[:, 0] < lasting[:, 1]]
     draw = shared.streams.uniforms(flow_plan.name, "diversion", int(index[-1]) + 1)[index]
     return np.asarray(calendars.inside(lasting, arrivals) & (draw < rule.share))
-
-
-def _sets_out(shared: _Shared, flow_plan: FlowPlan, index: Times, arrivals: Times) -> Mask:
-    """Which vehicles set out at all: those observed, and in long closures a share by each vehicle's own draw."""
-    rule = flow_plan.flow.holding_back
-    out = np.ones(arrivals.size, dtype=bool)
-    if rule is None or flow_plan.trace.arrival_ms.size or not arrivals.size:
-        return out
-    port, hours = flow_plan.name.port, flow_plan.flow.hours
-    names = (hours.calendar,) if isinstance(hours, HourProfile) else shared.plan.scenario.ports[port].calendars
-    shut = shared.any_closed(tuple(Ref(port, name) for name in names))
-    long = shut[shut[:, 1] - shut[:, 0] > rule.closures_over]
-    caught = calendars.inside(long, arrivals).nonzero()[0]
-    if caught.size:
-        numbers = index[caught]
-        draw = shared.streams.uniforms(flow_plan.name, "sets_out", int(numbers.max()) + 1)
-        out[caught] = draw[numbers] < rule.sets_out
-    return out
 
 
 def _draw_adoptions(flow_plan: FlowPlan, draws: Draws, consignment: Times) -> dict[str, Mask]:
@@ -259,21 +275,29 @@ def _draw_payload(
     arrivals: Times,
     marks: dict[str, Mask],
     adopted: dict[str, Mask],
-) -> Array:
-    """All loads of each vehicle together; a cap holds for each load, since they are carried one after the other."""
+) -> tuple[Array, Array]:
+    """All loads of each vehicle together, and those that a driver who gives up takes along; tonnes.
+
+    A cap holds for each load, since they are carried one after the other.
+    """
     most = _caps(plan, flow_plan, arrivals, adopted)
     observed = flow_plan.trace.payload_t
     if observed is not None:
-        return np.minimum(observed[draws.index], most)
-    total = np.zeros(draws.index.size)
+        return np.minimum(observed[draws.index], most), np.zeros(draws.index.size)
+    total, along = np.zeros(draws.index.size), np.zeros(draws.index.size)
+    goes_along = flow_plan.flow.patience.goes_along if flow_plan.flow.patience is not None else ()
     for name, load in flow_plan.flow.payload.items():
         if load.if_ is None:
-            total += np.minimum(load.law.at(draws.luck(f"payload.{name}")), most)
+            loaded: Times | slice = slice(None)
+            tonnes = np.minimum(load.law.at(draws.luck(f"payload.{name}")), most)
         else:
             loaded = marks[load.if_].nonzero()[0]
             tonnes = load.law.at(draws.luck(f"payload.{name}", draws.index.take(loaded)))
-            total[loaded] += np.minimum(tonnes, np.broadcast_to(most, total.shape)[loaded])
-    return total
+            tonnes = np.minimum(tonnes, np.broadcast_to(most, total.shape)[loaded])
+        total[loaded] += tonnes
+        if name in goes_along:
+            along[loaded] += tonnes
+    return total, along
 
 
 def _caps(plan: ManifestPlan, flow_plan: FlowPlan, arrivals: Times, adopted: dict[str, Mask]) -> Array:
@@ -333,10 +357,3 @@ def _given_work(flow_plan: FlowPlan, draws: Draws) -> Array:
             assert purpose is not None
             row[:] = given.values.at(draws.luck(purpose))
     return table
-
-
-def _draw_deadlines(flow: Flow, draws: Draws, arrivals: Times) -> Times:
-    if flow.patience is None:
-        return np.full(arrivals.size, NEVER, dtype=np.int64)
-    gives_up = draws.uniform("patience") < flow.patience.share
-    return np.where(gives_up, arrivals + flow.patience.after, NEVER)

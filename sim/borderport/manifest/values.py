@@ -64,8 +64,16 @@ class FlowManifest:
         When the driver gives up; `NEVER` for those who do not.
     consignment : int64
         Number of the consignment within the flow.
+    ready_ms : int64
+        When its goods were ready: when it was due, or, of a later truck, the first one; and before a detour.
+    fetches : int64
+        Row of the truck whose goods it fetches if that one's driver gives up; -1 for one with goods of its own.
+    waiting_t, waiting_cny : float64
+        What stays behind for a later truck if its driver gives up: tonnes, and their value.
     held_back : int64 array, shape (vehicles held back,)
-        When those would have come that did not set out because the port was shut.
+        When those were due that never set out because the port was shut.
+    postponed : int64 array, shape (vehicles postponed,)
+        When those were due that did not set out because the port was shut, but come after it.
     diverted : Diverted or None
         Those that went to another port; ``None`` for a flow without a diversion.
     """
@@ -81,7 +89,12 @@ class FlowManifest:
     work: Times
     deadline_ms: Times
     consignment: Times
+    ready_ms: Times
+    fetches: Times
+    waiting_t: Array
+    waiting_cny: Array
     held_back: Times
+    postponed: Times
     diverted: Diverted | None = None
 
     @property
@@ -123,8 +136,9 @@ class Manifest:
             total.update(np.ascontiguousarray(values).tobytes())
 
         for name, flow in self.flows.items():
-            for key in ("index", "arrival_ms", "payload_t", "value_cny", "deadline_ms", "consignment", "held_back"):
-                add(f"{name}.{key}", getattr(flow, key))
+            for key, values in vars(flow).items():
+                if isinstance(values, np.ndarray):
+                    add(f"{name}.{key}", values)
             for key, values in vars(flow.diverted).items() if flow.diverted is not None else ():
                 add(f"{name}.diverted.{key}", values)
             for group in (flow.marks, flow.adopted, flow.work_ms):

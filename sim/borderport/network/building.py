@@ -46,6 +46,10 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
         starts = programs.assign(flow, drawn, answers, roles)
         numbers = (records.start, len(flow.columns), first_signal[position])
         fill_vehicles(drawn.arrival_ms, drawn.deadline_ms, starts, goods, numbers, vehicles[here])
+        if flow.left:
+            later = (drawn.fetches >= 0).nonzero()[0]
+            given = vehicles[here][drawn.fetches[later], SIGNAL + flow.left]
+            vehicles[here][later, SIGNAL + flow.left + 1] = given
     ordered, place = _by_arrival(vehicles)
     windows = {name: open_now(plan, manifest, name) for name in plan.windows}
     capacity, change_ms, change_resource, change_capacity, change_refills = all_changes(plan, windows, manifest.broken)
@@ -128,6 +132,8 @@ def _answers(flow: FlowPlan, drawn: FlowManifest) -> Mask:
             wants &= drawn.marks[mark]
         for mark in choice.condition.lacks:
             wants &= ~drawn.marks[mark]
+        if choice.fetches:
+            wants &= drawn.fetches >= 0
         if choice.adopts is not None:
             wants &= drawn.adopted[choice.adopts]
         for policy in choice.bypassed_by:

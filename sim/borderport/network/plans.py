@@ -41,6 +41,8 @@ class Choice:
     Attributes
     ----------
     condition : Condition
+    fetches : bool
+        Only vehicles that come for goods which another one may leave behind.
     adopts : str or None
         A policy that it must have adopted.
     bypassed_by : tuple of str
@@ -50,6 +52,7 @@ class Choice:
     condition: Condition
     adopts: str | None = None
     bypassed_by: tuple[str, ...] = ()
+    fetches: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,8 @@ class FlowPlan:
     """A route made ready for compiling: its columns, its steps, and the choices that decide what a vehicle does.
 
     The answers to the choices make the key under which a program is compiled and cached. Where the work of a manifest's
-    tasks goes is cached as well.
+    tasks goes is cached as well. ``left`` is the slot of the signal that a driver who gives up gives to the truck that
+    comes for the goods left behind, which finds it in its next slot; 0 if nothing is left behind.
     """
 
     name: Ref
@@ -88,8 +92,14 @@ class FlowPlan:
     shares_always: bool
     shares_by: tuple[str, ...]
     leader: Ref | None
+    left: int
     programs: dict[int, Ops] = field(default_factory=dict, repr=False, compare=False)
     columns_of: dict[tuple[str, ...], tuple[Ids, Ids]] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def slots(self) -> int:
+        """Slots for signals that its vehicles need: the consignment's, the route's, those of goods left behind."""
+        return self.left + 2 if self.left else 1 + len(_signals(self.route))
 
     @property
     def has_consignments(self) -> bool:
@@ -123,7 +133,7 @@ def plan_network(scenario: Scenario) -> NetworkPlan:
     }
     lookup = _Lookup(scenario, {n: i for i, n in enumerate(resources)}, {n: i for i, n in enumerate(paces)})
     flows = tuple(_plan_flow(lookup, name, flow) for name, flow in scenario.flows().items())
-    slots = 1 + max((len(_signals(plan.route)) for plan in flows), default=0)
+    slots = max((plan.slots for plan in flows), default=1)
     used = {flow.priority for flow in scenario.flows().values()} | {p for plan in flows for _, p in plan.priorities}
     return NetworkPlan(scenario, tuple(resources), quotas, paces, tuple(sorted(used)), flows, windows, slots)
 
@@ -146,6 +156,9 @@ def _plan_flow(lookup: _Lookup, name: Ref, flow: Flow) -> FlowPlan:
     slots = {s: i + 1 for i, s in enumerate(_signals(port.routes[leader.route] if leader else route))}
     amendments = FlowAmendments.of(lookup.scenario.amendments, name)
     builder = _RouteBuilder(lookup, flow, amendments)
+    left = len(slots) + 1 if flow.patience is not None and flow.patience.goods == "wait" else 0
+    if left:
+        builder.add_waiting_goods(Ref(name.port, f"{name.name}_left_behind"), left + 1)
     visits = visits_of(lookup.scenario, name.port, flow.route)
     # What is moved inland comes first, whatever step it replaces.
     for visit in visits:
@@ -171,6 +184,7 @@ def _plan_flow(lookup: _Lookup, name: Ref, flow: Flow) -> FlowPlan:
         shares_always=builder.shares_always,
         shares_by=tuple(policy for policies in amendments.together.values() for policy in policies),
         leader=Ref(name.port, flow.companion_of) if flow.companion_of else None,
+        left=left,
     )
 
 
@@ -185,6 +199,11 @@ class _RouteBuilder:
         self.choices: list[Choice] = []
         self.declares = -1
         self.shares_always = False
+
+    def add_waiting_goods(self, ref: Ref, slot: int) -> None:
+        """Let a later truck come only when the driver before it has left the goods behind."""
+        choice = self._choice(Choice(Condition(), fetches=True))
+        self.steps.append(PlannedStep("wait", ref, (self._column(Column(ref, "signal")),), slot=slot, choice=choice))
 
     def add_inland(self, visit: Visit) -> None:
         """Put an upstream station before the route if a policy moves this visit there."""

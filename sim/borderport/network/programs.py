@@ -56,7 +56,7 @@ def compile_program(
                 writer.op(WAIT, step.slot, step.columns[0])
             case _:
                 assert_never(step.kind)
-    return writer.finish(signals_declared=role == DECLARES_FOR_ALL)
+    return writer.finish(signals_declared=role == DECLARES_FOR_ALL, left=plan.left)
 
 
 class _Writer:
@@ -123,8 +123,8 @@ class _Writer:
         for resource in reversed(service.needs):
             self.release(resource)
 
-    def finish(self, signals_declared: bool) -> Ops:
-        """Close the program, then append the ways out: give back what is held, free the consignment, leave."""
+    def finish(self, signals_declared: bool, left: int) -> Ops:
+        """Close the program, then append the ways out: give back what is held, give the signals, leave."""
         for until in [until for until, _ in self.pending]:
             self.release_pending(until)
         self.op(END, EXITED)
@@ -134,5 +134,7 @@ class _Writer:
                 self.op(RELEASE, resource)
             if signals_declared:
                 self.op(SIGNAL, 0)
+            if left:
+                self.op(SIGNAL, left)
             self.op(END, ABANDONED)
         return np.asarray(self.rows, dtype=np.uint32)

@@ -6,7 +6,7 @@ groups of flows. `borderport.loading` reads it from YAML, `borderport.policies` 
 """
 
 from borderport.scenario.costs import Costs
-from borderport.scenario.flow import Flow, HourProfile, Spoilage
+from borderport.scenario.flow import Flow, HoldingBack, HourProfile, Patience, Spoilage
 from borderport.scenario.inspection import Inspection
 from borderport.scenario.names import Ref
 from borderport.scenario.policy import (
@@ -85,6 +85,7 @@ __all__ = [
     "Factor",
     "Flow",
     "FlowAmendments",
+    "HoldingBack",
     "Horizon",
     "HourProfile",
     "Inspection",
@@ -92,6 +93,7 @@ __all__ = [
     "MoveInland",
     "Name",
     "Pace",
+    "Patience",
     "Policy",
     "PolicyCost",
     "PolicyUse",
