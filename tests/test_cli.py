@@ -593,7 +593,7 @@ def test_schema_prints_the_schemas_that_are_kept() -> None:
 
 def start(folder: Path, *words: str, **options: Any) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "borderport", *words]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "sim")}
     return subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True, **options)
 
 
