@@ -104,11 +104,11 @@ ports:
         months: even
         weekdays: [1, 1, 1, 1, 1, 1, 0.5]
         hours: {calendar: day, first: 3 h, share: 60 %}
-        payload: {cargo: {law: {normal: {mean: 18 t, sd: 3 t}}}, extra: {law: 2 t, if: fragile}}
+        payload: {cargo: {law: {normal: {mean: 18 t, sd: 3 t}}}, extra: {law: 2 t, if: fragile, cleared_after: desk}}
         value: 25 CNY/kg
         marks: {selected: 30 %, fragile: 20 %}
         patience: {after: 6 h, share: 50 %, at: [yard, bay], loses: 10 %}
-        holding_back: {closures_over: 2 h, sets_out: 50 %}
+        holding_back: {closures_over: 2 h, sets_out: 50 %, rest: never}
         consignment: 3
         priority: 4
         vehicle_length: 18 m
@@ -182,10 +182,13 @@ ports:
         convoy: {size: {lognormal: {mean: 5 cars, cv: 0.8}}, gap: 20 s}
         hours: [0, 0, 0, 0, 0, 1, 2, 3, 3, 2, 1, 1, 1, 1, 1, 1, 2, 3, 2, 1, 1, 1, 0, 0]
         months: [1, 1, 1, 1, 1, 1, 2, 2, 1, 1, 1, 1]
-        payload: 1.5 t
+        payload: {car: {law: 1.5 t}, bag: {law: 100 kg, if: laden}}
         value: 8,000 CNY/vehicle
         inspection: cargo
-        marks: {selected: 25 %}
+        marks: {selected: 25 %, laden: 50 %}
+        patience: {after: 1 h, share: 50 %, at: [desk], goods: wait, fetched_after: {uniform: {low: 1 h, high: 9 h}},
+          still_worth: 80 %, goes_along: [bag], loses: 20 %}
+        holding_back: {closures_over: 2 h, sets_out: 50 %, rest: {exponential: {mean: 4 h}}}
       walkers:
         route: walk
         counts: persons

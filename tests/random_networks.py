@@ -20,6 +20,7 @@ from borderport.network import (
     FlowLayout,
     Network,
 )
+from borderport.scenario import Ref
 
 HORIZON = 60
 LEVELS = 2
@@ -98,13 +99,12 @@ def networks(draw: st.DrawFn) -> Network:
     impatient = rng.random(n) < 0.5
     # Few signals, so that many wait for one and are woken in one event; or one of its own for each.
     signals = draw(st.sampled_from([1, 3, max(n, 1) * slots]))
-    layout = FlowLayout(
-        "a.b", tuple(Column("a.s", "service") for _ in range(columns)), 0, np.arange(n), (0, columns), None
-    )
+    served = tuple(Column(Ref("a", "s"), "service") for _ in range(columns))
+    layout = FlowLayout(Ref("a", "b"), served, 0, np.arange(n), (0, columns), None)
     return Network(
         horizon_ms=HORIZON,
         lead_in_ms=draw(st.sampled_from([0, 7])),
-        resources=tuple(f"a.r{i}" for i in range(resources)),
+        resources=tuple(Ref("a", f"r{i}") for i in range(resources)),
         capacity=rng.integers(0, 3, resources),
         change_ms=change_ms[order].astype(np.int64),
         change_resource=change_resource[order].astype(np.int64),

@@ -20,7 +20,7 @@ from borderport.compare import (
 )
 from borderport.experiment import run_scenarios
 from borderport.metrics import FlowTimes
-from borderport.scenario import Scenario
+from borderport.scenario import Ref, Scenario
 from borderport.statistics import Precision, share_interval, t_interval
 from borderport.units import MS_PER_MINUTE
 from tests.builders import at_minutes, port
@@ -161,11 +161,11 @@ def test_who_stays_away_is_not_cleared_and_who_goes_elsewhere_is_cleared_there()
     scenario = port(body, others=west)
     # east: 60 came, 10 were held back, 30 went west, 50 were cleared; west: 28 came in time, 25 were cleared
     values = np.asarray([[60.0, 10.0, 30.0, 50.0, 28.0, 0.0, 0.0, 25.0]])
-    assert not_cleared(scenario, ["east.cars"], keys, values).tolist() == [1 - 50 / 100]
-    assert not_cleared(scenario, ["west.cars"], keys, values) == pytest.approx([1 - 25 / 28])
-    assert not_cleared(scenario, ["east.cars", "west.cars"], keys, values).tolist() == [1 - 75 / 100]
-    assert np.isnan(not_cleared(scenario, ["north.cars"], keys, values)).all()
-    assert of_flows(keys, values, ["east.cars", "west.cars"], "vehicles_arrived").tolist() == [88]
+    assert not_cleared(scenario, [Ref("east", "cars")], keys, values).tolist() == [1 - 50 / 100]
+    assert not_cleared(scenario, [Ref("west", "cars")], keys, values) == pytest.approx([1 - 25 / 28])
+    assert not_cleared(scenario, [Ref("east", "cars"), Ref("west", "cars")], keys, values).tolist() == [1 - 75 / 100]
+    assert np.isnan(not_cleared(scenario, [Ref("north", "cars")], keys, values)).all()
+    assert of_flows(keys, values, [Ref("east", "cars"), Ref("west", "cars")], "vehicles_arrived").tolist() == [88]
 
 
 def test_shares_that_are_far_apart_are_unlike_either_way() -> None:
@@ -227,5 +227,5 @@ def test_flows_that_come_at_other_times_are_named() -> None:
     base = desk("10 min")
     assert come_otherwise(base, desk("5 min")) == []
     busy = port(BODY.replace("SERVICE", "10 min").replace("50 cars", "100 cars"))
-    assert come_otherwise(base, busy) == ["east.cars"]
-    assert come_otherwise(base, desk("10 min", end="2024-01-21")) == ["east.cars"]
+    assert come_otherwise(base, busy) == [Ref("east", "cars")]
+    assert come_otherwise(base, desk("10 min", end="2024-01-21")) == [Ref("east", "cars")]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 from scipy.special import ndtri
 
+from borderport.deviates import KINDS, evaluate
 from borderport.distributions import Constant, Law, Mixture, law_text, parse_law
 from borderport.units import format_duration, parse_duration, parse_mass
 
@@ -154,3 +155,9 @@ def test_a_law_is_written_as_it_is_read(written: object) -> None:
     law = parse_law(written, parse_duration)
     text = law_text(law, lambda value: format_duration(round(value)))
     assert parse_law(yaml.safe_load(text), parse_duration) == law
+
+
+def test_a_kind_of_law_without_a_formula_is_an_error() -> None:
+    """It would otherwise be taken for some other law."""
+    with pytest.raises(ValueError, match="without a formula"):
+        evaluate(1 + max(KINDS.values()), 1.0, 1.0, 1.0, 1.0, np.zeros(1), np.zeros(1))

@@ -43,7 +43,7 @@ flows:
     value: 2 CNY/kg
     marks: {selected: 30 %}
     patience: {after: 6 h, share: 40 %, at: [gate, bridge]}
-    holding_back: {closures_over: 1 d, sets_out: 50 %}
+    holding_back: {closures_over: 1 d, sets_out: 50 %, rest: never}
     diversion: {to: west.cars, after: 1 d, share: 30 %, detour: 5 h, while: [road]}
   drivers: {route: back, companion_of: cars}
 """

@@ -42,7 +42,7 @@ flows:
     value: 20 CNY/kg
     marks: {selected: 20 %}
     patience: {after: 2 d, share: 30 %, at: [desk]}
-    holding_back: {closures_over: 1 d, sets_out: 40 %}
+    holding_back: {closures_over: 1 d, sets_out: 40 %, rest: never}
     consignment: 3
 """
 YEAR: dict[str, Any] = {"end": "2025-01-01"}
@@ -151,7 +151,7 @@ def test_a_policy_moves_no_draw_but_those_it_is_about() -> None:
 
 
 def test_with_more_volume_each_vehicle_keeps_its_other_draws() -> None:
-    body = BASE.replace("    holding_back: {closures_over: 1 d, sets_out: 40 %}\n", "")
+    body = BASE.replace("    holding_back: {closures_over: 1 d, sets_out: 40 %, rest: never}\n", "")
     before, after = cars(port(body, **YEAR)), cars(port(body.replace("3000", "6000"), **YEAR))
     n = before.index.size
     assert after.index.size > 1.8 * n
@@ -692,7 +692,7 @@ def flood(last_day: str) -> str:
 
 def test_in_long_closures_only_a_share_sets_out() -> None:
     closure = flood("2024-05-31")
-    rule = "holding_back: {closures_over: 7 d, sets_out: 20 %}"
+    rule = "holding_back: {closures_over: 7 d, sets_out: 20 %, rest: never}"
     before, after = cars(flow_with("")), cars(flow_with(rule, calendars=closure))
     shut = (before.arrival_ms >= 60 * MS_PER_DAY) & (before.arrival_ms < 152 * MS_PER_DAY)
     kept = np.isin(before.index, after.index)
@@ -740,7 +740,7 @@ def test_where_nobody_comes_nobody_diverts() -> None:
 
 @pytest.mark.parametrize("share", ["0 %", "15 %", "100 %"])
 def test_every_vehicle_stays_is_held_back_or_diverts(share: str) -> None:
-    flows = diverting(share, ", holding_back: {closures_over: 7 d, sets_out: 50 %}").flows
+    flows = diverting(share, ", holding_back: {closures_over: 7 d, sets_out: 50 %, rest: never}").flows
     here, there = flows["east.cars"], flows["west.cars"]
     assert here.diverted is not None
     # the closure ends long before the year does, so all who divert come within the horizon
@@ -760,7 +760,10 @@ def test_a_higher_share_keeps_those_already_diverted() -> None:
 
 
 def test_who_diverts_is_settled_before_who_is_held_back() -> None:
-    plain, both = diverting("40 %"), diverting("40 %", ", holding_back: {closures_over: 7 d, sets_out: 0 %}")
+    plain, both = (
+        diverting("40 %"),
+        diverting("40 %", ", holding_back: {closures_over: 7 d, sets_out: 0 %, rest: never}"),
+    )
     assert np.array_equal(plain.flows["west.cars"].index, both.flows["west.cars"].index)
     stayed = plain.flows["east.cars"].arrival_ms
     shut = (stayed >= 60 * MS_PER_DAY) & (stayed < 152 * MS_PER_DAY)
@@ -787,7 +790,7 @@ def test_a_measure_on_declarations_is_adopted_by_whole_consignments_where_they_a
 
 def test_short_closures_hold_nobody_back() -> None:
     closure = flood("2024-03-07")
-    flow = cars(flow_with("holding_back: {closures_over: 7 d, sets_out: 0 %}", calendars=closure))
+    flow = cars(flow_with("holding_back: {closures_over: 7 d, sets_out: 0 %, rest: never}", calendars=closure))
     assert flow.held_back.size == 0
 
 

@@ -18,7 +18,7 @@ from borderport.loading import load_scenario
 from borderport.manifest import FlowManifest, Manifest
 from borderport.metrics import METRICS, Measures, measure, plain, plan_metrics
 from borderport.network import DELAY, END, SEIZE, WAIT, Column, FlowLayout, FlowPlan, Network, NetworkPlan
-from borderport.scenario import Scenario
+from borderport.scenario import Ref, Scenario
 from borderport.timeline import Timeline
 from borderport.units import MS_PER_HOUR
 from tests.builders import port, run
@@ -123,7 +123,7 @@ flows:
     marks: {selected: 30 %, laden_in: 30 %}
     inspection: cargo
     patience: {after: 8 h, share: 40 %, at: [gate], loses: 30 %}
-    holding_back: {closures_over: 1 d, sets_out: 50 %}
+    holding_back: {closures_over: 1 d, sets_out: 50 %, rest: never}
     diversion: {to: west.cars, after: 5 h, while: [day], share: 40 %, detour: 3 h}
     consignment: 3
     vehicle_length: 15 m
@@ -198,12 +198,12 @@ def dated(network: Network) -> Network:
     first = np.cumsum([0, *counts])
     flows = tuple(
         FlowLayout(
-            f"east.f{number}",
+            Ref("east", f"f{number}"),
             columns_of(network, int(start), number),
             int(first[number]) * COLUMNS,
             places[first[number] : first[number + 1]],
             (number % 4, 5 + number % 5),
-            "east.day" if number % 2 else None,
+            Ref("east", "day") if number % 2 else None,
         )
         for number, start in enumerate(programs)
     )
@@ -211,23 +211,23 @@ def dated(network: Network) -> Network:
         network,
         horizon_ms=network.horizon_ms * hour,
         lead_in_ms=network.lead_in_ms * hour,
-        resources=tuple(f"east.r{number}" for number in range(len(network.resources))),
+        resources=tuple(Ref("east", f"r{number}") for number in range(len(network.resources))),
         change_ms=network.change_ms * hour,
         pace_ms=network.pace_ms * hour,
         arrival_ms=network.arrival_ms * hour,
         deadline_ms=np.where(network.deadline_ms <= HORIZON, network.deadline_ms * hour, network.deadline_ms),
         row=place * COLUMNS,
         work_ms=network.work_ms.reshape(-1, COLUMNS)[places].ravel() * hour,
-        windows={"east.day": np.asarray([[3, 20], [26, 45]], dtype=np.int64) * hour},
+        windows={Ref("east", "day"): np.asarray([[3, 20], [26, 45]], dtype=np.int64) * hour},
         flows=flows,
     )
 
 
 def columns_of(network: Network, start: int, flow: int) -> tuple[Column, ...]:
     """What the columns of a program record: queues, some of them blocked, services, signals; two make a station."""
-    columns = [Column(f"east.s{place // 2}", "service") for place in range(COLUMNS)]
+    columns = [Column(Ref("east", f"s{place // 2}"), "service") for place in range(COLUMNS)]
     for code, argument, place, *_ in network.ops[start:].tolist():
-        station = f"east.s{place // 2}"
+        station = Ref("east", f"s{place // 2}")
         if code == END:
             break
         if code == SEIZE:
@@ -282,16 +282,17 @@ def plan_of(scenario: Scenario, network: Network) -> NetworkPlan:
     flows = tuple(
         FlowPlan(
             *(layout.name, scenario.flows()[layout.name], route, layout.columns),
-            **dict.fromkeys(("work", "items", "choices", "priorities", "shares_by"), ()),
+            **dict.fromkeys(("work", "steps", "choices", "priorities", "shares_by"), ()),
             passage=layout.passage,
             clock=layout.clock,
             declares=-1,
             shares_always=False,
             leader=None,
+            left=0,
         )
         for layout in network.flows
     )
-    paces = tuple(f"east.p{number}" for number in range(network.pace_first.size - 1))
+    paces = tuple(Ref("east", f"p{number}") for number in range(network.pace_first.size - 1))
     return NetworkPlan(scenario, network.resources, frozenset(), paces, (0, 1), flows, network.windows, 1)
 
 
@@ -312,11 +313,16 @@ def manifest_of(network: Network, rng: np.random.Generator) -> Manifest:
             work=np.zeros((0, n), dtype=np.int64),
             deadline_ms=network.deadline_ms[layout.vehicle],
             consignment=np.arange(n),
+            ready_ms=network.arrival_ms[layout.vehicle],
+            fetches=np.full(n, -1),
+            waiting_t=np.zeros(n),
+            waiting_cny=np.zeros(n),
             held_back=rng.integers(0, network.horizon_ms, 2),
             held_back_index=np.arange(2),
+            postponed=np.zeros(0, dtype=np.int64),
         )
         if len(flows) % 2:
-            station = rng.choice([column.station for column in layout.columns])
+            station = layout.columns[int(rng.integers(len(layout.columns)))].station
             apart = flows[layout.name].payload_t * rng.integers(0, 2, n) * 0.3
             flows[layout.name] = replace(flows[layout.name], apart_t={station: apart})
     return Manifest(0, 0, flows, {}, {})

@@ -32,7 +32,7 @@ from borderport.loading.files import Source, file_within, is_path, read_mapping,
 from borderport.loading.messages import model_at
 from borderport.loading.tree import Finding, KeyPath, locate, raise_if_any, suggest
 from borderport.metrics import groups_of
-from borderport.scenario import Duration, Entry, Factor, Horizon, Mass, Name, Scenario, Share
+from borderport.scenario import Duration, Entry, Factor, Horizon, Mass, Name, Ref, Scenario, Share
 from borderport.statistics import MOST_REPLICATIONS, Interval, t_interval
 
 SCENARIOS = ("base", "fitted")
@@ -249,12 +249,11 @@ def settings_of(recipe: Recipe, values: Mapping[str, float]) -> dict[str, dict[s
     out: dict[str, dict[str, str]] = {free.overlay: {} for free in recipe.free.values()}
     for name, free in recipe.free.items():
         here = out[free.overlay]
-        for full in free.volumes:
-            amount, period = flows[full].volume or (0.0, "year")
-            port, flow = full.split(".")
+        for flow in map(Ref.parse, free.volumes):
+            amount, period = flows[flow].volume or (0.0, "year")
             unit = "t" if period.endswith(" t") else "vehicles"
             per = period.removesuffix(" t")
-            here[f"ports.{port}.flows.{flow}.volume"] = f"{amount * values[name]:.1f} {unit} per {per}"
+            here[f"ports.{flow.port}.flows.{flow.name}.volume"] = f"{amount * values[name]:.1f} {unit} per {per}"
         if free.sets is not None:
             here[free.sets] = _percent(values[name])
     return out

@@ -16,9 +16,8 @@ import numpy as np
 from borderport.calendars import Times
 from borderport.distributions import Array
 from borderport.experiment import Chunk, EngineName, Plan, Progress, Sample, collect, prepare, replicate, sample_of
-from borderport.manifest.plans import full_name
 from borderport.metrics import ALL, CLOCKS, GRID, SPANS, FlowTimes, Key, Measures, groups_of
-from borderport.scenario import Scenario
+from borderport.scenario import Ref, Scenario
 from borderport.statistics import (
     Interval,
     Precision,
@@ -45,7 +44,7 @@ def come_otherwise(base: Scenario, other: Scenario) -> list[str]:
         ``port.flow``, in the order of ``base``; all that both have if their horizons differ.
     """
 
-    def when(scenario: Scenario, name: str) -> tuple[object, ...]:
+    def when(scenario: Scenario, name: Ref) -> tuple[object, ...]:
         flow = scenario.flows()[name]
         months = scenario.profiles.get(flow.months, ()) if isinstance(flow.months, str) else flow.months
         return (scenario.horizon, flow.volume, flow.arrivals, flow.convoy, months) + (
@@ -59,13 +58,13 @@ def come_otherwise(base: Scenario, other: Scenario) -> list[str]:
     return [name for name in both if when(base, name) != when(other, name)]
 
 
-def of_flows(keys: Sequence[Key], values: Array, flows: Iterable[str], *metrics: str) -> Array:
+def of_flows(keys: Sequence[Key], values: Array, flows: Iterable[Ref], *metrics: str) -> Array:
     """Sum of metrics over flows (``port.flow``), shape (...) of values of shape (..., keys); 0 for flows not there."""
-    wanted = {(*flow.split("."), ALL, metric) for flow in flows for metric in metrics}
+    wanted = {(flow.port, flow.name, ALL, metric) for flow in flows for metric in metrics}
     return np.asarray(values[..., [i for i, key in enumerate(keys) if key in wanted]].sum(axis=-1))
 
 
-def not_cleared(scenario: Scenario, flows: Iterable[str], keys: Sequence[Key], values: Array) -> Array:
+def not_cleared(scenario: Scenario, flows: Iterable[Ref], keys: Sequence[Key], values: Array) -> Array:
     """Share of the vehicles that would have come and are not cleared: unfinished, abandoned, held back or diverted.
 
     A mean over the cleared says little beside another if this share differs: at a port all but shut, the few that slip
@@ -87,7 +86,7 @@ def not_cleared(scenario: Scenario, flows: Iterable[str], keys: Sequence[Key], v
     """
     members = set(flows)
     origins = {name: flow.diverted_from for name, flow in scenario.flows().items() if flow.diverted_from is not None}
-    joined = {name for name, origin in origins.items() if full_name(name.split(".")[0], origin) in members}
+    joined = {name for name, origin in origins.items() if Ref.seen_from(name.port, origin) in members}
     cleared = of_flows(keys, values, members, "vehicles_cleared")
     due = of_flows(keys, values, members - joined, "vehicles_arrived", "vehicles_held_back", "vehicles_diverted")
     return np.asarray(1 - np.divide(cleared, due, out=np.full(due.shape, np.nan), where=due > 0))
@@ -367,7 +366,7 @@ def _effects(rows: list[dict[EffectKey, PairedSums]], base: Sample, other: Sampl
     return effects
 
 
-def _everybody(flows: Iterable[str], base: Sample, other: Sample) -> tuple[Interval, float, float, bool]:
+def _everybody(flows: Iterable[Ref], base: Sample, other: Sample) -> tuple[Interval, float, float, bool]:
     """Hours saved by all of these flows that arrived; the shares not cleared in either, and if they are unlike."""
     hours = [of_flows(sample.keys, sample.values, flows, "vehicle_hours") for sample in (base, other)]
     shares = [not_cleared(sample.scenario, flows, sample.keys, sample.values) for sample in (base, other)]

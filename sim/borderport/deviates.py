@@ -233,9 +233,11 @@ def _value(kind: Any, a: Any, b: Any, c: Any, d: Any, luck: Any) -> Any:
     share = 0.5 * math.erfc(-luck * _ROOT_HALF)  # of those with less luck
     if kind == UNIFORM:
         return a + (b - a) * share
-    rising = share * (c - a) < b - a
-    root = math.sqrt((c - a) * (share * (b - a) if rising else (1 - share) * (c - b)))
-    return a + root if rising else c - root
+    if kind == TRIANGULAR:
+        rising = share * (c - a) < b - a
+        root = math.sqrt((c - a) * (share * (b - a) if rising else (1 - share) * (c - b)))
+        return a + root if rising else c - root
+    raise ValueError("a kind of law without a formula")
 
 
 @compiled

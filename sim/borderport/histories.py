@@ -69,7 +69,7 @@ def vehicle_table(scenario: Scenario, manifest: Manifest, timeline: Timeline) ->
         drawn = manifest.flows[layout.name]
         for part in (_came(layout, drawn, timeline), *_stayed_away(drawn)):
             size = part["vehicle"].size
-            names = {"flow": np.full(size, layout.name), "port": np.full(size, layout.name.partition(".")[0])}
+            names = {"flow": np.full(size, layout.name), "port": np.full(size, layout.name.port)}
             due = np.asarray(part["arrived"] >= np.int64(lead_in))
             parts.append({**part, **names, "counted": due & (flows[layout.name].companion_of is None)})
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -7,24 +7,40 @@ the policy by their own draw.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar, assert_never
 
 from borderport.bounds import FACTOR, MOST_SERVERS, VOLUME
 from borderport.scenario import (
-    VEHICLE_EFFECTS,
     Amendment,
     CapacityPeriod,
+    CapPayload,
     Closure,
+    DeclareTogether,
     Effect,
-    Flow,
+    FlowAmendments,
     HourProfile,
+    MoveInland,
     Pace,
     Policy,
     PolicyUse,
     Port,
+    Prioritise,
+    Ref,
+    Rescale,
+    Retime,
+    ScaleRate,
     Scenario,
     Selector,
+    SetRate,
+    Skip,
+    VehicleKind,
+    WorldKind,
+    claim,
+    visits_of,
 )
+
+T = TypeVar("T")
 
 Problems = list[tuple[str, str]]
 
@@ -76,28 +92,34 @@ def _beyond_bounds(scenario: Scenario) -> Iterator[tuple[str, str]]:
                 message = f"becomes {flow.volume[0]:.6g} by the policies in force; at most {VOLUME.text}, {VOLUME.why}"
                 yield f"ports.{port_name}.flows.{name}.volume", message
             for mark, share in flow.marks.items():
-                most_of_all = _largest(scenario, f"{port_name}.{name}", mark, ("share", "scale_share"), share)
+                rates = FlowAmendments.of(scenario.amendments, Ref(port_name, name)).rates.get(mark, ())
+                most_of_all = _largest_rate(scenario, rates, share)
                 if most_of_all > 1 + 1e-9:
                     message = f"becomes {most_of_all:.4%} by the policies in force; a share is at most 100 %"
                     yield f"ports.{port_name}.flows.{name}.marks.{mark}", message.replace("%", " %", 1)
-    for flow_name, target in dict.fromkeys((a.flow, a.target) for a in scenario.amendments if a.kind == "scale"):
-        scaled = _largest(scenario, flow_name, target, ("service", "scale"), 1.0)
-        if scaled > FACTOR.most:
-            policy = next(a.policy for a in reversed(scenario.amendments) if (a.flow, a.target) == (flow_name, target))
-            yield (
-                f"policies.{policy}",
-                f"makes the time of '{target}' {scaled:,.6g} times as long; at most {FACTOR.text}",
-            )
+    for flow_name in scenario.flows():
+        for task, changes in FlowAmendments.of(scenario.amendments, flow_name).work.items():
+            scaled = _longest(scenario, changes)
+            if scaled > FACTOR.most:
+                message = f"makes the time of '{task}' {scaled:,.6g} times as long; at most {FACTOR.text}"
+                yield f"policies.{changes[-1].policy}", message
 
 
-def _largest(scenario: Scenario, flow: str, target: str, kinds: tuple[str, str], before: float) -> float:
-    """The largest that amendments make of a number for any vehicle: the first kind sets it, the second scales it."""
+def _largest_rate(scenario: Scenario, changes: tuple[SetRate | ScaleRate, ...], before: float) -> float:
+    """The largest share that policies make of one for any vehicle."""
     largest = before
-    for change in scenario.amendments:
-        if (change.flow, change.target) == (flow, target) and change.kind in kinds:
-            number = change.number if change.number is not None else 1.0
-            after = number * (largest if change.kind == kinds[1] else 1.0)
-            largest = after if scenario.adoptions[change.policy] >= 1 else max(largest, after)
+    for change in changes:
+        after = change.rate if isinstance(change, SetRate) else change.factor * largest
+        largest = after if scenario.adoptions[change.policy] >= 1 else max(largest, after)
+    return largest
+
+
+def _longest(scenario: Scenario, changes: tuple[Retime | Rescale, ...]) -> float:
+    """The largest factor that policies make of a law's time for any vehicle; a law of its own begins anew."""
+    largest = 1.0
+    for change in changes:
+        after = 1.0 if isinstance(change, Retime) else change.factor * largest
+        largest = after if scenario.adoptions[change.policy] >= 1 else max(largest, after)
     return largest
 
 
@@ -126,18 +148,17 @@ def _apply(
     scenario: Scenario, policy: Policy, use: PolicyUse, effect: Effect, adoption: float, problems: Problems
 ) -> tuple[Scenario, list[tuple[str, str, str]]]:
     path = f"policies.{policy.name}"
-    if effect.kind in VEHICLE_EFFECTS:
-        amendments = tuple(_amendments(scenario, policy.name, use, effect))
-        if not amendments:
-            problems.append((path, f"effect '{effect.kind}' on {_words(effect.on)} selects nothing in this scenario"))
-        changed = scenario.model_copy(update={"amendments": scenario.amendments + amendments})
-        family = {"scale": "service", "scale_share": "share", "inland": "place", "skip": "place"}
-        return changed, [(family.get(effect.kind, effect.kind), a.flow, a.target) for a in amendments]
-    if adoption < 1:
-        problems.append((path, f"effect '{effect.kind}' changes the port for everybody: adoption must be 100 %"))
-    changed, touched = _change_world(scenario, policy.name, effect)
+    match effect.kind:
+        case "add_servers" | "open" | "pace" | "close" | "consignment" | "scale_volume" as kind:
+            if adoption < 1:
+                problems.append((path, f"effect '{kind}' changes the port for everybody: adoption must be 100 %"))
+            changed, touched = _change_world(scenario, policy.name, kind, effect)
+        case kind:
+            amendments = tuple(_amendments(scenario, policy.name, use.strength, kind, effect))
+            changed = scenario.model_copy(update={"amendments": scenario.amendments + amendments})
+            touched = [claim(amendment) for amendment in amendments]
     if not touched:
-        problems.append((path, f"effect '{effect.kind}' on {_words(effect.on)} selects nothing in this scenario"))
+        problems.append((path, f"effect '{kind}' on {_words(effect.on)} selects nothing in this scenario"))
     if effect.open == ():
         problems += [(path, message) for message in _stranded(changed, touched)]
     return changed, touched
@@ -160,68 +181,91 @@ def _chosen(names: tuple[str, ...] | None, name: str) -> bool:
     return names is None or name in names
 
 
-def _selected_flows(scenario: Scenario, on: Selector) -> Iterator[tuple[str, str]]:
-    for port_name, port in scenario.ports.items():
-        for flow_name in port.flows:
-            if _chosen(on.port, port_name) and _chosen(on.flow, flow_name):
-                yield port_name, flow_name
-
-
-def _amendments(scenario: Scenario, policy: str, use: PolicyUse, effect: Effect) -> Iterator[Amendment]:
+def _amendments(
+    scenario: Scenario, policy: str, strength: float, kind: VehicleKind, effect: Effect
+) -> Iterator[Amendment]:
     """One amendment for each flow, and each task, station or mark of it, that a vehicle effect touches."""
-    kind = effect.kind
-    for port_name, flow_name in _selected_flows(scenario, effect.on):
-        flow = scenario.ports[port_name].flows[flow_name]
-        for target in _targets(scenario, port_name, flow, effect):
-            yield Amendment(
-                policy=policy,
-                kind=kind,
-                flow=f"{port_name}.{flow_name}",
-                target=target,
-                law=effect.service,
-                number=None if kind in ("service", "skip", "inland", "once_per") else float(getattr(effect, kind)),
-                text=effect.inland,
-                strength=use.strength,
-                first_day=effect.first_day,
-                last_day=effect.last_day,
-            )
+    for flow in scenario.flows():
+        if _chosen(effect.on.port, flow.port) and _chosen(effect.on.flow, flow.name):
+            yield from _amend_flow(scenario, policy, strength, kind, effect, flow)
 
 
-def _targets(scenario: Scenario, port: str, flow: Flow, effect: Effect) -> Iterator[str]:
-    """What an effect changes of one flow: tasks, stations, marks, or the vehicle itself."""
-    if effect.kind in ("service", "scale"):
-        yield from _tasks(scenario, port, flow.route, effect.on)
-    elif effect.kind in ("skip", "inland", "once_per"):
-        yield from _stations(scenario, port, flow.route, effect.on)
-    elif effect.kind in ("share", "scale_share"):
-        yield from (mark for mark in flow.marks if effect.on.mark is not None and mark in effect.on.mark)
-    elif flow.companion_of is None and not (effect.kind == "cap_payload" and flow.diverted_from):
-        yield "vehicle"
+def _amend_flow(
+    scenario: Scenario, policy: str, strength: float, kind: VehicleKind, effect: Effect, flow: Ref
+) -> Iterator[Amendment]:
+    match kind:
+        case "service":
+            law = _given(effect.service)
+            for task in _tasks(scenario, flow, effect.on):
+                yield Retime(policy=policy, flow=flow, task=task, law=law, strength=strength)
+        case "scale":
+            factor = _given(effect.scale)
+            for task in _tasks(scenario, flow, effect.on):
+                yield Rescale(policy=policy, flow=flow, task=task, factor=factor, strength=strength)
+        case "skip":
+            for station in _stations(scenario, flow, effect.on):
+                yield Skip(policy=policy, flow=flow, station=station)
+        case "inland":
+            to = Ref.seen_from(flow.port, _given(effect.inland))
+            for station in _stations(scenario, flow, effect.on):
+                yield MoveInland(policy=policy, flow=flow, station=station, to=to)
+        case "once_per":
+            for station in _stations(scenario, flow, effect.on):
+                yield DeclareTogether(policy=policy, flow=flow, station=station)
+        case "share":
+            for mark in _marks(scenario, flow, effect.on):
+                yield SetRate(policy=policy, flow=flow, mark=mark, rate=_given(effect.share))
+        case "scale_share":
+            for mark in _marks(scenario, flow, effect.on):
+                yield ScaleRate(policy=policy, flow=flow, mark=mark, factor=_given(effect.scale_share))
+        case "priority":
+            if _leads(scenario, flow):
+                yield Prioritise(policy=policy, flow=flow, priority=_given(effect.priority))
+        case "cap_payload":
+            if _leads(scenario, flow) and not scenario.flows()[flow].diverted_from:
+                most, first, last = _given(effect.cap_payload), effect.first_day, effect.last_day
+                yield CapPayload(policy=policy, flow=flow, most_t=most, first_day=first, last_day=last)
+        case _:
+            assert_never(kind)
 
 
-def _stations(scenario: Scenario, port: str, route: str, on: Selector) -> Iterator[str]:
-    for step in scenario.ports[port].routes[route].steps:
-        if step.kind == "visit" and on.station is not None and step.name.rpartition(".")[2] in on.station:
-            yield scenario.station(port, step.name)[0]
+def _given(value: T | None) -> T:
+    """The value of the one key of an effect that is given."""
+    assert value is not None
+    return value
 
 
-def _tasks(scenario: Scenario, port: str, route: str, on: Selector) -> Iterator[str]:
+def _leads(scenario: Scenario, flow: Ref) -> bool:
+    return scenario.flows()[flow].companion_of is None
+
+
+def _marks(scenario: Scenario, flow: Ref, on: Selector) -> list[str]:
+    return [mark for mark in scenario.flows()[flow].marks if on.mark is not None and mark in on.mark]
+
+
+def _stations(scenario: Scenario, flow: Ref, on: Selector) -> list[Ref]:
+    visits = visits_of(scenario, flow.port, scenario.flows()[flow].route)
+    return [v.ref for v in visits if v.kind == "visit" and on.station is not None and v.ref.name in on.station]
+
+
+def _tasks(scenario: Scenario, flow: Ref, on: Selector) -> list[str]:
     if on.station is None and on.task is None:
-        return
-    for step in scenario.ports[port].routes[route].steps:
-        if step.kind == "visit" and _chosen(on.station, step.name.rpartition(".")[2]):
-            full, station = scenario.station(port, step.name)
-            yield from (f"{full}.{task}" for task in station.tasks if _chosen(on.task, task))
+        return []
+    visits = visits_of(scenario, flow.port, scenario.flows()[flow].route)
+    chosen = [visit for visit in visits if _chosen(on.station, visit.ref.name)]
+    return [task.key for visit in chosen for task in visit.tasks if _chosen(on.task, task.name)]
 
 
-def _change_world(scenario: Scenario, policy: str, effect: Effect) -> tuple[Scenario, list[tuple[str, str, str]]]:
+def _change_world(
+    scenario: Scenario, policy: str, kind: WorldKind, effect: Effect
+) -> tuple[Scenario, list[tuple[str, str, str]]]:
     touched: list[tuple[str, str, str]] = []
     ports: dict[str, Port] = {}
     for name, port in scenario.ports.items():
         ports[name] = port
         if _chosen(effect.on.port, name):
-            ports[name], targets = _WORLD[effect.kind](port, policy, effect)
-            touched += [(effect.kind, name, target) for target in targets]
+            ports[name], targets = _WORLD[kind](port, policy, effect)
+            touched += [(kind, name, target) for target in targets]
     return scenario.model_copy(update={"ports": ports}), touched
 
 
@@ -300,7 +344,7 @@ def _scale_volume(port: Port, policy: str, effect: Effect) -> tuple[Port, list[s
     return port.model_copy(update={"flows": flows}), chosen
 
 
-_WORLD = {
+_WORLD: dict[WorldKind, Callable[[Port, str, Effect], tuple[Port, list[str]]]] = {
     "add_servers": _add_servers,
     "open": _open,
     "pace": _set_pace,

@@ -24,7 +24,7 @@ from borderport.experiment import EngineName, Progress, prepare, replicate, scen
 from borderport.loading import load_scenario
 from borderport.manifest import Mask
 from borderport.metrics import ALL, Key, groups_of
-from borderport.scenario import Policy, Scenario
+from borderport.scenario import Policy, Ref, Scenario
 from borderport.statistics import t_intervals
 from borderport.store import ResultStore, model_hash, record_key
 
@@ -158,7 +158,7 @@ class Sweep:
     def response(self, key: Key) -> Response:
         """One metric at every point."""
         members = members_of(self.design.base, key)
-        flows = {tuple(name.split(".")) for name in members}
+        flows = {(name.port, name.name) for name in members}
         kept = (key, *(k for k in self.keys if k[:2] in flows and k[2] == ALL and k[3] in COUNTED))
         table = np.asarray([self._read(number, kept) for number in range(len(self.digests))])
         shares = not_cleared(self.design.base, members, kept, table)
@@ -183,7 +183,7 @@ class Sweep:
 COUNTED = ("vehicles_arrived", "vehicles_held_back", "vehicles_diverted", "vehicles_cleared", "unfinished")
 
 
-def members_of(scenario: Scenario, key: Key) -> tuple[str, ...]:
+def members_of(scenario: Scenario, key: Key) -> tuple[Ref, ...]:
     """The flows whose vehicles a metric is about; of a resource or station, those of its port."""
     return next((members for port, flow, members in groups_of(scenario) if (port, flow) == key[:2]), ())
 

@@ -15,14 +15,16 @@ from borderport.scenario import (
     WEEKDAYS,
     Effect,
     Flow,
+    Patience,
     Policy,
     PolicyUse,
     Port,
+    Ref,
     Route,
     Scenario,
-    Station,
     Step,
     overlapping,
+    visits_of,
 )
 
 Found = Iterator[tuple[KeyPath, str]]
@@ -113,46 +115,36 @@ def _route(scenario: Scenario, port: str, name: str) -> Found:
     """What is wrong with a route whatever flow takes it."""
     route = scenario.ports[port].routes[name]
     here: KeyPath = ("ports", port, "routes", name)
-    visited: dict[str, int] = {}
+    visited: dict[Ref, int] = {}
     for index, step in enumerate(route.steps):
         path = (*here, "steps", index, "name")
         if step.kind == "visit":
             yield from _target(scenario, port, path, step.name, "station")
-            full = _full(port, step.name)
+            full = Ref.seen_from(port, step.name)
             if full in visited:
                 yield path, f"visits '{step.name}' a second time; give each visit a station of its own"
             visited.setdefault(full, index)
         elif step.kind in ("enter", "leave"):
             yield from _target(scenario, port, path, step.name, "resource")
-    yield from _one_declaration(scenario, port, here, route)
+    yield from _one_declaration(scenario, port, here, name)
     if all(step.kind in ("leave", "signal") for step in route.steps):
         yield (*here, "steps"), "needs a step that takes time: a station, a yard to enter, or a signal to wait for"
     yield from _holds(here, port, route)
     yield from _passage(here, scenario.ports[port], port, route, visited)
 
 
-def _one_declaration(scenario: Scenario, port: str, here: KeyPath, route: Route) -> Found:
+def _one_declaration(scenario: Scenario, port: str, here: KeyPath, route: str) -> Found:
     """A consignment declares once: at one station of a route."""
-    shared = []
-    for index, step in enumerate(route.steps):
-        owner, _, name = _full(port, step.name).partition(".")
-        station = scenario.ports[owner].stations.get(name) if owner in scenario.ports else None
-        if step.kind == "visit" and station is not None and station.once_per == "consignment":
-            shared.append((index, step.name))
+    visits = enumerate(visits_of(scenario, port, route))
+    shared = [(index, visit.name) for index, visit in visits if visit.station.once_per == "consignment"]
     for index, name in shared[1:]:
-        yield (
-            (*here, "steps", index, "name"),
-            f"'{name}' is once_per consignment, as '{shared[0][1]}' is already; only one may be",
-        )
-
-
-def _full(port: str, reference: str) -> str:
-    return reference if "." in reference else f"{port}.{reference}"
+        message = f"'{name}' is once_per consignment, as '{shared[0][1]}' is already; only one may be"
+        yield (*here, "steps", index, "name"), message
 
 
 def _target(scenario: Scenario, port: str, path: KeyPath, reference: str, kind: str) -> Found:
     """A station or resource by the name that a route uses for it."""
-    owner, _, name = _full(port, reference).partition(".")
+    owner, name = Ref.seen_from(port, reference).port, Ref.seen_from(port, reference).name
     if owner not in scenario.ports:
         yield path, f"unknown port '{owner}'{suggest(owner, scenario.ports)}"
         return
@@ -163,21 +155,21 @@ def _target(scenario: Scenario, port: str, path: KeyPath, reference: str, kind: 
 
 def _holds(here: KeyPath, port: str, route: Route) -> Found:
     reached = [(index, step) for index, step in enumerate(route.steps) if step.kind in ("visit", "enter")]
-    last = {_full(port, step.name): index for index, step in reached}
+    last = {Ref.seen_from(port, step.name): index for index, step in reached}
     for index, step in enumerate(route.steps):
-        if step.holds_until is None or last.get(_full(port, step.holds_until), -1) > index:
+        if step.holds_until is None or last.get(Ref.seen_from(port, step.holds_until), -1) > index:
             continue
         later = [other.name for place, other in reached if place > index]
         message = f"no later step visits or enters '{step.holds_until}'{suggest(step.holds_until, later)}"
         yield (*here, "steps", index, "holds_until"), message
 
 
-def _passage(here: KeyPath, owner: Port, port: str, route: Route, visited: Mapping[str, int]) -> Found:
+def _passage(here: KeyPath, owner: Port, port: str, route: Route, visited: Mapping[Ref, int]) -> Found:
     span = route.passage
     if span is None:
         return
     yield from _known((*here, "passage", "clock"), span.clock, owner.calendars, "calendar")
-    ends = {"from": _full(port, span.from_), "to": _full(port, span.to)}
+    ends = {"from": Ref.seen_from(port, span.from_), "to": Ref.seen_from(port, span.to)}
     stations = [step.name for step in route.steps if step.kind == "visit"]
     for key, station in ends.items():
         if station not in visited:
@@ -211,6 +203,8 @@ def _flow(scenario: Scenario, port_name: str, name: str) -> Found:
             if place not in queues:
                 message = f"route '{flow.route}' does not visit or enter '{place}'{suggest(place, queues)}"
                 yield (*here, "patience", "at", index), message
+    if flow.patience is not None:
+        yield from _goods(here, port, name, flow.patience)
     yield from _inspects(here, scenario, flow)
     yield from _companion(here, port, name, flow)
     yield from _diversion(scenario, here, port_name, flow)
@@ -232,19 +226,35 @@ def _hours(path: KeyPath, name: str, port: Port) -> Found:
         )
 
 
+def _goods(here: KeyPath, port: Port, name: str, patience: Patience) -> Found:
+    """Goods that wait have loads, and vehicles that travel alone."""
+    path, flow = (*here, "patience"), port.flows[name]
+    for index, load in enumerate(patience.goes_along):
+        yield from _known((*path, "goes_along", index), load, flow.payload, f"load of flow '{name}':")
+    if patience.goods != "wait":
+        return
+    companions = [other for other, companion in port.flows.items() if companion.companion_of == name]
+    if companions or flow.companion_of is not None:
+        who = f"'{companions[0]}' accompanies this flow" if companions else "this flow accompanies another"
+        message = f"{who}, and a later truck would come alone; goods: lost is possible"
+        yield (*path, "goods"), message
+    if flow.counts == "persons":
+        yield (*path, "goods"), "a person takes the goods along; goods: lost is possible"
+
+
 def _diversion(scenario: Scenario, here: KeyPath, port: str, flow: Flow) -> Found:
     """Where diverted vehicles go expects them, and the calendars that must be shut exist."""
     rule = flow.diversion
     if rule is None:
         return
     path = (*here, "diversion")
-    own = _full(port, str(here[-1]))
+    own = Ref(port, str(here[-1]))
     flows = scenario.flows()
-    target = _full(port, rule.to)
+    target = Ref.seen_from(port, rule.to)
     if target not in flows:
         expecting = [name for name, other in flows.items() if other.diverted_from is not None]
         yield (*path, "to"), f"unknown flow '{target}'{suggest(target, expecting or list(flows))}"
-    elif _full(target.partition(".")[0], flows[target].diverted_from or "") != own:
+    elif Ref.seen_from(target.port, flows[target].diverted_from or "") != own:
         yield (*path, "to"), f"'{target}' does not expect these vehicles; write 'diverted_from: {own}' there"
     route = scenario.ports[port].routes.get(flow.route)
     if rule.while_ is None and route is not None and (route.passage is None or route.passage.clock is None):
@@ -258,14 +268,14 @@ def _diverted(scenario: Scenario, here: KeyPath, port: str, flow: Flow) -> Found
     """The flow that vehicles are diverted from sends them here."""
     if flow.diverted_from is None:
         return
-    path, own, flows = (*here, "diverted_from"), _full(port, str(here[-1])), scenario.flows()
-    source = _full(port, flow.diverted_from)
+    path, own, flows = (*here, "diverted_from"), Ref(port, str(here[-1])), scenario.flows()
+    source = Ref.seen_from(port, flow.diverted_from)
     if source not in flows:
         sending = [name for name, other in flows.items() if other.diversion is not None]
         yield path, f"unknown flow '{source}'{suggest(source, sending or list(flows))}"
         return
     rule = flows[source].diversion
-    if rule is None or _full(source.partition(".")[0], rule.to) != own:
+    if rule is None or Ref.seen_from(source.port, rule.to) != own:
         yield path, f"'{source}' diverts nobody to '{own}'; write 'diversion: {{to: {own}, ...}}' there"
 
 
@@ -359,22 +369,16 @@ def _flows(names: list[str]) -> str:
 
 def _asked(scenario: Scenario, port: str, route: str) -> Iterator[tuple[KeyPath, str]]:
     """Marks that a route asks for, with the paths of the steps and tasks that do."""
-    steps = scenario.ports[port].routes[route].steps if route in scenario.ports[port].routes else ()
-    for index, step in enumerate(steps):
+    if route not in scenario.ports[port].routes:
+        return
+    steps = scenario.ports[port].routes[route].steps
+    for index, (step, visit) in enumerate(zip(steps, visits_of(scenario, port, route), strict=True)):
         for key, mark in (("if", step.if_), ("unless", step.unless)):
             if mark is not None:
                 yield ("ports", port, "routes", route, "steps", index, key), mark
-        owner, station = _visited(scenario, port, step)
-        for name, task in station.tasks.items() if station is not None else ():
-            if task.if_ is not None:
-                yield (*owner, "tasks", name, "if"), task.if_
-
-
-def _visited(scenario: Scenario, port: str, step: Step) -> tuple[KeyPath, Station | None]:
-    owner, _, name = _full(port, step.name).partition(".")
-    if step.kind != "visit" or owner not in scenario.ports:
-        return (), None
-    return ("ports", owner, "stations", name), scenario.ports[owner].stations.get(name)
+        for task in visit.tasks:
+            if task.mark is not None:
+                yield ("ports", visit.ref.port, "stations", visit.ref.name, "tasks", task.name, "if"), task.mark
 
 
 def _yards(scenario: Scenario, port_name: str) -> Found:

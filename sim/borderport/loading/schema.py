@@ -24,7 +24,6 @@ def scenario_schema() -> Schema:
     schema = Scenario.model_json_schema()
     for key in INTERNAL_KEYS["Scenario"]:
         del schema["properties"][key]
-    del schema["$defs"]["Amendment"]
     _adapt(schema)
     for part in _mappings(schema):
         part.pop("required", None)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from borderport.loading.files import Source, file_within
 from borderport.loading.tree import Finding, Node, Origin, locate
-from borderport.scenario import Scenario
+from borderport.scenario import Ref, Scenario, visits_of
 from borderport.trace import Trace, read_trace
 
 
@@ -29,15 +29,14 @@ def read_traces(scenario: Scenario, root: Node) -> tuple[dict[str, Trace], list[
     for full, flow in scenario.flows().items():
         if not isinstance(flow.arrivals, dict):
             continue
-        port, name = full.split(".")
-        path = ("ports", port, "flows", name, "arrivals", "trace")
+        path = ("ports", full.port, "flows", full.name, "arrivals", "trace")
         found, node = locate(root, path)
         try:
             file = _file(node.at, flow.arrivals["trace"])
         except ValueError as error:
             findings.append(Finding(node.at, found, str(error)))
             continue
-        trace, wrong = _read(scenario, port, name, file.path)
+        trace, wrong = _read(scenario, full, file.path)
         findings += [Finding(Origin(file.shown, line, 1), found, message) for line, message in wrong]
         if trace is not None:
             traces[full] = trace
@@ -51,17 +50,16 @@ def _file(at: Origin, name: str) -> Source:
     return file_within(Source(str(Path(at.file).parent), Path(at.file).resolve().parent), name)
 
 
-def _read(scenario: Scenario, port: str, name: str, file: Path) -> tuple[Trace | None, list[tuple[int, str]]]:
-    flow, horizon = scenario.ports[port].flows[name], scenario.horizon
-    steps = scenario.ports[port].routes[flow.route].steps
-    tasks: dict[str, str] = {}
-    for step in steps:
-        if step.kind == "visit":
-            full, station = scenario.station(port, step.name)
-            for task in station.tasks:
-                tasks[step.name if task == "service" else f"{step.name}.{task}"] = f"{full.split('.')[1]}.{task}"
-    marks = frozenset(scenario.marks(flow)) | {f"{step.name}.visited" for step in steps if step.share is not None}
-    zone = scenario.ports[port].zone or horizon.zone
+def _read(scenario: Scenario, name: Ref, file: Path) -> tuple[Trace | None, list[tuple[int, str]]]:
+    flow, horizon = scenario.flows()[name], scenario.horizon
+    visits = visits_of(scenario, name.port, flow.route)
+    tasks = {
+        visit.name if task.name == "service" else f"{visit.name}.{task.name}": task.local_key
+        for visit in visits
+        for task in visit.tasks
+    }
+    marks = frozenset(scenario.marks(flow)) | {visit.visited for visit in visits if visit.share is not None}
+    zone = scenario.ports[name.port].zone or horizon.zone
     start, end = (moment.replace(tzinfo=ZoneInfo(horizon.zone)) for moment in (horizon.start, horizon.end))
     trace, wrong = read_trace(file, start=start, end=end, zone=zone, marks=marks, tasks=tasks)
     apart = [f"'{load}'" for load, payload in flow.payload.items() if payload.cleared_after is not None]

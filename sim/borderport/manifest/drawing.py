@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
@@ -12,12 +12,13 @@ from borderport.calendars import NEVER, Times, Windows
 from borderport.deviates import fill_work
 from borderport.distributions import Array
 from borderport.manifest.arrivals import convoy_sizes, fixed_moments, port_zone
+from borderport.manifest.behaviour import Along, Closings, add_later_trucks, draw_deadlines, moments_of_coming
 from borderport.manifest.closures import draw_breakdowns, draw_closures, draw_slow_days
 from borderport.manifest.draws import Draws, Rates
 from borderport.manifest.inspection import by_risk, draw_carriers, draw_finds
-from borderport.manifest.plans import FlowPlan, ManifestPlan, closed_windows, full_name
+from borderport.manifest.plans import FlowPlan, ManifestPlan, closed_windows
 from borderport.manifest.values import Diverted, FlowManifest, Manifest, Mask
-from borderport.scenario import Flow, HourProfile
+from borderport.scenario import Ref
 from borderport.streams import Streams
 
 NO_ROWS = np.zeros(0, dtype=np.int64)
@@ -40,12 +41,11 @@ def draw_manifest(plan: ManifestPlan, seed: int, replication: int) -> Manifest:
     streams = Streams(seed, replication)
     closures = draw_closures(plan, streams)
     closed = dict(plan.always_closed)
-    shared = _Shared(plan, streams, closed)
-    for port, p in plan.scenario.ports.items():
-        for name in p.calendars:
-            if f"{port}.{name}" not in closed:
-                closed[f"{port}.{name}"] = closed_windows(closures, p, port, name)
-    flows: dict[str, FlowManifest] = {}
+    shared = _Shared(plan, streams, Closings(closed))
+    for calendar in plan.scenario.calendars():
+        if calendar not in closed:
+            closed[calendar] = closed_windows(closures, calendar)
+    flows: dict[Ref, FlowManifest] = {}
     for flow_plan in plan.flows:
         origin = flow_plan.leader or flow_plan.source
         flows[flow_plan.name] = _draw_flow(shared, flow_plan, flows[origin] if origin else None)
@@ -56,29 +56,20 @@ def draw_manifest(plan: ManifestPlan, seed: int, replication: int) -> Manifest:
 
 @dataclass(frozen=True)
 class _Shared:
-    """What the draws of all flows of one replication share.
-
-    Attributes
-    ----------
-    plan : ManifestPlan
-    streams : Streams
-    closed : dict of int64 arrays, shape (windows, 2)
-        As in `Manifest`.
-    shut : dict of int64 arrays, shape (windows, 2)
-        By port and calendars: when any of them is closed; worked out when first asked for.
-    """
+    """What the draws of all flows of one replication share."""
 
     plan: ManifestPlan
     streams: Streams
-    closed: dict[str, Windows]
-    shut: dict[tuple[str, ...], Windows] = field(default_factory=dict)
+    closings: Closings
 
-    def any_closed(self, port: str, names: tuple[str, ...]) -> Windows:
-        """When any calendar of a port is closed."""
-        key = (port, *names)
-        if key not in self.shut:
-            self.shut[key] = calendars.merge(np.concatenate([self.closed[f"{port}.{name}"] for name in names]))
-        return self.shut[key]
+
+@dataclass(frozen=True)
+class _Coming:
+    """Vehicles of a flow, by ascending number: when they were due, and when they come; `NEVER` for those who do not."""
+
+    index: Times
+    due_ms: Times
+    arrival_ms: Times
 
 
 def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None) -> FlowManifest:
@@ -86,47 +77,78 @@ def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None
     plan, streams = shared.plan, shared.streams
     name, flow = flow_plan.name, flow_plan.flow
     came = _coming_from(plan, origin) if origin is not None and flow_plan.leader is None else None
-    taken = came or origin
-    index, arrivals = (taken.index, taken.arrival_ms) if taken else _draw_arrivals(plan, flow_plan, streams)
-    total = int(index[-1]) + 1 if index.size else 0
-    out = np.ones(index.size, dtype=bool)
-    if origin is None:
-        out = _sets_out(shared, flow_plan, index, arrivals)
-    kept, diverted = ~out, None
+    coming, away = _who_comes(shared, flow_plan, came or origin)
+    total = int(coming.index[-1]) + 1 if coming.index.size else 0
+    diverted = None
     if flow.diversion is not None:
-        away = _diverts(shared, flow_plan, index, arrivals)
-        kept, out = ~out & ~away, out & ~away
-        diverted = _draw_diverted(
-            plan, flow_plan, Draws.of(streams, name, total, index[away], flow_plan.chances), arrivals[away]
-        )
-    held_back, held_back_index = arrivals[kept], index[kept]
-    set_out = out.nonzero()[0]
-    arrivals, index = arrivals.take(set_out), index.take(set_out)
+        drawn = Draws.of(streams, name, total, coming.index[away], flow_plan.chances)
+        diverted = _draw_diverted(plan, flow_plan, drawn, coming.due_ms[away])
+    never, postponed = coming.arrival_ms == NEVER, (coming.arrival_ms > coming.due_ms) & (coming.arrival_ms < NEVER)
+    set_out = (~away & (coming.arrival_ms < plan.horizon_ms)).nonzero()[0]
+    index, arrivals = coming.index.take(set_out), coming.arrival_ms.take(set_out)
     draws = Draws.of(streams, name, total, index, flow_plan.chances)
     consignment = _consignments(flow_plan, index) if came is None else came.consignment
     adopted = _draw_adoptions(flow_plan, draws, consignment)
     marks = _draw_marks(flow_plan, draws, adopted)
-    # What diverted vehicles bring along is cleared at the end of their passage here.
-    payload, apart = (
-        _draw_payload(plan, flow_plan, draws, arrivals, marks, adopted) if came is None else (came.payload_t, {})
-    )
-    return FlowManifest(
+    if came is None:
+        loads = _draw_loads(plan, flow_plan, draws, arrivals, marks, adopted)
+    else:  # what diverted vehicles bring along is cleared at the end of their passage here
+        loads = _Loads.undivided(came.payload_t)
+    first = FlowManifest(
         name=name,
         index=index,
         arrival_ms=arrivals,
-        payload_t=payload,
-        value_cny=_value(flow_plan, index, payload) if came is None else came.value_cny,
+        payload_t=loads.payload_t,
+        value_cny=_value(flow_plan, index, loads.payload_t) if came is None else came.value_cny,
         marks=marks,
         adopted=adopted,
         tasks=flow_plan.work.keys,
         work=_draw_work(flow_plan, draws, marks, adopted),
-        deadline_ms=_draw_deadlines(flow, draws, arrivals),
+        deadline_ms=draw_deadlines(flow, draws, arrivals),
         consignment=consignment,
-        held_back=held_back,
-        held_back_index=held_back_index,
+        ready_ms=coming.due_ms.take(set_out) - (_detour(plan, origin) if origin is not None and came else 0),
+        fetches=np.full(index.size, -1),
+        waiting_t=np.zeros(index.size),
+        waiting_cny=np.zeros(index.size),
+        held_back=coming.due_ms[never & ~away],
+        held_back_index=coming.index[never & ~away],
+        postponed=coming.due_ms[postponed & ~away],
         diverted=diverted,
-        apart_t=apart,
+        apart_t=loads.apart_t,
     )
+    leaves = Along(loads.along_t, *_goes_along(flow_plan))
+    return add_later_trucks(flow, _long(shared, flow_plan), draws, first, leaves, plan.horizon_ms)
+
+
+def _goes_along(flow_plan: FlowPlan) -> tuple[frozenset[str], tuple[int, ...], frozenset[Ref]]:
+    """Marks, tasks and places of clearance of the loads that leave with a driver who gives up."""
+    patience, work = flow_plan.flow.patience, flow_plan.work
+    loads = [flow_plan.flow.payload[load] for load in (patience.goes_along if patience is not None else ())]
+    marks = frozenset(load.if_ for load in loads if load.if_ is not None)
+    tasks = [number for number, group in enumerate(work.group.tolist()) if marks & set(work.groups[group])]
+    places = [Ref.seen_from(flow_plan.name.port, load.cleared_after) for load in loads if load.cleared_after]
+    return marks, tuple(tasks), frozenset(places)
+
+
+def _who_comes(shared: _Shared, flow_plan: FlowPlan, taken: FlowManifest | Diverted | None) -> tuple[_Coming, Mask]:
+    """All vehicles that are due, and which of them go to another port; ``taken`` are those of another flow."""
+    if taken is not None:
+        index, due = taken.index, taken.arrival_ms
+    else:
+        index, due = _draw_arrivals(shared.plan, flow_plan, shared.streams)
+    arrivals = due
+    if taken is None and not flow_plan.trace.arrival_ms.size:  # observed vehicles did set out
+        draws = Draws.of(shared.streams, flow_plan.name, int(index[-1]) + 1 if index.size else 0, index, {})
+        arrivals = moments_of_coming(flow_plan.flow.holding_back, _long(shared, flow_plan), draws, due)
+    return _Coming(index, due, arrivals), _diverts(shared, flow_plan, index, due)
+
+
+def _long(shared: _Shared, flow_plan: FlowPlan) -> Windows:
+    """Closures in which a flow's shippers hold back."""
+    rule = flow_plan.flow.holding_back
+    if rule is None:
+        return np.empty((0, 2), dtype=np.int64)
+    return shared.closings.long(shared.plan.scenario, flow_plan.name, rule)
 
 
 def _consignments(flow_plan: FlowPlan, index: Times) -> Times:
@@ -142,19 +164,26 @@ def _draw_diverted(plan: ManifestPlan, flow_plan: FlowPlan, draws: Draws, arriva
     consignment = _consignments(flow_plan, draws.index)
     adopted = _draw_adoptions(flow_plan, draws, consignment)
     marks = _draw_marks(flow_plan, draws, adopted)
-    payload, _ = _draw_payload(plan, flow_plan, draws, arrivals, marks, adopted)
+    payload = _draw_loads(plan, flow_plan, draws, arrivals, marks, adopted).payload_t
     return Diverted(draws.index, arrivals, payload, _value(flow_plan, draws.index, payload), consignment)
 
 
 def _coming_from(plan: ManifestPlan, origin: FlowManifest) -> Diverted:
     """The vehicles that left another flow, as they come here: after their detour, those within the horizon."""
-    left, rule = origin.diverted, plan.scenario.flows()[origin.name].diversion
-    assert left is not None and rule is not None
-    arrivals = left.arrival_ms + rule.detour
+    left = origin.diverted
+    assert left is not None
+    arrivals = left.arrival_ms + _detour(plan, origin)
     here = arrivals < plan.horizon_ms
     return Diverted(
         left.index[here], arrivals[here], left.payload_t[here], left.value_cny[here], left.consignment[here]
     )
+
+
+def _detour(plan: ManifestPlan, origin: FlowManifest) -> int:
+    """How much later the vehicles that another flow diverted come."""
+    rule = plan.scenario.flows()[origin.name].diversion
+    assert rule is not None
+    return rule.detour
 
 
 def _draw_arrivals(plan: ManifestPlan, flow_plan: FlowPlan, streams: Streams) -> tuple[Times, Times]:
@@ -188,32 +217,16 @@ def _diverts(shared: _Shared, flow_plan: FlowPlan, index: Times, arrivals: Times
         return np.zeros(arrivals.size, dtype=bool)
     names = rule.while_
     if names is None:
-        span = shared.plan.scenario.ports[flow_plan.port].routes[flow_plan.flow.route].passage
+        span = shared.plan.scenario.ports[flow_plan.name.port].routes[flow_plan.flow.route].passage
         assert span is not None and span.clock is not None
         names = (span.clock,)
-    shut = reduce(calendars.intersect, [shared.closed[full_name(flow_plan.port, name)] for name in names])
+    shut = reduce(
+        calendars.intersect, [shared.closings.closed[Ref.seen_from(flow_plan.name.port, name)] for name in names]
+    )
     lasting = shut + np.asarray([rule.after, 0])
     lasting = lasting[lasting[:, 0] < lasting[:, 1]]
     draw = shared.streams.uniforms(flow_plan.name, "diversion", int(index[-1]) + 1)[index]
     return np.asarray(calendars.inside(lasting, arrivals) & (draw < rule.share))
-
-
-def _sets_out(shared: _Shared, flow_plan: FlowPlan, index: Times, arrivals: Times) -> Mask:
-    """Which vehicles set out at all: those observed, and in long closures a share by each vehicle's own draw."""
-    rule = flow_plan.flow.holding_back
-    out = np.ones(arrivals.size, dtype=bool)
-    if rule is None or flow_plan.trace.arrival_ms.size or not arrivals.size:
-        return out
-    port, hours = shared.plan.scenario.ports[flow_plan.port], flow_plan.flow.hours
-    names = (hours.calendar,) if isinstance(hours, HourProfile) else tuple(port.calendars)
-    shut = shared.any_closed(flow_plan.port, names)
-    long = shut[shut[:, 1] - shut[:, 0] > rule.closures_over]
-    caught = calendars.inside(long, arrivals).nonzero()[0]
-    if caught.size:
-        numbers = index[caught]
-        draw = shared.streams.uniforms(flow_plan.name, "sets_out", int(numbers.max()) + 1)
-        out[caught] = draw[numbers] < rule.sets_out
-    return out
 
 
 def _draw_adoptions(flow_plan: FlowPlan, draws: Draws, consignment: Times) -> dict[str, Mask]:
@@ -257,43 +270,66 @@ def _draw_marks(flow_plan: FlowPlan, draws: Draws, adopted: dict[str, Mask]) -> 
     return marks | draw_finds(flow_plan, inspection, draws, marks) if inspection else marks
 
 
-def _draw_payload(
+@dataclass(frozen=True)
+class _Loads:
+    """What each vehicle carries, tonnes; arrays of shape (vehicles,).
+
+    Attributes
+    ----------
+    payload_t : float64
+        All loads together.
+    apart_t : dict of float64
+        Those that a station clears apart, by station.
+    along_t : float64
+        Those that leave with a driver who gives up though the others wait.
+    """
+
+    payload_t: Array
+    apart_t: dict[Ref, Array]
+    along_t: Array
+
+    @classmethod
+    def undivided(cls, payload_t: Array) -> _Loads:
+        """Loads of which nothing is known but their sum."""
+        return cls(payload_t, {}, np.zeros(payload_t.shape))
+
+
+def _draw_loads(
     plan: ManifestPlan,
     flow_plan: FlowPlan,
     draws: Draws,
     arrivals: Times,
     marks: dict[str, Mask],
     adopted: dict[str, Mask],
-) -> tuple[Array, dict[str, Array]]:
-    """All loads of each vehicle together, and those that a station clears apart, by ``port.station``.
-
-    A cap holds for each load, since they are carried one after the other.
-    """
+) -> _Loads:
+    """The loads of each vehicle; a cap holds for each load, since they are carried one after the other."""
     most = _caps(plan, flow_plan, arrivals, adopted)
     observed = flow_plan.trace.payload_t
     if observed is not None:
-        return np.minimum(observed[draws.index], most), {}
-    total = np.zeros(draws.index.size)
-    apart: dict[str, Array] = {}
+        return _Loads.undivided(np.minimum(observed[draws.index], most))
+    loads = _Loads.undivided(np.zeros(draws.index.size))
+    patience = flow_plan.flow.patience
     for name, load in flow_plan.flow.payload.items():
-        loaded = np.arange(total.size) if load.if_ is None else marks[load.if_].nonzero()[0]
+        loaded = np.arange(arrivals.size) if load.if_ is None else marks[load.if_].nonzero()[0]
         tonnes = load.law.at(draws.luck(f"payload.{name}", draws.index.take(loaded)))
-        tonnes = np.minimum(tonnes, np.broadcast_to(most, total.shape)[loaded])
-        total[loaded] += tonnes
+        tonnes = np.minimum(tonnes, np.broadcast_to(most, arrivals.shape)[loaded])
+        loads.payload_t[loaded] += tonnes
         if load.cleared_after is not None:
-            station, _ = plan.scenario.station(flow_plan.port, load.cleared_after)
-            apart.setdefault(station, np.zeros(total.size))[loaded] += tonnes
-    return total, apart
+            station = Ref.seen_from(flow_plan.name.port, load.cleared_after)
+            loads.apart_t.setdefault(station, np.zeros(arrivals.size))[loaded] += tonnes
+        if patience is not None and name in patience.goes_along:
+            loads.along_t[loaded] += tonnes
+    return loads
 
 
 def _caps(plan: ManifestPlan, flow_plan: FlowPlan, arrivals: Times, adopted: dict[str, Mask]) -> Array:
     """Most that each vehicle may carry at a time, tonnes; one number for all if nothing limits anybody."""
     most = np.asarray(np.inf)
     for cap in flow_plan.caps:
-        days = calendars.local_days(port_zone(plan.scenario, flow_plan.port), plan.scenario.horizon)
+        days = calendars.local_days(port_zone(plan.scenario, flow_plan.name.port), plan.scenario.horizon)
         start, stop = days.window(cap.first_day, cap.last_day)
         capped = adopted[cap.policy] & (arrivals >= start) & (arrivals < stop)
-        most = np.minimum(most, np.where(capped, cap.number or 0.0, np.inf))
+        most = np.minimum(most, np.where(capped, cap.most_t, np.inf))
     return most
 
 
@@ -336,16 +372,10 @@ def _given_work(flow_plan: FlowPlan, draws: Draws) -> Array:
     plan, trace = flow_plan.work, flow_plan.trace
     table = np.empty((len(plan.givens), draws.index.size))
     for row, given in zip(table, plan.givens, strict=True):
-        purpose, key = plan.purposes[given.task], plan.keys[given.task]
-        if given.law is None or purpose is None:
-            row[:] = trace.work_ms[key.partition(".")[2]][draws.index]
+        purpose = plan.purposes[given.task]
+        if isinstance(given.values, str):
+            row[:] = trace.work_ms[given.values][draws.index]
         else:
-            row[:] = given.law.at(draws.luck(purpose))
+            assert purpose is not None
+            row[:] = given.values.at(draws.luck(purpose))
     return table
-
-
-def _draw_deadlines(flow: Flow, draws: Draws, arrivals: Times) -> Times:
-    if flow.patience is None:
-        return np.full(arrivals.size, NEVER, dtype=np.int64)
-    gives_up = draws.uniform("patience") < flow.patience.share
-    return np.where(gives_up, arrivals + flow.patience.after, NEVER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from borderport.calendars import Times
 from borderport.deviates import fill_chances
 from borderport.distributions import Array
 from borderport.manifest.values import Mask
-from borderport.scenario import Amendment
+from borderport.scenario import ScaleRate, SetRate
 from borderport.streams import Streams
 
 
@@ -66,10 +67,15 @@ class Rates:
     levels: list[float]
     level: Times | None = None
 
-    def amended(self, amendment: Amendment, adopted: Mask) -> Rates:
+    def amended(self, amendment: SetRate | ScaleRate, adopted: Mask) -> Rates:
         """The rates after a policy that sets or scales them has been adopted by some."""
-        number = amendment.number or 0.0
-        after = [number if amendment.kind == "share" else number * rate for rate in self.levels]
+        match amendment:
+            case SetRate():
+                after = [amendment.rate for _ in self.levels]
+            case ScaleRate():
+                after = [amendment.factor * rate for rate in self.levels]
+            case _:
+                assert_never(amendment)
         if adopted.all():
             return Rates(after, self.level)
         moved = adopted * np.int64(len(self.levels))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import assert_never
 
 import numpy as np
 
@@ -14,7 +15,23 @@ from borderport.calendars import Times, Windows
 from borderport.deviates import KINDS
 from borderport.distributions import Array, Coded, Constant, Law, standard_normal_grid
 from borderport.manifest.arrivals import ArrivalRate, arrival_rate, convoy_sizes, port_zone
-from borderport.scenario import Amendment, Closure, Flow, Inspection, Port, Scenario
+from borderport.scenario import (
+    CapPayload,
+    Closure,
+    Flow,
+    FlowAmendments,
+    Inspection,
+    MoveInland,
+    Ref,
+    Rescale,
+    Retime,
+    ScaleRate,
+    Scenario,
+    SetRate,
+    StationTask,
+    tasks_at,
+    visits_of,
+)
 from borderport.trace import Trace
 
 NO_TRACE = Trace(np.zeros(0, dtype=np.int64))
@@ -24,26 +41,26 @@ NO_TRACE = Trace(np.zeros(0, dtype=np.int64))
 class TaskPlan:
     """One task of a flow's route: its draw, its law, who does it, and what policies make of it, in their order."""
 
-    key: str
+    task: StationTask
     purpose: str
-    law: Law
     marks: tuple[str, ...]
-    amendments: tuple[Amendment, ...]
+    amendments: tuple[Retime | Rescale, ...]
 
 
 @dataclass(frozen=True)
 class Given:
-    """A step of work whose values are worked out before: a law that is not compiled, or, without a law, what was seen.
+    """A step of work whose values are worked out before.
 
     Attributes
     ----------
     task : int
         Which task of the flow.
-    law : Law or None
+    values : Law or str
+        A law that is not compiled, or the column of the trace with what was seen.
     """
 
     task: int
-    law: Law | None
+    values: Law | str
 
 
 @dataclass(frozen=True)
@@ -78,7 +95,7 @@ class MarkPlan:
 
     name: str
     share: float
-    amendments: tuple[Amendment, ...]
+    amendments: tuple[SetRate | ScaleRate, ...]
 
 
 @dataclass(frozen=True)
@@ -126,16 +143,15 @@ class InspectionPlan:
 class FlowPlan:
     """What a flow's manifest needs that no draw changes."""
 
-    name: str
-    port: str
+    name: Ref
     flow: Flow
     rate: ArrivalRate | None
     work: WorkPlan
     marks: tuple[MarkPlan, ...]
     adoptions: tuple[AdoptionPlan, ...]
-    caps: tuple[Amendment, ...]
-    leader: str | None
-    source: str | None
+    caps: tuple[CapPayload, ...]
+    leader: Ref | None
+    source: Ref | None
     trace: Trace
     inspection: InspectionPlan | None
 
@@ -168,8 +184,8 @@ class ManifestPlan:
 
     scenario: Scenario
     flows: tuple[FlowPlan, ...]
-    fixed_closures: dict[str, tuple[Closure, Windows]] = field(repr=False)
-    always_closed: dict[str, Windows] = field(repr=False)
+    fixed_closures: dict[Ref, tuple[Closure, Windows]] = field(repr=False)
+    always_closed: dict[Ref, Windows] = field(repr=False)
 
     @cached_property
     def horizon_ms(self) -> int:
@@ -187,45 +203,35 @@ class ManifestPlan:
 
 def plan_manifest(scenario: Scenario) -> ManifestPlan:
     """Work out once what every replication's manifest needs; the scenario has its policies applied."""
-    flows = [_plan_flow(scenario, port, name) for port, p in scenario.ports.items() for name in p.flows]
+    flows = [_plan_flow(scenario, name, flow) for name, flow in scenario.flows().items()]
     flows.sort(key=lambda plan: plan.rank)
     fixed = {
-        f"{port}.{name}": (closure, _fixed_window(scenario, port, closure))
-        for port, p in scenario.ports.items()
-        for name, closure in p.closures.items()
+        name: (closure, _fixed_window(scenario, name.port, closure))
+        for name, closure in scenario.closures().items()
         if closure.random is None
     }
     always = {
-        f"{port}.{name}": closed_windows(fixed, p, port, name)
-        for port, p in scenario.ports.items()
-        for name in p.calendars
-        if all(closure.random is None for closure in p.closures.values() if _stops(closure, name))
+        name: closed_windows(fixed, name)
+        for name in scenario.calendars()
+        if all(c.random is None for c in scenario.ports[name.port].closures.values() if _stops(c, name))
     }
     return ManifestPlan(scenario, tuple(flows), fixed, always)
 
 
-def full_name(port: str, reference: str) -> str:
-    """``port.name`` of what a port calls ``name`` or ``other_port.name``."""
-    return reference if "." in reference else f"{port}.{reference}"
-
-
-def _plan_flow(scenario: Scenario, port: str, name: str) -> FlowPlan:
-    flow = scenario.ports[port].flows[name]
-    full = f"{port}.{name}"
-    amendments = tuple(a for a in scenario.amendments if a.flow == full)
+def _plan_flow(scenario: Scenario, name: Ref, flow: Flow) -> FlowPlan:
+    amendments = FlowAmendments.of(scenario.amendments, name)
     adoptions = tuple(_plan_adoptions(scenario, amendments))
-    trace = scenario.traces.get(full, NO_TRACE)
+    trace = scenario.traces.get(name, NO_TRACE)
     return FlowPlan(
-        name=full,
-        port=port,
+        name=name,
         flow=flow,
-        rate=_plan_rate(scenario, port, flow),
-        work=_plan_work(_plan_tasks(scenario, port, flow, amendments), adoptions, trace),
-        marks=tuple(_plan_marks(scenario, port, flow, amendments)),
+        rate=_plan_rate(scenario, name.port, flow),
+        work=_plan_work(_plan_tasks(scenario, name.port, flow, amendments), adoptions, trace),
+        marks=tuple(_plan_marks(scenario, name.port, flow, amendments)),
         adoptions=adoptions,
-        caps=tuple(a for a in amendments if a.kind == "cap_payload" and a.number is not None),
-        leader=f"{port}.{flow.companion_of}" if flow.companion_of else None,
-        source=full_name(port, flow.diverted_from) if flow.diverted_from else None,
+        caps=amendments.caps,
+        leader=Ref(name.port, flow.companion_of) if flow.companion_of else None,
+        source=Ref.seen_from(name.port, flow.diverted_from) if flow.diverted_from else None,
         trace=trace,
         inspection=_plan_inspection(scenario.inspections[flow.inspection]) if flow.inspection else None,
     )
@@ -264,39 +270,33 @@ def items_of(rule: Inspection, luck: Array) -> Times:
     return np.clip(np.rint(rule.contraband.items.at(luck)), 1, ITEMS.most).astype(np.int64)
 
 
-def _plan_marks(scenario: Scenario, port: str, flow: Flow, amendments: tuple[Amendment, ...]) -> Iterator[MarkPlan]:
+def _plan_marks(scenario: Scenario, port: str, flow: Flow, amendments: FlowAmendments) -> Iterator[MarkPlan]:
     """The flow's own marks, and ``STATION.visited`` for steps with a share of their own."""
-    steps = scenario.ports[port].routes[flow.route].steps
-    shares = flow.marks | {f"{step.name}.visited": step.share for step in steps if step.share is not None}
-    changing = [a for a in amendments if a.kind in ("share", "scale_share") and a.number is not None]
+    visits = visits_of(scenario, port, flow.route)
+    shares = flow.marks | {visit.visited: visit.share for visit in visits if visit.share is not None}
     for name, share in shares.items():
-        yield MarkPlan(name, share, tuple(a for a in changing if a.target == name))
+        yield MarkPlan(name, share, amendments.rates.get(name, ()))
 
 
-def _plan_adoptions(scenario: Scenario, amendments: tuple[Amendment, ...]) -> Iterator[AdoptionPlan]:
-    together = {a.policy for a in amendments if a.kind == "once_per"}
-    for policy in dict.fromkeys(a.policy for a in amendments):
+def _plan_adoptions(scenario: Scenario, amendments: FlowAmendments) -> Iterator[AdoptionPlan]:
+    together = {policy for policies in amendments.together.values() for policy in policies}
+    for policy in amendments.policies:
         yield AdoptionPlan(policy, scenario.adoptions[policy], policy in together)
 
 
-def _plan_tasks(scenario: Scenario, port: str, flow: Flow, amendments: tuple[Amendment, ...]) -> list[TaskPlan]:
+def _plan_tasks(scenario: Scenario, port: str, flow: Flow, amendments: FlowAmendments) -> list[TaskPlan]:
     plans: dict[str, TaskPlan] = {}
-    for step in scenario.ports[port].routes[flow.route].steps:
-        if step.kind != "visit":
-            continue
-        marks = ((step.if_,) if step.if_ else ()) + ((f"{step.name}.visited",) if step.share is not None else ())
-        full, _ = scenario.station(port, step.name)
-        moved = [a.text for a in amendments if a.kind == "inland" and a.target == full and a.text]
-        for reference in (step.name, *moved):
-            owner, station = scenario.station(port, reference)
-            for task_name, task in station.tasks.items():
-                key = f"{owner}.{task_name}"
-                changed = tuple(a for a in amendments if a.kind in ("service", "scale") and a.target == key)
-                needed = marks + ((task.if_,) if task.if_ else ())
-                # What is moved inland keeps the draw of the station it replaces; another port's station has its own.
-                own = reference in moved or owner.startswith(f"{port}.")
-                purpose = key.partition(".")[2] if own else key
-                plans.setdefault(key, TaskPlan(key, purpose, task.service, needed, changed))
+    stations = scenario.stations()
+    for visit in visits_of(scenario, port, flow.route):
+        bypasses = amendments.bypasses.get(visit.ref, ()) if visit.kind == "visit" else ()
+        moved = [bypass.to for bypass in bypasses if isinstance(bypass, MoveInland)]
+        tasks = [(task, task.station.port == port) for task in visit.tasks]
+        # What is moved inland keeps the draw of the station it replaces; another port's station has its own.
+        tasks += [(task, True) for to in moved for task in tasks_at(to, stations[to])]
+        for task, own in tasks:
+            marks = visit.condition.has + ((task.mark,) if task.mark else ())
+            purpose = task.local_key if own else task.key
+            plans.setdefault(task.key, TaskPlan(task, purpose, marks, amendments.work.get(task.key, ())))
     return list(plans.values())
 
 
@@ -307,7 +307,7 @@ def _plan_work(tasks: list[TaskPlan], adoptions: tuple[AdoptionPlan, ...], trace
     givens: list[Given] = []
     first, purposes = [0], []
     for place, task in enumerate(tasks):
-        steps = _steps(task, task.key.partition(".")[2] in trace.work_ms, by_all)
+        steps = _steps(task, task.task.local_key in trace.work_ms, by_all)
         for step in steps:
             if isinstance(step.what, Coded):
                 kind, *parameters = step.what.code
@@ -315,7 +315,7 @@ def _plan_work(tasks: list[TaskPlan], adoptions: tuple[AdoptionPlan, ...], trace
                 kind, parameters = "scaled", [step.what, 0.0, 0.0, 0.0]
             else:
                 kind, parameters = "given", [float(len(givens)), 0.0, 0.0, 0.0]
-                givens.append(Given(place, step.what))
+                givens.append(Given(place, step.what or task.task.local_key))
             policy = -1 if step.policy is None else number[step.policy]
             rows.append((policy, KINDS[kind], *parameters, step.strength))
         first.append(len(rows))
@@ -323,7 +323,7 @@ def _plan_work(tasks: list[TaskPlan], adoptions: tuple[AdoptionPlan, ...], trace
         purposes.append(task.purpose if lucky else None)
     groups = tuple(dict.fromkeys(task.marks for task in tasks))
     return WorkPlan(
-        keys=tuple(task.key for task in tasks),
+        keys=tuple(task.task.key for task in tasks),
         purposes=tuple(purposes),
         groups=groups,
         group=np.asarray([groups.index(task.marks) for task in tasks], dtype=np.int64),
@@ -347,11 +347,17 @@ class _Step:
 
 def _steps(task: TaskPlan, seen: bool, by_all: set[str]) -> list[_Step]:
     """What makes the work of a task, in order, from the last law that everybody takes over in full."""
-    steps = [_Step(None, None if seen else task.law, 1.0)]
+    steps = [_Step(None, None if seen else task.task.service, 1.0)]
     for change in task.amendments:
-        if change.law is not None and change.strength == 1 and change.policy in by_all:
-            steps = []
-        steps.append(_Step(change.policy, change.law or float(change.number or 0.0), change.strength))
+        match change:
+            case Retime():
+                if change.strength == 1 and change.policy in by_all:
+                    steps = []
+                steps.append(_Step(change.policy, change.law, change.strength))
+            case Rescale():
+                steps.append(_Step(change.policy, change.factor, change.strength))
+            case _:
+                assert_never(change)
     return steps
 
 
@@ -360,15 +366,15 @@ def _fixed_window(scenario: Scenario, port: str, closure: Closure) -> Windows:
     return calendars.merge(np.asarray([days.window(closure.first_day, closure.last_day)], dtype=np.int64))
 
 
-def _stops(closure: Closure, calendar: str) -> bool:
-    return closure.stops == "all" or calendar in closure.stops
+def _stops(closure: Closure, calendar: Ref) -> bool:
+    return closure.stops == "all" or calendar.name in closure.stops
 
 
-def closed_windows(closures: dict[str, tuple[Closure, Windows]], port: Port, port_name: str, calendar: str) -> Windows:
+def closed_windows(closures: Mapping[Ref, tuple[Closure, Windows]], calendar: Ref) -> Windows:
     """When closures keep a calendar shut, all of them together."""
     parts = [
         windows
         for name, (closure, windows) in closures.items()
-        if name.startswith(f"{port_name}.") and _stops(closure, calendar)
+        if name.port == calendar.port and _stops(closure, calendar)
     ]
     return calendars.merge(np.concatenate(parts)) if parts else np.empty((0, 2), dtype=np.int64)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from borderport.calendars import Times, Windows
 from borderport.distributions import Array
+from borderport.scenario import Ref
 
 Mask = NDArray[np.bool_]
 
@@ -65,13 +66,21 @@ class FlowManifest:
         When the driver gives up; `NEVER` for those who do not.
     consignment : int64
         Number of the consignment within the flow.
+    ready_ms : int64
+        When its goods were ready: when it was due, or, of a later truck, the first one; and before a detour.
+    fetches : int64
+        Row of the truck whose goods it fetches if that one's driver gives up; -1 for one with goods of its own.
+    waiting_t, waiting_cny : float64
+        What stays behind for a later truck if its driver gives up: tonnes, and their value.
     held_back, held_back_index : int64 arrays, shape (vehicles held back,)
-        When those would have come that did not set out because the port was shut, and their numbers.
+        When those were due that never set out because the port was shut, and their numbers.
+    postponed : int64 array, shape (vehicles postponed,)
+        When those were due that did not set out because the port was shut, but come after it.
     diverted : Diverted or None
         Those that went to another port; ``None`` for a flow without a diversion.
     """
 
-    name: str
+    name: Ref
     index: Times
     arrival_ms: Times
     payload_t: Array
@@ -82,10 +91,15 @@ class FlowManifest:
     work: Times
     deadline_ms: Times
     consignment: Times
+    ready_ms: Times
+    fetches: Times
+    waiting_t: Array
+    waiting_cny: Array
     held_back: Times
     held_back_index: Times
+    postponed: Times
     diverted: Diverted | None = None
-    apart_t: dict[str, Array] = field(default_factory=dict)
+    apart_t: dict[Ref, Array] = field(default_factory=dict)
 
     @property
     def work_ms(self) -> dict[str, Times]:
@@ -112,10 +126,10 @@ class Manifest:
 
     seed: int
     replication: int
-    flows: dict[str, FlowManifest]
-    closed: dict[str, Windows]
-    slow_days: dict[str, Mask]
-    broken: dict[str, Windows] = field(default_factory=dict)
+    flows: dict[Ref, FlowManifest]
+    closed: dict[Ref, Windows]
+    slow_days: dict[Ref, Mask]
+    broken: dict[Ref, Windows] = field(default_factory=dict)
 
     def digest(self) -> str:
         """SHA-256 over every array: two manifests with one digest hold the same bits."""
@@ -126,10 +140,9 @@ class Manifest:
             total.update(np.ascontiguousarray(values).tobytes())
 
         for name, flow in self.flows.items():
-            for key in ("index", "arrival_ms", "payload_t", "value_cny", "deadline_ms", "consignment"):
-                add(f"{name}.{key}", getattr(flow, key))
-            for key in ("held_back", "held_back_index"):
-                add(f"{name}.{key}", getattr(flow, key))
+            for key, values in vars(flow).items():
+                if isinstance(values, np.ndarray):
+                    add(f"{name}.{key}", values)
             for key, values in vars(flow.diverted).items() if flow.diverted is not None else ():
                 add(f"{name}.diverted.{key}", values)
             for group in (flow.marks, flow.adopted, flow.work_ms, flow.apart_t):

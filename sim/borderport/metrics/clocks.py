@@ -10,7 +10,7 @@ from borderport.calendars import Times, Windows
 from borderport.metrics.tally import Clocks
 from borderport.metrics.tally.terms import NO_CLOCK
 from borderport.network import Column, Network, NetworkPlan
-from borderport.scenario import Scenario
+from borderport.scenario import Ref, Scenario
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class ClockPlan:
 
     own: tuple[int, ...]
     of_resource: tuple[int, ...]
-    of_calendar: dict[str, int]
+    of_calendar: dict[Ref, int]
 
     def of_column(self, column: Column) -> int:
         """Clock that runs while a column's time does not count as closed."""
@@ -48,7 +48,7 @@ class ClockPlan:
 
 def plan_clocks(scenario: Scenario, network: NetworkPlan) -> ClockPlan:
     """Find the clock of each resource."""
-    resources = [scenario.ports[port].resources[name] for port, name in (r.split(".") for r in network.resources)]
+    resources = list(scenario.resources().values())
     own = [i for i, r in enumerate(resources) if r.periods or r.capacity == 0 or r.breakdowns is not None]
     first = len(own) + len(network.paces)
     of_calendar = {name: first + i for i, name in enumerate(network.windows)}
@@ -57,7 +57,7 @@ def plan_clocks(scenario: Scenario, network: NetworkPlan) -> ClockPlan:
         if number in own:
             found.append(own.index(number))
         elif resource.calendar is not None:
-            found.append(of_calendar[f"{full.split('.')[0]}.{resource.calendar}"])
+            found.append(of_calendar[Ref(full.port, resource.calendar)])
         else:
             found.append(NO_CLOCK)
     return ClockPlan(tuple(own), tuple(found), of_calendar)

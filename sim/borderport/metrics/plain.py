@@ -18,7 +18,7 @@ from borderport.manifest import FlowManifest, Manifest, port_zone
 from borderport.metrics.groups import groups_of
 from borderport.metrics.names import ALL, PARTS, QUANTILES, SPANS, Key
 from borderport.network import ABANDONED, EXITED, UNFINISHED, Column, FlowLayout, Network
-from borderport.scenario import Costs, Flow, Scenario, Station
+from borderport.scenario import Costs, Flow, Ref, Scenario, Station
 from borderport.timeline import Timeline
 from borderport.units import LENGTH_M, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE
 
@@ -48,7 +48,7 @@ class Stretch:
         Whether it had come to its end at the end of the horizon.
     """
 
-    station: str
+    station: Ref
     kind: str
     resource: int
     begin_ms: int
@@ -170,10 +170,9 @@ class Traffic:
         """What things cost."""
         return self.scenario.costs or Costs()
 
-    def station(self, full: str) -> Station | None:
+    def station(self, place: Ref) -> Station | None:
         """A station by its full name; None for a yard or fleet."""
-        port, _, name = full.partition(".")
-        return self.scenario.ports[port].stations.get(name)
+        return self.scenario.ports[place.port].stations.get(place.name)
 
     def local(self, moment_ms: int, zone: ZoneInfo) -> datetime:
         """A moment in local time."""
@@ -439,7 +438,7 @@ def idling_fuel(traffic: Traffic) -> float:
         litres = litres if vehicle.flow.idling is None else vehicle.flow.idling
         share = 1.0 if costs.idling is None else costs.idling.share
         for stretch in vehicle.stretches:
-            height = (traffic.scenario.ports[stretch.station.partition(".")[0]].altitude or 0.0) / LENGTH_M["km"]
+            height = (traffic.scenario.ports[stretch.station.port].altitude or 0.0) / LENGTH_M["km"]
             thinner = 1 + (0.0 if costs.altitude is None else costs.altitude.extra_per_km) * height
             burnt += (stretch.ms("waiting") + stretch.ms("blocked")) / MS_PER_HOUR * share * litres * thinner
     return burnt
@@ -619,7 +618,7 @@ def values(scenario: Scenario, manifest: Manifest, timeline: Timeline, keys: Ite
 
     def value(port: str, flow: str, station: str, metric: str) -> float:
         if metric in OF_RESOURCES:
-            return OF_RESOURCES[metric](resources[f"{port}.{station}"])
+            return OF_RESOURCES[metric](resources[Ref(port, station)])
         if metric in OF_STATIONS:
             return OF_STATIONS[metric](traffic[port, flow], station)
         if metric in OF_GROUPS:
@@ -633,7 +632,7 @@ def values(scenario: Scenario, manifest: Manifest, timeline: Timeline, keys: Ite
 
 
 def _traffic(
-    scenario: Scenario, manifest: Manifest, timeline: Timeline, group: tuple[str, str], members: tuple[str, ...]
+    scenario: Scenario, manifest: Manifest, timeline: Timeline, group: tuple[str, str], members: tuple[Ref, ...]
 ) -> Traffic:
     """The vehicles of a group that arrived in the reported period, and how many did not come."""
     start, layouts = timeline.network.lead_in_ms, {layout.name: layout for layout in timeline.network.flows}
@@ -649,7 +648,7 @@ def _traffic(
 
 def vehicles_of(scenario: Scenario, drawn: FlowManifest, timeline: Timeline, layout: FlowLayout) -> list[Vehicle]:
     """All vehicles of one flow, in the order of the manifest."""
-    network, port = timeline.network, layout.name.partition(".")[0]
+    network, port = timeline.network, layout.name.port
     clock = None if layout.clock is None else tuple((a, b) for a, b in network.windows[layout.clock].tolist())
     running = [_running(scenario, network, column) for column in layout.columns]
     found = []
@@ -731,7 +730,7 @@ def stretches_of(
 
 def _running(scenario: Scenario, network: Network, column: Column) -> list[Window]:
     """When the time of a column does not count as closed: queues while there is any server, work while it passes."""
-    if column.kind == "wait" and not _is_quota(scenario, network.resources[column.resource]):
+    if column.kind == "wait" and scenario.resources()[network.resources[column.resource]].quota is None:
         return [window[:2] for window in capacity_of(network, column.resource) if window[2] > 0]
     if column.kind == "service" and column.pace >= 0:
         here = slice(int(network.pace_first[column.pace]), int(network.pace_first[column.pace + 1]))
@@ -752,7 +751,7 @@ def capacity_of(network: Network, resource: int) -> list[tuple[int, int, int]]:
     return [*found, (begin, network.horizon_ms, units)]
 
 
-def resources_of(scenario: Scenario, timeline: Timeline) -> dict[str, Resource]:
+def resources_of(scenario: Scenario, timeline: Timeline) -> dict[Ref, Resource]:
     """What happened at each resource, by ``port.resource``; everybody queues, in the lead-in too."""
     network = timeline.network
     period = (network.lead_in_ms, network.horizon_ms)
@@ -766,7 +765,6 @@ def resources_of(scenario: Scenario, timeline: Timeline) -> dict[str, Resource]:
                     waits[stretch.resource].append((stretch.begin_ms, stretch.end_ms, length))
     found = {}
     for number, full in enumerate(network.resources):
-        port, _, name = full.partition(".")
         capacity = capacity_of(network, number)
         found[full] = Resource(
             waits=tuple(waits[number]),
@@ -774,9 +772,9 @@ def resources_of(scenario: Scenario, timeline: Timeline) -> dict[str, Resource]:
             open_ms=sum(_overlap(begin, end, period) * units for begin, end, units in capacity),
             busy_ms=int(timeline.busy_ms[number]),
             queue_max=int(timeline.queue_max[number]),
-            room_m=scenario.ports[port].resources[name].holding_area or 0.0,
-            is_quota=_is_quota(scenario, full),
-            shift_ms=_local_hours(scenario, port),
+            room_m=scenario.resources()[full].holding_area or 0.0,
+            is_quota=scenario.resources()[full].quota is not None,
+            shift_ms=_local_hours(scenario, full.port),
         )
     return found
 
@@ -785,8 +783,3 @@ def _local_hours(scenario: Scenario, port: str) -> int:
     """Local time of day at time 0, in whole hours, ms."""
     local = scenario.horizon.origin().astimezone(ZoneInfo(port_zone(scenario, port)))
     return local.hour * MS_PER_HOUR
-
-
-def _is_quota(scenario: Scenario, full: str) -> bool:
-    port, _, name = full.partition(".")
-    return scenario.ports[port].resources[name].quota is not None

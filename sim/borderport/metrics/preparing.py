@@ -20,7 +20,7 @@ from borderport.metrics.resource_facts import ResourceFacts, plan_resources
 from borderport.metrics.tally import Columns, FlowRules
 from borderport.metrics.tally.terms import NO_CLOCK, NOTED, PART_OF_KIND, QUEUES, SERVES
 from borderport.network import Column, FlowPlan, NetworkPlan
-from borderport.scenario import Scenario
+from borderport.scenario import Ref, Scenario
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class FlowWalk:
     rules : FlowRules
     """
 
-    name: str
+    name: Ref
     counted: bool
     midnights: Times
     rules: FlowRules
@@ -165,7 +165,7 @@ def _months(scenario: Scenario) -> tuple[tuple[str, ...], dict[str, Times]]:
 
 
 def _walk_of(plan: FlowPlan, spans: int, midnights: dict[str, Times], edges: dict[str, Times]) -> FlowWalk:
-    port, flow = plan.name.split(".")[0], plan.flow
+    port, flow = plan.name.port, plan.flow
     rate, after = (0.0, 0) if flow.spoilage is None else (flow.spoilage.rate, flow.spoilage.after)
     rules = FlowRules(flow.inspection is not None, spans, edges[port], rate, after)
     return FlowWalk(plan.name, flow.companion_of is None, midnights[port], rules)
@@ -192,8 +192,7 @@ def _columns(scenario: Scenario, network: NetworkPlan, clocks: ClockPlan) -> Col
 
 def _code(scenario: Scenario, column: Column) -> int:
     """What there is to look at in one column; service at a declaration station is noted."""
-    port, name = column.station.split(".")
-    station = scenario.ports[port].stations.get(name)
+    station = scenario.ports[column.station.port].stations.get(column.station.name)
     serves = column.kind == "service"
     declares = serves and station is not None and station.declaration
     asked = ((serves, SERVES), (declares, NOTED), (column.resource >= 0, QUEUES))

@@ -49,7 +49,7 @@ class QuantilePlan:
         return np.where(sizes > 0, (below + (place - low) * (above - below)) / MS_PER_MINUTE, np.nan)
 
 
-def plan_quantiles(groups: Sequence[Group], grids: Sequence[Group], flows: list[str]) -> QuantilePlan:
+def plan_quantiles(groups: Sequence[Group], grids: Sequence[Group], flows: Sequence[str]) -> QuantilePlan:
     """Put the levels that groups, and the grids of some of them, want of each set in order."""
     levels = list(QUANTILES.values())
     wanted = [(group.members, levels) for group in groups] + [(group.members, GRID.tolist()) for group in grids]

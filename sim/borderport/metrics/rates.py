@@ -10,7 +10,7 @@ from borderport.calendars import Times
 from borderport.distributions import Array
 from borderport.metrics.tally import Columns
 from borderport.network import FlowPlan, NetworkPlan
-from borderport.scenario import Costs, Scenario
+from borderport.scenario import Costs, Ref, Scenario
 from borderport.units import LENGTH_M, MS_PER_HOUR
 
 
@@ -71,16 +71,14 @@ def plan_rates(scenario: Scenario, network: NetworkPlan, columns: Columns) -> Co
     )
 
 
-def officers_of(scenario: Scenario, full: str) -> int:
+def officers_of(scenario: Scenario, place: Ref) -> int:
     """Officers of a station; 0 for a yard that is entered."""
-    port, name = full.split(".")
-    station = scenario.ports[port].stations.get(name)
+    station = scenario.ports[place.port].stations.get(place.name)
     return 0 if station is None else station.officers
 
 
-def _inspects(scenario: Scenario, full: str) -> bool:
-    port, name = full.split(".")
-    station = scenario.ports[port].stations.get(name)
+def _inspects(scenario: Scenario, place: Ref) -> bool:
+    station = scenario.ports[place.port].stations.get(place.name)
     return station is not None and station.inspection
 
 
@@ -90,5 +88,5 @@ def _idling(scenario: Scenario, costs: Costs, plan: FlowPlan) -> list[float]:
     litres = litres if plan.flow.idling is None else plan.flow.idling
     litres *= 1.0 if costs.idling is None else costs.idling.share
     extra = 0.0 if costs.altitude is None else costs.altitude.extra_per_km
-    heights = [scenario.ports[column.station.split(".")[0]].altitude or 0.0 for column in plan.columns]
+    heights = [scenario.ports[column.station.port].altitude or 0.0 for column in plan.columns]
     return [litres / MS_PER_HOUR * (1 + extra * metres / LENGTH_M["km"]) for metres in heights]

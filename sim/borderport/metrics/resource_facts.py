@@ -49,9 +49,9 @@ class ResourceFacts:
 
 def plan_resources(scenario: Scenario, network: NetworkPlan, midnights: dict[str, Times]) -> ResourceFacts:
     """What the resources are like; ``midnights`` are the local ones of each port."""
-    first = np.asarray([-midnights[full.split(".")[0]][0] for full in network.resources], dtype=np.int64)
+    first = np.asarray([-midnights[full.port][0] for full in network.resources], dtype=np.int64)
     shift_ms = first // MS_PER_HOUR * MS_PER_HOUR
-    resources = [scenario.ports[port].resources[name] for port, name in (r.split(".") for r in network.resources)]
+    resources = list(scenario.resources().values())
     return ResourceFacts(
         shift_ms,
         _hours_reported(scenario, shift_ms),

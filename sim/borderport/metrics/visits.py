@@ -58,7 +58,7 @@ def shares_visiting(
     dict of float
         By port and station (``port.station``, of another port too); NaN where nobody was cleared.
     """
-    found = {}
+    found: dict[tuple[str, str], float] = {}
     for group in groups:
         if group.flow != ALL or group.is_total:
             continue

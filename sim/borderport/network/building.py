@@ -46,6 +46,10 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
         starts = programs.assign(flow, drawn, answers, roles)
         numbers = (records.start, len(flow.columns), first_signal[position])
         fill_vehicles(drawn.arrival_ms, drawn.deadline_ms, starts, goods, numbers, vehicles[here])
+        if flow.left:
+            later = (drawn.fetches >= 0).nonzero()[0]
+            given = vehicles[here][drawn.fetches[later], SIGNAL + flow.left]
+            vehicles[here][later, SIGNAL + flow.left + 1] = given
     ordered, place = _by_arrival(vehicles)
     windows = {name: open_now(plan, manifest, name) for name in plan.windows}
     capacity, change_ms, change_resource, change_capacity, change_refills = all_changes(plan, windows, manifest.broken)
@@ -123,16 +127,17 @@ def _columns_of_tasks(flow: FlowPlan, drawn: FlowManifest) -> tuple[NDArray[np.u
 def _answers(flow: FlowPlan, drawn: FlowManifest) -> Mask:
     """For each choice of a route, which vehicles visit the step behind it; shape (choices, vehicles)."""
     answers = np.ones((len(flow.choices), drawn.index.size), dtype=bool)
-    for (kind, condition, amendments), wants in zip(flow.choices, answers, strict=True):
-        if_, unless, visited = condition.split("|")
-        for mark in (if_, visited):
-            if mark:
-                wants &= drawn.marks[mark]
-        if unless:
-            wants &= ~drawn.marks[unless]
-        for amendment in amendments:
-            adopts = drawn.adopted[amendment.policy]
-            wants &= adopts if kind == "inland" else ~adopts
+    for choice, wants in zip(flow.choices, answers, strict=True):
+        for mark in choice.condition.has:
+            wants &= drawn.marks[mark]
+        for mark in choice.condition.lacks:
+            wants &= ~drawn.marks[mark]
+        if choice.fetches:
+            wants &= drawn.fetches >= 0
+        if choice.adopts is not None:
+            wants &= drawn.adopted[choice.adopts]
+        for policy in choice.bypassed_by:
+            wants &= ~drawn.adopted[policy]
     return answers
 
 
@@ -145,7 +150,7 @@ def _roles(flow: FlowPlan, drawn: FlowManifest, records: Times, answers: Mask, g
     roles = np.full(drawn.index.size, ALONE, dtype=np.int64)
     if not flow.has_consignments:
         return roles
-    before = [(item.columns[-1], item.choice) for item in flow.items[: flow.declares] if item.kind == "visit"]
+    before = [(step.columns[-1], step.choice) for step in flow.steps[: flow.declares] if step.kind == "visit"]
     soonest, declarant = np.empty(roles.size, dtype=np.int64), np.full(roles.size, -1)
     together = _declares_together(flow, drawn, answers)
     steps = np.asarray(before, dtype=np.int64).reshape(-1, 2)
@@ -160,7 +165,7 @@ def _declares_together(flow: FlowPlan, drawn: FlowManifest, answers: Mask) -> Ma
     together = np.full(drawn.index.size, flow.shares_always)
     for policy in flow.shares_by:
         together |= drawn.adopted[policy]
-    choice = flow.items[flow.declares].choice
+    choice = flow.steps[flow.declares].choice
     return together & answers[choice] if choice >= 0 else together
 
 

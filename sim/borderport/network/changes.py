@@ -9,26 +9,26 @@ from borderport.calendars import Times, Windows
 from borderport.manifest import Manifest, Mask, port_zone
 from borderport.network.loops import merge_edges
 from borderport.network.plans import NetworkPlan
-from borderport.scenario import Horizon, Resource
+from borderport.scenario import Horizon, Ref, Resource
 
 ALWAYS, NOT_AT_ALL = np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int64)  # edges: open from time 0 on; never
 
 
 def all_changes(
-    plan: NetworkPlan, windows: dict[str, Windows], broken: dict[str, Windows]
+    plan: NetworkPlan, windows: dict[Ref, Windows], broken: dict[Ref, Windows]
 ) -> tuple[Times, Times, Times, Times, Mask]:
     """Capacities at time 0, then all changes sorted by time and resource."""
     initial = np.zeros(len(plan.resources), dtype=np.int64)
     times, values, refills = [], [], []
-    single: dict[str, tuple[Times, Times]] = {}  # by calendar: of a pool of one
+    single: dict[Ref, tuple[Times, Times]] = {}  # by calendar: of a pool of one
+    resources = plan.scenario.resources()
     for number, full in enumerate(plan.resources):
-        port, name = full.split(".")
-        resource, zone = plan.scenario.ports[port].resources[name], port_zone(plan.scenario, port)
-        open_ = windows[f"{port}.{resource.calendar}"] if resource.calendar else None
+        resource, zone = resources[full], port_zone(plan.scenario, full.port)
+        open_ = windows[Ref(full.port, resource.calendar)] if resource.calendar else None
         if resource.quota is not None:
             time, value, refill = calendars.quota_changes(resource.quota, zone, plan.scenario.horizon)
         elif resource.calendar and resource.capacity and not (resource.periods or resource.breakdowns):
-            calendar = f"{port}.{resource.calendar}"
+            calendar = Ref(full.port, resource.calendar)
             if calendar not in single:
                 time, value = capacity_changes(resource, open_, zone, plan.scenario.horizon)
                 single[calendar] = time, value // resource.capacity
@@ -89,20 +89,18 @@ def capacity_changes(
     return times[:found], capacities[:found]
 
 
-def open_now(plan: NetworkPlan, manifest: Manifest, calendar: str) -> Windows:
+def open_now(plan: NetworkPlan, manifest: Manifest, calendar: Ref) -> Windows:
     """When ``port.calendar`` is open in this replication, closures taken out; shape (windows, 2)."""
     return calendars.subtract(plan.windows[calendar], manifest.closed[calendar])
 
 
 def pace_changes(plan: NetworkPlan, manifest: Manifest) -> tuple[Times, Times, Times]:
     """Where each pace calendar begins, then moments and paces of all of them, end to end."""
+    paces = plan.scenario.paces()
     firsts, times, values = [0], [], []
     for full in plan.paces:
-        port, name = full.split(".")
-        pace = plan.scenario.ports[port].paces[name]
-        time, value = calendars.pace_changes(
-            pace, manifest.slow_days.get(full), port_zone(plan.scenario, port), plan.scenario.horizon
-        )
+        pace, zone = paces[full], port_zone(plan.scenario, full.port)
+        time, value = calendars.pace_changes(pace, manifest.slow_days.get(full), zone, plan.scenario.horizon)
         times.append(time)
         values.append(value)
         firsts.append(firsts[-1] + time.size)

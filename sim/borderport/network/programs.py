@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import numpy as np
 
-from borderport.network.plans import FlowPlan, Item
+from borderport.network.plans import FlowPlan, PlannedStep
 from borderport.network.values import ABANDONED, DELAY, END, ESCAPE, EXITED, RELEASE, SEIZE, SIGNAL, WAIT, Ops
 
 # How a vehicle stands to its consignment's declaration.
@@ -34,24 +36,27 @@ def compile_program(
         ESCAPE counts operations from the SEIZE to where giving up goes on; 0 means the vehicle waits on.
     """
     writer = _Writer(level, unreleased)
-    lent = {item.resource for item in plan.items if item.kind == "enter"}
-    lent -= {item.resource for item in plan.items if item.kind == "leave"}
-    for number, item in enumerate(plan.items):
-        if item.choice >= 0 and not answers[item.choice]:
+    lent = {step.resource for step in plan.steps if step.kind == "enter"}
+    lent -= {step.resource for step in plan.steps if step.kind == "leave"}
+    for number, step in enumerate(plan.steps):
+        if step.choice >= 0 and not answers[step.choice]:
             continue
-        if item.kind == "visit":
-            writer.visit(item, role if number == plan.declares else ALONE)
-        elif item.kind == "enter":
-            writer.seize(item.resource, item.columns[0], item.escapes)
-            writer.release_pending(item.name)
-        elif item.kind == "leave":
-            writer.release(item.resource)
-        elif item.kind == "signal":
-            writer.op(SIGNAL, item.slot)
-            writer.lend(lent)
-        else:
-            writer.op(WAIT, item.slot, item.columns[0])
-    return writer.finish(signals_declared=role == DECLARES_FOR_ALL)
+        match step.kind:
+            case "visit":
+                writer.visit(step, role if number == plan.declares else ALONE)
+            case "enter":
+                writer.seize(step.resource, step.columns[0], step.escapes)
+                writer.release_pending(step.ref)
+            case "leave":
+                writer.release(step.resource)
+            case "signal":
+                writer.op(SIGNAL, step.slot)
+                writer.lend(lent)
+            case "wait":
+                writer.op(WAIT, step.slot, step.columns[0])
+            case _:
+                assert_never(step.kind)
+    return writer.finish(signals_declared=role == DECLARES_FOR_ALL, left=plan.left)
 
 
 class _Writer:
@@ -95,32 +100,31 @@ class _Writer:
             for resource in reversed(needs):
                 self.release(resource)
 
-    def visit(self, item: Item, role: int) -> None:
+    def visit(self, step: PlannedStep, role: int) -> None:
         """SEIZE what the station needs, DELAY, RELEASE, with consignments and blocking after service."""
-        visit = item.visit
-        assert visit is not None
-        columns = item.columns
-        if visit.may_share:
+        service, columns = step.service, step.columns
+        assert service is not None
+        if service.may_share:
             if role == WAITS_FOR_DECLARATION:
                 self.op(WAIT, 0, columns[0])
-                self.release_pending(item.name)
+                self.release_pending(step.ref)
                 return
             columns = columns[1:]
-        for resource, column in zip(visit.needs, columns, strict=False):
-            self.seize(resource, column, visit.escapes)
-        self.release_pending(item.name)
-        if visit.tasks:
-            self.op(DELAY, visit.pace + 1, columns[-1])
+        for resource, column in zip(service.needs, columns, strict=False):
+            self.seize(resource, column, step.escapes)
+        self.release_pending(step.ref)
+        if service.tasks:
+            self.op(DELAY, service.pace + 1, columns[-1])
         if role == DECLARES_FOR_ALL:
             self.op(SIGNAL, 0)
-        if visit.holds_until:
-            self.pending.append((visit.holds_until, visit.needs))
+        if service.holds_until:
+            self.pending.append((service.holds_until, service.needs))
             return
-        for resource in reversed(visit.needs):
+        for resource in reversed(service.needs):
             self.release(resource)
 
-    def finish(self, signals_declared: bool) -> Ops:
-        """Close the program, then append the ways out: give back what is held, free the consignment, leave."""
+    def finish(self, signals_declared: bool, left: int) -> Ops:
+        """Close the program, then append the ways out: give back what is held, give the signals, leave."""
         for until in [until for until, _ in self.pending]:
             self.release_pending(until)
         self.op(END, EXITED)
@@ -130,5 +134,7 @@ class _Writer:
                 self.op(RELEASE, resource)
             if signals_declared:
                 self.op(SIGNAL, 0)
+            if left:
+                self.op(SIGNAL, left)
             self.op(END, ABANDONED)
         return np.asarray(self.rows, dtype=np.uint32)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from borderport.calendars import Times, Windows
 from borderport.manifest import Mask
+from borderport.scenario import Ref
 
 # The five operations, and the end of a program; in `Network.ops` each is a row of CODE ... ESCAPE.
 SEIZE, DELAY, RELEASE, WAIT, SIGNAL, END = range(6)
@@ -39,7 +40,7 @@ class Column:
         Index of the pace calendar of a service, or -1.
     """
 
-    station: str
+    station: Ref
     kind: ColumnKind
     resource: int = -1
     pace: int = -1
@@ -65,12 +66,12 @@ class FlowLayout:
         ``port.calendar`` of the passage's open clock.
     """
 
-    name: str
+    name: Ref
     columns: tuple[Column, ...]
     first_record: int
     vehicle: Times
     passage: tuple[int, int]
-    clock: str | None
+    clock: Ref | None
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Network:
 
     horizon_ms: int
     lead_in_ms: int
-    resources: tuple[str, ...]
+    resources: tuple[Ref, ...]
     capacity: Times
     change_ms: Times
     change_resource: Times
@@ -131,5 +132,5 @@ class Network:
     signal: NDArray[np.uint32]
     signals: int
     work_ms: Times
-    windows: dict[str, Windows]
+    windows: dict[Ref, Windows]
     flows: tuple[FlowLayout, ...]

@@ -6,18 +6,32 @@ groups of flows. `borderport.loading` reads it from YAML, `borderport.policies` 
 """
 
 from borderport.scenario.costs import Costs
-from borderport.scenario.flow import Flow, HourProfile, Spoilage
+from borderport.scenario.flow import Flow, HoldingBack, HourProfile, Patience, Spoilage
 from borderport.scenario.inspection import Inspection
 from borderport.scenario.names import NAME_PATTERN, RESERVED, Name
 from borderport.scenario.policy import (
     EFFECT_KINDS,
-    VEHICLE_EFFECTS,
+    VEHICLE_KINDS,
+    WORLD_KINDS,
     Amendment,
+    CapPayload,
+    DeclareTogether,
     Effect,
+    FlowAmendments,
+    MoveInland,
     Policy,
     PolicyCost,
     PolicyUse,
+    Prioritise,
+    Rescale,
+    Retime,
+    ScaleRate,
     Selector,
+    SetRate,
+    Skip,
+    VehicleKind,
+    WorldKind,
+    claim,
 )
 from borderport.scenario.port import (
     STEP_KINDS,
@@ -33,6 +47,7 @@ from borderport.scenario.port import (
     Season,
     Station,
     Step,
+    StepKind,
 )
 from borderport.scenario.quantities import (
     MINUTES_PER_DAY,
@@ -45,6 +60,8 @@ from borderport.scenario.quantities import (
     check_order,
     overlapping,
 )
+from borderport.scenario.refs import Ref
+from borderport.scenario.routes import Condition, StationTask, Visit, tasks_at, visited_mark, visits_of
 from borderport.scenario.scenario import Horizon, Reported, Scenario
 
 __all__ = [
@@ -53,40 +70,64 @@ __all__ = [
     "NAME_PATTERN",
     "RESERVED",
     "STEP_KINDS",
-    "VEHICLE_EFFECTS",
+    "VEHICLE_KINDS",
     "WEEKDAYS",
+    "WORLD_KINDS",
     "Amendment",
     "Calendar",
+    "CapPayload",
     "CapacityPeriod",
     "Closure",
+    "Condition",
     "Costs",
+    "DeclareTogether",
     "Duration",
     "Effect",
     "Entry",
     "Factor",
     "Flow",
+    "FlowAmendments",
+    "HoldingBack",
     "Horizon",
     "HourProfile",
     "Inspection",
     "Mass",
+    "MoveInland",
     "Name",
     "Pace",
+    "Patience",
     "Policy",
     "PolicyCost",
     "PolicyUse",
     "Port",
+    "Prioritise",
     "Quota",
     "RandomDays",
+    "Ref",
     "Reported",
+    "Rescale",
     "Resource",
+    "Retime",
     "Route",
+    "ScaleRate",
     "Scenario",
     "Season",
     "Selector",
+    "SetRate",
     "Share",
+    "Skip",
     "Spoilage",
     "Station",
+    "StationTask",
     "Step",
+    "StepKind",
+    "VehicleKind",
+    "Visit",
+    "WorldKind",
     "check_order",
+    "claim",
     "overlapping",
+    "tasks_at",
+    "visited_mark",
+    "visits_of",
 ]

@@ -13,6 +13,7 @@ from borderport.scenario.quantities import (
     Consumption,
     CountLaw,
     Duration,
+    DurationLaw,
     Entry,
     Hourly,
     Hours,
@@ -24,6 +25,7 @@ from borderport.scenario.quantities import (
     Moment,
     Months,
     Reference,
+    Rest,
     Share,
     SomeTime,
     Value,
@@ -67,23 +69,64 @@ class Payload(Model):
 
 
 class Patience(Model):
-    """``share`` of the drivers leave if, ``after`` their arrival, they still queue at one of ``at``.
+    """The driver's patience: ``share`` of them leave if, ``after`` their arrival, they still queue at one of ``at``.
 
-    These are stations that the route visits, and resources that it enters. Their goods lose the share ``loses`` of what
-    they are then worth.
+    Attributes
+    ----------
+    at : tuple of str
+        Stations that the route visits, and resources that it enters.
+    goods : str
+        ``lost``: they leave with the truck. ``wait``: they stay where they are, and a later truck fetches them; it has
+        patience of its own, and holds back in closures as the first one would.
+    fetched_after : Law or None
+        With ``wait``: from when the driver leaves to when the later truck comes, in ms.
+    still_worth : float
+        With ``wait``: the share of the loads left behind that are still worth fetching; the others are lost.
+    goes_along : tuple of str
+        With ``wait``: loads (of ``payload``) that are on the truck already, so that they leave with it.
+    loses : float
+        Share of what they are then worth that lost goods lose.
     """
 
     after: Duration
     share: Share
     at: tuple[Name, ...]
+    goods: Literal["lost", "wait"] = "lost"
+    fetched_after: DurationLaw | None = None
+    still_worth: Share = 1.0
+    goes_along: tuple[Name, ...] = ()
     loses: Share = 0.0
+
+    @model_validator(mode="after")
+    def _waiting_goods_are_fetched(self) -> Patience:
+        waits = self.goods == "wait"
+        if waits and self.fetched_after is None:
+            raise ValueError("goods: wait needs fetched_after: how long after the driver left the later truck comes")
+        given = [key for key in ("fetched_after", "still_worth", "goes_along") if key in self.model_fields_set]
+        if not waits and given:
+            raise ValueError(f"{given[0]} goes with goods: wait")
+        return self
 
 
 class HoldingBack(Model):
-    """In closures longer than ``closures_over``, only the share ``sets_out`` of the vehicles sets out at all."""
+    """In closures longer than ``closures_over``, only the share ``sets_out`` of the vehicles sets out when it is due.
+
+    The rest come after the reopening, by the law ``rest`` of the delay and at the hour of the day at which they were
+    due, or ``never``.
+    """
 
     closures_over: Duration
     sets_out: Share
+    rest: Rest = None
+
+    @model_validator(mode="after")
+    def _says_what_becomes_of_the_rest(self) -> HoldingBack:
+        if self.sets_out < 1 and "rest" not in self.model_fields_set:
+            raise ValueError(
+                "say what becomes of those who do not set out: 'rest: never', or a delay after the reopening such as "
+                "'rest: {uniform: {low: 1 d, high: 14 d}}'"
+            )
+        return self
 
 
 class Diversion(Model):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, assert_never, get_args
 
 from pydantic import Field, model_validator
 
@@ -27,6 +28,17 @@ from borderport.scenario.quantities import (
     overlapping,
     refuse,
 )
+from borderport.scenario.refs import Ref
+
+K = TypeVar("K")
+T = TypeVar("T")
+VehicleKind = Literal[
+    "service", "scale", "skip", "inland", "once_per", "share", "scale_share", "priority", "cap_payload"
+]
+WorldKind = Literal["add_servers", "open", "pace", "close", "consignment", "scale_volume"]
+VEHICLE_KINDS: tuple[VehicleKind, ...] = get_args(VehicleKind)
+WORLD_KINDS: tuple[WorldKind, ...] = get_args(WorldKind)
+EFFECT_KINDS: tuple[VehicleKind | WorldKind, ...] = (*VEHICLE_KINDS, *WORLD_KINDS)
 
 
 class Selector(Model):
@@ -90,7 +102,7 @@ class Effect(Entry):
     last_day: Day | None = None
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> VehicleKind | WorldKind:
         """The one key that is given."""
         return next(name for name in EFFECT_KINDS if getattr(self, name) is not None)
 
@@ -109,16 +121,7 @@ class Effect(Entry):
         return self
 
 
-_BESIDE = ("on", "first_day", "last_day", "source", "assumed")
-
-
-EFFECT_KINDS = tuple(name for name in Effect.model_fields if name not in _BESIDE)
-
-
 EFFECTS_WITH_DAYS = ("cap_payload", "add_servers")
-
-
-VEHICLE_EFFECTS = ("service", "scale", "skip", "inland", "once_per", "share", "scale_share", "priority", "cap_payload")
 
 
 class PolicyCost(Entry):
@@ -181,16 +184,164 @@ class PolicyUse(Entry):
     cost: PolicyCost | None = None
 
 
-class Amendment(Model):
-    """A vehicle effect, resolved: which policy does what to which flow's vehicles. Made by `borderport.policies`."""
+class _OfFlow(Model):
+    """What a policy does to the vehicles of one flow that adopt it."""
 
     policy: str
-    kind: str
-    flow: str
-    target: str
-    law: DurationLaw | None = None
-    number: float | None = None
-    text: str | None = None
+    flow: Ref
+
+
+class Retime(_OfFlow):
+    """A task follows another law; ``strength`` is how far its work moves from before (0) to after (1)."""
+
+    kind: Literal["service"] = "service"
+    task: str
+    law: DurationLaw
     strength: float = 1.0
+
+
+class Rescale(_OfFlow):
+    """A task takes ``factor`` of the time before; ``strength`` as in `Retime`."""
+
+    kind: Literal["scale"] = "scale"
+    task: str
+    factor: float
+    strength: float = 1.0
+
+
+class Skip(_OfFlow):
+    """A station is passed by."""
+
+    kind: Literal["skip"] = "skip"
+    station: Ref
+
+
+class MoveInland(_OfFlow):
+    """What happens at a station happens at another one, ``to``, before the route begins."""
+
+    kind: Literal["inland"] = "inland"
+    station: Ref
+    to: Ref
+
+
+class DeclareTogether(_OfFlow):
+    """At a station a consignment declares once, for all its vehicles."""
+
+    kind: Literal["once_per"] = "once_per"
+    station: Ref
+
+
+class SetRate(_OfFlow):
+    """The share of the vehicles that have a mark is ``rate``."""
+
+    kind: Literal["share"] = "share"
+    mark: str
+    rate: float
+
+
+class ScaleRate(_OfFlow):
+    """The share of the vehicles that have a mark is ``factor`` of what it was."""
+
+    kind: Literal["scale_share"] = "scale_share"
+    mark: str
+    factor: float
+
+
+class Prioritise(_OfFlow):
+    """Vehicles are served at this priority, 0 first."""
+
+    kind: Literal["priority"] = "priority"
+    priority: int
+
+
+class CapPayload(_OfFlow):
+    """No load is more than ``most_t`` tonnes, on the days of arrival named or always."""
+
+    kind: Literal["cap_payload"] = "cap_payload"
+    most_t: float
     first_day: date | None = None
     last_day: date | None = None
+
+
+Amendment = (
+    Retime | Rescale | Skip | MoveInland | DeclareTogether | SetRate | ScaleRate | Prioritise | CapPayload
+)  # a vehicle effect, resolved for one flow; made by `borderport.policies` only
+
+
+def claim(amendment: Amendment) -> tuple[str, str, str]:
+    """What an amendment sets: the kind of thing, the flow, and which one; two policies must not set the same."""
+    match amendment:
+        case Retime() | Rescale():
+            return "service", amendment.flow, amendment.task
+        case Skip() | MoveInland():
+            return "place", amendment.flow, amendment.station
+        case DeclareTogether():
+            return "once_per", amendment.flow, amendment.station
+        case SetRate() | ScaleRate():
+            return "share", amendment.flow, amendment.mark
+        case Prioritise():
+            return "priority", amendment.flow, "vehicle"
+        case CapPayload():
+            return "cap_payload", amendment.flow, "vehicle"
+        case _:
+            assert_never(amendment)
+
+
+@dataclass(frozen=True)
+class FlowAmendments:
+    """What policies change of one flow, by what it concerns; always in the order in which they are in force.
+
+    Attributes
+    ----------
+    policies : tuple of str
+        All that touch the flow.
+    work : dict
+        By task.
+    rates : dict
+        By mark.
+    bypasses : dict
+        By station: why vehicles do not stop there.
+    together : dict
+        By station: policies by which consignments declare once there.
+    priorities : tuple of Prioritise
+    caps : tuple of CapPayload
+    """
+
+    policies: tuple[str, ...]
+    work: dict[str, tuple[Retime | Rescale, ...]]
+    rates: dict[str, tuple[SetRate | ScaleRate, ...]]
+    bypasses: dict[Ref, tuple[Skip | MoveInland, ...]]
+    together: dict[Ref, tuple[str, ...]]
+    priorities: tuple[Prioritise, ...]
+    caps: tuple[CapPayload, ...]
+
+    @classmethod
+    def of(cls, amendments: Iterable[Amendment], flow: Ref) -> FlowAmendments:
+        """Those of one flow, sorted."""
+        found = cls((), {}, {}, {}, {}, (), ())
+        for amendment in amendments:
+            if amendment.flow == flow:
+                found = found._and(amendment)
+        return found
+
+    def _and(self, new: Amendment) -> FlowAmendments:
+        policies = tuple(dict.fromkeys((*self.policies, new.policy)))
+        match new:
+            case Retime() | Rescale():
+                return replace(self, policies=policies, work=_with(self.work, new.task, new))
+            case SetRate() | ScaleRate():
+                return replace(self, policies=policies, rates=_with(self.rates, new.mark, new))
+            case Skip() | MoveInland():
+                return replace(self, policies=policies, bypasses=_with(self.bypasses, new.station, new))
+            case DeclareTogether():
+                return replace(self, policies=policies, together=_with(self.together, new.station, new.policy))
+            case Prioritise():
+                return replace(self, policies=policies, priorities=(*self.priorities, new))
+            case CapPayload():
+                return replace(self, policies=policies, caps=(*self.caps, new))
+            case _:
+                assert_never(new)
+
+
+def _with(found: dict[K, tuple[T, ...]], key: K, item: T) -> dict[K, tuple[T, ...]]:
+    return {**found, key: (*found.get(key, ()), item)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -261,7 +261,8 @@ class Station(Entry):
         return value
 
 
-STEP_KINDS = ("visit", "enter", "leave", "signal", "wait")
+StepKind = Literal["visit", "enter", "leave", "signal", "wait"]
+STEP_KINDS: tuple[StepKind, ...] = get_args(StepKind)
 
 
 class Step(Model):
@@ -283,7 +284,7 @@ class Step(Model):
         named later step (a station, or a resource entered) needs.
     """
 
-    kind: Literal["visit", "enter", "leave", "signal", "wait"]
+    kind: StepKind
     name: Reference
     if_: Name | None = Field(default=None, alias="if")
     unless: Name | None = None

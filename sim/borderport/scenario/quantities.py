@@ -237,6 +237,22 @@ DurationLaw = Annotated[
 ]
 
 
+def _read_rest(value: Any) -> Law | None:
+    return None if value in (None, "never") else parse_law(value, units.parse_duration)
+
+
+def _show_rest(law: Law | None) -> str:
+    return "never" if law is None else law_text(law, lambda value: units.format_duration(round(value)))
+
+
+Rest = Annotated[
+    Law | None,
+    PlainValidator(_read_rest),
+    _shown(_show_rest),
+    _law_schema("never", bounds.DURATION),
+]
+
+
 LoadLaw = Annotated[
     Law,
     PlainValidator(lambda value: parse_law(value, units.parse_load, bounds.LOAD.most)),

@@ -16,7 +16,7 @@ from borderport.scenario.flow import Flow
 from borderport.scenario.inspection import Inspection
 from borderport.scenario.names import RESERVED, Name
 from borderport.scenario.policy import Amendment, PolicyUse
-from borderport.scenario.port import Port, Station
+from borderport.scenario.port import Calendar, Closure, Pace, Port, Resource, Station
 from borderport.scenario.quantities import (
     Day,
     Duration,
@@ -30,6 +30,7 @@ from borderport.scenario.quantities import (
     check_order,
     refuse,
 )
+from borderport.scenario.refs import Ref
 from borderport.trace import Trace
 from borderport.units import MS_PER_DAY
 
@@ -121,7 +122,7 @@ class Scenario(Model):
     costs: Costs | None = None
     traces: dict[str, Annotated[Trace, WithJsonSchema({})]] = Field(default_factory=dict, exclude=True)
     adoptions: dict[str, float] = Field(default_factory=dict, exclude=True)
-    amendments: tuple[Amendment, ...] = Field(default=(), exclude=True)
+    amendments: tuple[Annotated[Amendment, WithJsonSchema({})], ...] = Field(default=(), exclude=True)
     policy_costs: dict[str, float] = Field(default_factory=dict, exclude=True)
 
     @model_validator(mode="after")
@@ -129,19 +130,38 @@ class Scenario(Model):
         refuse((*_groups(self), *_places(self), *_moments(self)))
         return self
 
-    def flows(self) -> dict[str, Flow]:
-        """All flows by ``port.flow``, in the order of the file."""
-        return {f"{p}.{f}": flow for p, port in self.ports.items() for f, flow in port.flows.items()}
+    def flows(self) -> dict[Ref, Flow]:
+        """All flows, in the order of the file."""
+        return {Ref(p, name): flow for p, port in self.ports.items() for name, flow in port.flows.items()}
+
+    def members(self, group: str) -> tuple[Ref, ...]:
+        """The flows of a named group."""
+        return tuple(Ref.parse(flow) for flow in self.groups[group])
+
+    def resources(self) -> dict[Ref, Resource]:
+        """All resources, in the order of the file."""
+        return {Ref(p, name): resource for p, port in self.ports.items() for name, resource in port.resources.items()}
+
+    def stations(self) -> dict[Ref, Station]:
+        """All stations, in the order of the file."""
+        return {Ref(p, name): station for p, port in self.ports.items() for name, station in port.stations.items()}
+
+    def calendars(self) -> dict[Ref, Calendar]:
+        """All calendars, in the order of the file."""
+        return {Ref(p, name): calendar for p, port in self.ports.items() for name, calendar in port.calendars.items()}
+
+    def closures(self) -> dict[Ref, Closure]:
+        """All closures, in the order of the file."""
+        return {Ref(p, name): closure for p, port in self.ports.items() for name, closure in port.closures.items()}
+
+    def paces(self) -> dict[Ref, Pace]:
+        """All paces, in the order of the file."""
+        return {Ref(p, name): pace for p, port in self.ports.items() for name, pace in port.paces.items()}
 
     def marks(self, flow: Flow) -> tuple[str, ...]:
         """Marks that conditions may ask for: the flow's own and those of its inspection."""
         inspection = self.inspections.get(flow.inspection or "")
         return (*flow.marks, *(inspection.marks() if inspection else ()))
-
-    def station(self, port: str, reference: str) -> tuple[str, Station]:
-        """A station by the name a route of ``port`` uses for it, with its full name ``port.station``."""
-        owner, _, name = reference.rpartition(".")
-        return f"{owner or port}.{name}", self.ports[owner or port].stations[name]
 
 
 Found = Iterator[tuple[tuple[str | int, ...], str]]
@@ -159,7 +179,7 @@ def _groups(scenario: Scenario) -> Found:
         for index, member in enumerate(members):
             if member in members[:index]:
                 yield (*here, index), f"'{member}' is in this group twice, so it would be counted twice"
-        left_out = [full for full in flows if full.partition(".")[2] == name and full not in members]
+        left_out = [full for full in flows if full.name == name and full not in members]
         if left_out:
             yield here, f"is called like a flow, so it must hold {', '.join(left_out)} too; or choose another name"
 

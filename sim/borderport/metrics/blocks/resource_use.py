@@ -13,10 +13,7 @@ from borderport.metrics.tally.terms import WAITED_MS, WAITS
 
 def _every_resource(setting: Setting) -> Rows:
     """One row for each resource, after those of all groups."""
-    keys = []
-    for full in setting.network.resources:
-        port, name = full.split(".")
-        keys.append((port, ALL, name))
+    keys = [(resource.port, ALL, resource.name) for resource in setting.network.resources]
     return Rows(tuple(keys), np.full(len(keys), len(setting.groups), dtype=np.int64))
 
 
