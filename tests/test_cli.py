@@ -568,6 +568,8 @@ def test_show_names_the_file_a_value_was_inherited_from() -> None:
 def test_show_lists_every_assumption(tiny: Path) -> None:
     done = borderport("show", "tiny.yaml", "--assumptions")
     assert (done.code, done.out) == (0, "ports.east.stations.gate: as at the other gate\n")
+    tiny.write_text(TINY.replace("payload: 5 t}", "payload: 5 t, marks: {assumed: 20 %}}"))
+    assert borderport("show", "tiny.yaml", "--assumptions").out == done.out  # a mark of that name is no reason
     chain = [ROOT / "scenarios" / name for name in ("2024.yaml", "2024-before.yaml")]
     written = sum(len(re.findall(r"\bassumed: ", file.read_text())) for file in chain)
     listed = borderport("show", "2024", "--assumptions").out

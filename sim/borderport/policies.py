@@ -7,6 +7,7 @@ the policy by their own draw.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 
 from borderport.scenario import (
@@ -206,8 +207,9 @@ def _open(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:
 
 def _set_pace(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:
     chosen = [n for n in port.stations if effect.on.station is None or n in effect.on.station]
-    stations = {n: s.model_copy(update={"pace": policy}) if n in chosen else s for n, s in port.stations.items()}
-    paces = {**port.paces, policy: Pace.model_validate({"factor": f"{(effect.pace or 0) * 100} %"})}
+    name = _own_name(policy, port.paces)
+    stations = {n: s.model_copy(update={"pace": name}) if n in chosen else s for n, s in port.stations.items()}
+    paces = {**port.paces, name: Pace.model_validate({"factor": f"{(effect.pace or 0) * 100} %"})}
     return port.model_copy(update={"stations": stations, "paces": paces}), chosen
 
 
@@ -223,7 +225,13 @@ def _close(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:
             "assumed": f"policy {policy}",
         }
     )
-    return port.model_copy(update={"closures": {**port.closures, policy: closure}}), chosen
+    closures = {**port.closures, _own_name(policy, port.closures): closure}
+    return port.model_copy(update={"closures": closures}), chosen
+
+
+def _own_name(policy: str, taken: Mapping[str, object]) -> str:
+    """A name for what an effect adds to a port: none that a file can write, nor of another effect."""
+    return next(name for number in itertools.count(1) if (name := f"{policy} {number}") not in taken)
 
 
 def _group(port: Port, policy: str, effect: Effect) -> tuple[Port, list[str]]:

@@ -43,9 +43,9 @@ def show(
 
     loaded = load_scenario(scenario, sets=sets, with_policies=with_, without_policies=without)
     if assumptions:
-        found = _assumed(loaded.plain.model_dump(mode="json"))
+        found = _assumed(loaded.plain)
         for name in loaded.plain.policies:
-            found += _assumed(loaded.catalogue[name].model_dump(mode="json"), f"policies/{name}.yaml")
+            found += _assumed(loaded.catalogue[name], f"policies/{name}.yaml")
         for path, text in found:
             click.echo(f"{path}: {text}")
         return
@@ -69,17 +69,20 @@ def _nearest(origins: dict[str, Any], path: str) -> Any:
 
 
 def _assumed(value: Any, path: str = "") -> list[tuple[str, str]]:
-    """Every ``assumed:`` with the path of what it stands beside."""
-    found = []
-    if isinstance(value, dict):
-        if isinstance(value.get("assumed"), str):
-            found.append((path, value["assumed"]))
-        for key, item in value.items():
-            found += _assumed(item, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            found += _assumed(item, f"{path}.{index}")
-    return found
+    """Every reason for what is assumed, with the path of what it stands beside."""
+    from pydantic import BaseModel
+
+    from borderport.scenario import Entry
+
+    items: dict[Any, Any] = {}
+    if isinstance(value, BaseModel):
+        items = dict(value)
+    elif isinstance(value, dict):
+        items = value
+    elif isinstance(value, list | tuple):
+        items = dict(enumerate(value))
+    own = [(path, value.assumed)] if isinstance(value, Entry) and value.assumed is not None else []
+    return own + [pair for key, item in items.items() for pair in _assumed(item, f"{path}.{key}" if path else str(key))]
 
 
 @click.command("list", short_help="List scenarios, policies or metrics.")

@@ -13,33 +13,37 @@ _PARAMETERS = {
     for name, law in LAW_NAMES.items()
 }
 
+# Keys that a law stands below, the short forms of a task and a load included. Elsewhere `exponential: {}` is something
+# that a user calls so, such as a policy.
+LAW_KEYS = frozenset(("service", "law", "payload", "size", "length", "items", "bad_items", "bad_share"))
 
-def merged(below: Node, above: Node) -> Node:
+
+def merged(below: Node, above: Node, key: str | None = None) -> Node:
     """Lay one tree over another.
 
     Mappings merge key by key; lists and scalars replace; ``null`` above removes what is below; a law replaces
     and is replaced as a whole unless both are the same law, whose parameters then merge. Every value keeps
-    the origin of the file it was written in.
+    the origin of the file it was written in. ``key`` is what both stand below.
     """
     if not isinstance(below.value, dict) or not isinstance(above.value, dict):
         return above
-    if law_name(below) != law_name(above):
+    if key in LAW_KEYS and law_name(below) != law_name(above):
         return above
     items = dict(below.value)
-    for key, item in above.value.items():
-        if key not in items:
-            items[key] = item
+    for name, item in above.value.items():
+        if name not in items:
+            items[name] = item
         elif item.value is None:
-            del items[key]
+            del items[name]
         else:
-            items[key] = merged(items[key], item)
+            items[name] = merged(items[name], item, name)
     return above._replace(value=items)
 
 
 def law_name(node: Node) -> str | None:
     """Name of the law that a mapping is, None if it is none.
 
-    A port may call a calendar ``normal``: a law's parameters tell them apart.
+    A flow may call one of its loads ``normal``: a law's parameters tell them apart.
     """
     if not isinstance(node.value, dict) or len(node.value) != 1:
         return None

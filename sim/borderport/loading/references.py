@@ -111,6 +111,7 @@ def _route(scenario: Scenario, port: str, name: str) -> Found:
             visited.setdefault(full, index)
         elif step.kind in ("enter", "leave"):
             yield from _target(scenario, port, path, step.name, "resource")
+            yield from _not_a_station(scenario, port, path, step)
     yield from _one_declaration(scenario, port, here, route)
     if all(step.kind in ("leave", "signal") for step in route.steps):
         yield (*here, "steps"), "needs a step that takes time: a station, a yard to enter, or a signal to wait for"
@@ -146,6 +147,13 @@ def _target(scenario: Scenario, port: str, path: KeyPath, reference: str, kind: 
     known: Collection[str] = getattr(scenario.ports[owner], f"{kind}s")
     if name not in known:
         yield path, f"port '{owner}' has no {kind} '{name}'{suggest(name, known)}"
+
+
+def _not_a_station(scenario: Scenario, port: str, path: KeyPath, step: Step) -> Found:
+    """What is entered and what is visited are told apart by their names, in tables and in ``patience``."""
+    owner, _, name = _full(port, step.name).partition(".")
+    if step.kind == "enter" and owner in scenario.ports and name in scenario.ports[owner].stations:
+        yield path, f"port '{owner}' has a station '{name}' too; what is entered needs a name of its own"
 
 
 def _holds(here: KeyPath, port: str, route: Route) -> Found:

@@ -15,7 +15,7 @@ from borderport.manifest.arrivals import convoy_sizes, port_zone
 from borderport.manifest.closures import draw_breakdowns, draw_closures, draw_slow_days
 from borderport.manifest.draws import Draws, Rates
 from borderport.manifest.inspection import by_risk, draw_carriers, draw_finds
-from borderport.manifest.plans import FlowPlan, ManifestPlan, closed_windows, full_name
+from borderport.manifest.plans import FlowPlan, ManifestPlan, closed_windows, full_name, purpose_of
 from borderport.manifest.values import Diverted, FlowManifest, Manifest, Mask
 from borderport.scenario import Flow, HourProfile
 from borderport.streams import Streams
@@ -243,14 +243,14 @@ def _draw_marks(flow_plan: FlowPlan, draws: Draws, adopted: dict[str, Mask]) -> 
         if mark.name in flow_plan.trace.marks:
             marks[mark.name] = flow_plan.trace.marks[mark.name][draws.index]
             continue
-        if mark.name in draws.happens:
-            marks[mark.name] = draws.happens[mark.name]
+        if mark.purpose in draws.happens:
+            marks[mark.name] = draws.happens[mark.purpose]
             continue
         rates = Rates([mark.share])
         for amendment in mark.amendments:
             rates = rates.amended(amendment, adopted[amendment.policy])
         by_vehicle = by_risk(inspection, rates, marks) if inspection and mark.name == "selected" else rates.by_vehicle()
-        marks[mark.name] = draws.uniform(mark.name) < by_vehicle
+        marks[mark.name] = draws.uniform(mark.purpose) < by_vehicle
     return marks | draw_finds(flow_plan, inspection, draws, marks) if inspection else marks
 
 
@@ -269,11 +269,12 @@ def _draw_payload(
         return np.minimum(observed[draws.index], most)
     total = np.zeros(draws.index.size)
     for name, load in flow_plan.flow.payload.items():
+        purpose = purpose_of("payload", f"payload.{name}")
         if load.if_ is None:
-            total += np.minimum(load.law.at(draws.luck(f"payload.{name}")), most)
+            total += np.minimum(load.law.at(draws.luck(purpose)), most)
         else:
             loaded = marks[load.if_].nonzero()[0]
-            tonnes = load.law.at(draws.luck(f"payload.{name}", draws.index.take(loaded)))
+            tonnes = load.law.at(draws.luck(purpose, draws.index.take(loaded)))
             total[loaded] += np.minimum(tonnes, np.broadcast_to(most, total.shape)[loaded])
     return total
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,23 @@ from borderport.scenario import Amendment, Closure, Flow, Inspection, Port, Scen
 from borderport.trace import Trace
 
 NO_TRACE = Trace(np.zeros(0, dtype=np.int64))
+
+# Purposes of draws that are the model's own, by the kind of thing that a user may have given the same name.
+_OWN_PURPOSES = {
+    "mark": re.compile(
+        "arrivals|convoy|diversion|sets_out|patience|trader|contraband|closed|start|length|happens|slow"
+    ),
+    "task": re.compile(r"inspection\.(items|bad_share|bad|scan|sample)|.*\.(visited|adopted)"),
+    "payload": re.compile(r"payload\.(visited|adopted)"),
+}
+
+
+def purpose_of(kind: str, name: str) -> str:
+    """Purpose of a draw for what a user has named: that name, unless the model draws something else under it.
+
+    A mark called ``patience`` would else be carried by the very drivers who give up.
+    """
+    return f"{kind} {name}" if _OWN_PURPOSES[kind].fullmatch(name) else name
 
 
 @dataclass(frozen=True)
@@ -78,6 +96,11 @@ class MarkPlan:
     name: str
     share: float
     amendments: tuple[Amendment, ...]
+
+    @property
+    def purpose(self) -> str:
+        """Of its draw."""
+        return purpose_of("mark", self.name)
 
 
 @dataclass(frozen=True)
@@ -143,7 +166,7 @@ class FlowPlan:
         """Rates of the yes/no decisions that are alike for every vehicle: who adopts a policy, and marks."""
         alike = [m for m in self.marks if not m.amendments and m.name not in self.trace.marks]
         adopted = {f"{a.policy}.adopted": a.share for a in self.adoptions if a.share < 1 and not a.together}
-        return adopted | {m.name: m.share for m in alike if not (self.inspection and m.name == "selected")}
+        return adopted | {m.purpose: m.share for m in alike if not (self.inspection and m.name == "selected")}
 
     @property
     def rank(self) -> int:
@@ -276,7 +299,7 @@ def _plan_tasks(scenario: Scenario, port: str, flow: Flow, amendments: tuple[Ame
                 needed = marks + ((task.if_,) if task.if_ else ())
                 # What is moved inland keeps the draw of the station it replaces; another port's station has its own.
                 own = reference in moved or owner.startswith(f"{port}.")
-                purpose = key.partition(".")[2] if own else key
+                purpose = purpose_of("task", key.partition(".")[2] if own else key)
                 plans.setdefault(key, TaskPlan(key, purpose, task.service, needed, changed))
     return list(plans.values())
 

@@ -40,9 +40,11 @@ from borderport.scenario.quantities import (
     Duration,
     Entry,
     Factor,
+    ForReaders,
     Mass,
     Name,
     Share,
+    for_readers,
 )
 from borderport.scenario.scenario import Horizon, Reported, Scenario
 
@@ -63,6 +65,7 @@ __all__ = [
     "Entry",
     "Factor",
     "Flow",
+    "ForReaders",
     "Horizon",
     "HourProfile",
     "Inspection",
@@ -85,4 +88,5 @@ __all__ = [
     "Spoilage",
     "Station",
     "Step",
+    "for_readers",
 ]

@@ -13,6 +13,7 @@ from borderport.scenario.quantities import (
     CountLaw,
     Duration,
     Entry,
+    ForReaders,
     Hourly,
     Label,
     Length,
@@ -126,7 +127,7 @@ class Flow(Entry):
         How the goods lose value with time; needs a value.
     """
 
-    label: Label | None = None
+    label: ForReaders[Label | None] = None
     route: Name
     direction: Literal["export", "import", "transit"] = "export"
     counts: Literal["vehicles", "persons"] = "vehicles"

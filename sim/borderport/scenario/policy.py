@@ -13,6 +13,7 @@ from borderport.scenario.quantities import (
     DurationLaw,
     Entry,
     Factor,
+    ForReaders,
     Label,
     Mass,
     Model,
@@ -139,8 +140,8 @@ class Policy(Entry):
     """
 
     name: Name
-    title: Label
-    description: str
+    title: ForReaders[Label]
+    description: ForReaders[str]
     adoption: Share = 1.0
     effects: tuple[Effect, ...] = ()
     variants: dict[str, tuple[Effect, ...]] = Field(default_factory=dict)

@@ -15,6 +15,7 @@ from borderport.scenario.quantities import (
     DurationLaw,
     Entry,
     Factor,
+    ForReaders,
     Label,
     Length,
     Model,
@@ -170,7 +171,7 @@ class Resource(Entry):
         When servers fail; what has begun is finished all the same.
     """
 
-    label: Label | None = None
+    label: ForReaders[Label | None] = None
     capacity: Servers | None = None
     calendar: Name | None = None
     periods: tuple[CapacityPeriod, ...] = ()
@@ -214,7 +215,7 @@ class Station(Entry):
         ``vehicle``, or ``consignment``: the first vehicle ready declares, the others wait for it.
     """
 
-    label: Label | None = None
+    label: ForReaders[Label | None] = None
     needs: tuple[Name, ...] = ()
     tasks: dict[Name, Task] = Field(default_factory=dict)
     pace: Name | None = None
@@ -291,7 +292,7 @@ class Span(Model):
 class Route(Entry):
     """The ordered steps of a flow. ``passage`` is the customs-controlled stretch; left out, it is the whole route."""
 
-    label: Label | None = None
+    label: ForReaders[Label | None] = None
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
     passage: Span | None = None
 
@@ -299,7 +300,7 @@ class Route(Entry):
 class Port(Entry):
     """A border port: both sides of the line where both matter."""
 
-    label: Label
+    label: ForReaders[Label]
     zone: Zone | None = None
     altitude: Length | None = None
     calendars: dict[Name, Calendar] = Field(default_factory=dict)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
@@ -27,6 +28,27 @@ class Model(BaseModel):
     """Base of all models: unknown keys are errors, values never change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
+
+
+@dataclass(frozen=True)
+class _ReadOnly:
+    """The mark of a field that is there to be read, see `ForReaders`."""
+
+
+T = TypeVar("T")
+
+
+READ_ONLY = _ReadOnly()
+
+
+# A field for readers: whatever stands in it changes no result. Which fields these are is said here, in the models, and
+# nowhere by the name of a key, for users call their own things `source` or `label` too.
+ForReaders = Annotated[T, READ_ONLY]
+
+
+def for_readers(model: type[BaseModel], field: str) -> bool:
+    """Whether a field of a model is there to be read only."""
+    return READ_ONLY in model.model_fields[field].metadata
 
 
 def _text(pattern: str, example: str) -> WithJsonSchema:
@@ -306,5 +328,5 @@ class Entry(Model):
         The reason for numbers that nobody has published. Both may stand: each says what it covers.
     """
 
-    source: str | None = None
-    assumed: str | None = None
+    source: ForReaders[str | None] = None
+    assumed: ForReaders[str | None] = None
