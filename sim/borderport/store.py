@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import sqlite3
+import sys
 import tempfile
 import time
 import zlib
@@ -25,29 +26,14 @@ from pathlib import Path
 
 import numpy as np
 
+from borderport.compiling import sources_digest
 from borderport.distributions import Array
 from borderport.errors import StoreError
 from borderport.metrics import Key, unit_of
 
-# What decides a replication's figures, files and folders; a change to any of them makes stored ones stale.
-MODEL_MODULES = (
-    "calendars.py",
-    "compiling.py",
-    "detection.py",
-    "deviates.py",
-    "distributions.py",
-    "engines",
-    "manifest",
-    "metrics",
-    "network",
-    "policies.py",
-    "scenario",
-    "streams.py",
-    "tally",
-    "timeline.py",
-    "trace.py",
-    "units.py",
-)
+# What decides the last bits of a figure beside the program: functions, compilers, and Python, whose `sum` of floats was
+# another one before 3.12.
+LIBRARIES = ("numpy", "scipy", "numba", "llvmlite")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 BUSY_SECONDS = 60.0  # how long to wait for another sweep that writes to the same store
 
@@ -58,18 +44,15 @@ def version() -> str:
 
 
 def model_hash() -> str:
-    """SHA-256 of the sources that decide results and of numpy's version, whose functions may change a last bit."""
-    total = hashlib.sha256(np.__version__.encode())
-    folder = Path(__file__).parent
-    for name in MODEL_MODULES:
-        for file in sorted((folder / name).glob("*.py")) or [folder / name]:
-            total.update(file.read_bytes())
-    return total.hexdigest()
+    """SHA-256 of all that decides results but the scenario: the program's sources, its libraries and Python."""
+    python = "{}.{}".format(*sys.version_info[:2])
+    versions = [f"{name} {metadata.version(name)}" for name in LIBRARIES]
+    return hashlib.sha256(" ".join((sources_digest(), python, *versions)).encode()).hexdigest()
 
 
 def provenance() -> dict[str, str]:
     """Versions that a reader needs to repeat a run; nothing that names a machine."""
-    names = ("numpy", "scipy", "numba", "simpy", "pandas", "matplotlib")
+    names = (*LIBRARIES, "simpy", "pandas", "matplotlib")
     return {
         "borderport": version(),
         "model": model_hash(),
