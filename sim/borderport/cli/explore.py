@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from borderport.cli.common import bracketed, print_table, progress, run_options, scenario_options, workers
+from borderport.cli.common import (
+    RESULTS,
+    bracketed,
+    print_table,
+    progress,
+    results_folder,
+    run_options,
+    scenario_options,
+    workers,
+)
 
 OF_RESOURCES = ("queue_mean", "queue_max", "tail_back_max", "utilisation")
 
@@ -37,12 +46,12 @@ def sweep(
 ) -> None:
     """Run SCENARIO over a grid of values, paired to SCENARIO as it is.
 
-    Finished replications are kept in the folder's store, so the same command goes on where it was interrupted. A policy
-    is varied with --vary policies.NAME=on,off.
+    Finished replications are kept in results/store.sqlite, or in the folder of --out, so the same command goes on where
+    it was interrupted. A policy is varied with --vary policies.NAME=on,off.
     """
     from borderport.errors import UsageError
     from borderport.executors import default_jobs
-    from borderport.store import ResultStore, RunFolder
+    from borderport.store import ResultStore
     from borderport.sweep import parse_variation, plan_sweep, run_sweep
 
     variations = [parse_variation(text) for text in vary]
@@ -54,9 +63,9 @@ def sweep(
         without_policies=options["without"],
     )
     key = _key_of(points[0].scenario, (port, flow, station, metric))
-    folder = RunFolder(options["out"] or Path("results") / f"{points[0].scenario.name}-sweep")
+    folder = results_folder(f"{points[0].scenario.name}-sweep", [points[0].scenario])
     jobs = workers(options["jobs"], options["executor"]) or default_jobs(options["reps"] * len(points))
-    store = ResultStore(folder.path / "store.sqlite")
+    store = ResultStore((options["out"] or RESULTS) / "store.sqlite")  # its keys tell sweeps apart
     try:
         with progress("replications", options["quiet"]) as advance:
             result = run_sweep(
@@ -73,8 +82,9 @@ def sweep(
         store.close()
     if key not in result.keys:
         raise UsageError(f"no vehicle or resource gave '{key[3]}' of port {key[0]}, flow {key[1]}, station {key[2]}")
-    _write_sweep(folder, result, key)
-    _report_sweep(folder, result, key, options)
+    with folder.one_run():
+        _write_sweep(folder, result, key)
+    _report_sweep((folder.path, store.path), result, key, options)
 
 
 def _key_of(scenario: Scenario, asked: Key) -> Key:
@@ -124,18 +134,17 @@ def _write_sweep(folder: RunFolder, result: Sweep, key: Key) -> None:
         rows += [(number, *given, *of, unit_of(of[3]), *numbers) for of, *numbers in columns]
     header = ("point", *paths, "port", "flow", "station", "metric", "unit", "mean", "low", "high")
     folder.write_csv("sweep.csv", (*header, "difference", "difference_low", "difference_high"), rows)
-    folder.write_json(
-        "run.json",
+    if len(paths) <= 2:
+        folder.place("figures/response.png", functools.partial(save, _figure(result, key)))
+    folder.finish(
         {
             "base": result.points[0].scenario.name,
             "vary": {v.path: list(v.values) for v in result.variations},
             "replications": int(result.values.shape[1]),
             "seed": result.seed,
             "versions": provenance(),
-        },
+        }
     )
-    if len(paths) <= 2:
-        folder.place("figures/response.png", functools.partial(save, _figure(result, key)))
 
 
 def _to_scale(variation: Variation) -> tuple[list[float] | list[str], str]:
@@ -180,8 +189,8 @@ def _figure(result: Sweep, key: Key) -> Any:
     )
 
 
-def _report_sweep(folder: RunFolder, result: Sweep, key: Key, options: dict[str, Any]) -> None:
-    """Print the response and its paired difference to the base at each point."""
+def _report_sweep(places: tuple[Path, Path], result: Sweep, key: Key, options: dict[str, Any]) -> None:
+    """Print the response and its paired difference to the base at each point, and where the rest is."""
     from borderport.metrics import unit_of
     from borderport.statistics import Interval, t_interval
     from borderport.store import json_text
@@ -218,7 +227,7 @@ def _report_sweep(folder: RunFolder, result: Sweep, key: Key, options: dict[str,
         total = result.values.shape[0] * result.values.shape[1]
         rest = "the rest was in the store, or another point is the same"
         click.echo(f"{result.computed} of {total} replications were computed; {rest}")
-        click.echo(f"Table, figure and store are in {folder.path}")
+        click.echo("Table and figure are in {}, replications in {}".format(*places))
 
 
 @click.command(short_help="Fit free parameters to targets.")

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from borderport.cli.common import Percentages, bracketed, print_table, progress, run_options, scenario_options, workers
+from borderport.cli.common import (
+    Percentages,
+    bracketed,
+    print_table,
+    progress,
+    results_folder,
+    run_options,
+    scenario_options,
+    workers,
+)
 
 if TYPE_CHECKING:
     from borderport.frontier import Frontier
@@ -42,14 +50,13 @@ def frontier(scenario: str, rates: tuple[float, ...], targeting: tuple[float, ..
     from borderport.errors import UsageError
     from borderport.frontier import trace_frontier
     from borderport.loading import load_scenario
-    from borderport.store import RunFolder
 
     if options["reps"] < 2:
         raise UsageError("--reps: a frontier is judged by intervals, which take at least 2 replications")
     loaded = load_scenario(
         scenario, sets=options["sets"], with_policies=options["with_"], without_policies=options["without"]
     ).scenario
-    folder = RunFolder(options["out"] or Path("results") / f"{loaded.name}-frontier")
+    folder = results_folder(f"{loaded.name}-frontier", [loaded])
     with progress("replications", options["quiet"]) as advance:
         result = trace_frontier(
             loaded,
@@ -61,7 +68,8 @@ def frontier(scenario: str, rates: tuple[float, ...], targeting: tuple[float, ..
             jobs=workers(options["jobs"], options["executor"]),
             progress=advance,
         )
-    _write_frontier(folder, result)
+    with folder.one_run():
+        _write_frontier(folder, result)
     _report_frontier(folder, result, options)
 
 
@@ -105,9 +113,9 @@ def _write_frontier(folder: RunFolder, result: Frontier) -> None:
         for row in rows
     ]
     folder.write_csv("frontier.csv", ("point", *header), [(i, *line) for i, line in enumerate(lines)])
-    about = {"scenario": result.scenario.name, "replications": result.replications, "seed": result.seed}
-    folder.write_json("run.json", {**about, "versions": provenance()})
     folder.place("figures/frontier.png", functools.partial(save, detection_against_delay(result)))
+    about = {"scenario": result.scenario.name, "replications": result.replications, "seed": result.seed}
+    folder.finish({**about, "versions": provenance()})
 
 
 def _report_frontier(folder: RunFolder, result: Frontier, options: dict[str, Any]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +18,7 @@ from borderport.cli.common import (
     port_label,
     print_table,
     progress,
+    results_folder,
     run_options,
     scenario_options,
     workers,
@@ -64,16 +64,18 @@ def run(scenarios: tuple[str, ...], timeline: bool, **options: Any) -> None:
     """Run replications of each SCENARIO; write tables, figures and run.json."""
     from borderport.cli.documents import sample_document
     from borderport.experiment import run_scenarios
-    from borderport.store import RunFolder, json_text
+    from borderport.store import json_text
 
     loaded = _told_apart([_load(name, options) for name in scenarios])
-    folder = RunFolder(options["out"] or Path("results") / "-".join(s.name for s in loaded))
+    folder = results_folder("-".join(s.name for s in loaded), loaded)
     with progress("replications", options["quiet"]) as advance:
         samples = run_scenarios(loaded, precision=options["precision"], progress=advance, **_how(options))
-    _write_samples(folder, samples)
-    if timeline:
-        _write_timelines(folder, loaded, samples[0].replications, options["seed"], options["engine"])
-    drawn = _draw(folder, samples, None)
+    with folder.one_run():
+        _write_samples(folder, samples)
+        if timeline:
+            _write_timelines(folder, loaded, samples[0].replications, options["seed"], options["engine"])
+        drawn = _draw(folder, samples, None)
+        folder.finish(_about(samples))
     documents = [sample_document(sample) for sample in samples]
     if options["as_json"]:
         click.echo(json_text(documents[0] if len(documents) == 1 else {"scenarios": documents}), nl=False)
@@ -96,16 +98,18 @@ def compare(base: str, others: tuple[str, ...], **options: Any) -> None:
     """
     from borderport.cli.documents import comparison_document
     from borderport.compare import compare_scenarios
-    from borderport.store import RunFolder, json_text
+    from borderport.store import json_text
 
     plain = {**options, "with_": (), "without": ()}
     loaded = _told_apart([_load(base, plain), *(_load(name, options) for name in others)])
-    folder = RunFolder(options["out"] or Path("results") / "-vs-".join(s.name for s in loaded))
+    folder = results_folder("-vs-".join(s.name for s in loaded), loaded)
     with progress("replications", options["quiet"]) as advance:
         comparison = compare_scenarios(loaded, precision=options["precision"], progress=advance, **_how(options))
-    _write_samples(folder, comparison.samples)
-    _write_comparison(folder, comparison)
-    drawn = _draw(folder, comparison.samples, comparison)
+    with folder.one_run():
+        _write_samples(folder, comparison.samples)
+        _write_comparison(folder, comparison)
+        drawn = _draw(folder, comparison.samples, comparison)
+        folder.finish(_about(comparison.samples))
     if options["as_json"]:
         click.echo(json_text(comparison_document(comparison)), nl=False)
     elif not options["quiet"]:
@@ -239,8 +243,7 @@ def print_costs(samples: Sequence[Sample], paired: bool = False) -> None:
 
 def _write_samples(folder: RunFolder, samples: Sequence[Sample]) -> None:
     from borderport.cli.documents import sample_document
-    from borderport.experiment import scenario_hash
-    from borderport.store import TIDY_HEADER, provenance, tidy_rows
+    from borderport.store import TIDY_HEADER, tidy_rows
 
     rows = [row for sample in samples for row in tidy_rows(sample.scenario.name, sample.keys, sample.values)]
     folder.write_csv("replications.csv.gz", TIDY_HEADER, rows)
@@ -251,21 +254,25 @@ def _write_samples(folder: RunFolder, samples: Sequence[Sample]) -> None:
         for metric in sample_document(sample)["metrics"]
     ]
     folder.write_csv("metrics.csv", ("scenario", *fields), summary)
+
+
+def _about(samples: Sequence[Sample]) -> dict[str, Any]:
+    """What ``run.json`` says: what was run, how, and with which versions."""
+    from borderport.experiment import scenario_hash
+    from borderport.store import provenance
+
     scenarios = [
         {"name": s.scenario.name, "hash": scenario_hash(s.scenario), "resolved": s.scenario.model_dump(mode="json")}
         for s in samples
     ]
     first = samples[0]
-    folder.write_json(
-        "run.json",
-        {
-            "seed": first.seed,
-            "replications": first.replications,
-            "engine": first.engine,
-            "versions": provenance(),
-            "scenarios": scenarios,
-        },
-    )
+    return {
+        "seed": first.seed,
+        "replications": first.replications,
+        "engine": first.engine,
+        "versions": provenance(),
+        "scenarios": scenarios,
+    }
 
 
 def _write_comparison(folder: RunFolder, comparison: Comparison) -> None:
@@ -295,6 +302,7 @@ def _write_timelines(
 ) -> None:
     """Write every visit, one file for each scenario and replication."""
     from borderport.experiment import prepare, simulate
+    from borderport.store import safe_name
     from borderport.timeline import visits_of
 
     header = ("vehicle", "flow", "station", "joined_ms", "started_ms", "left_ms")
@@ -306,7 +314,7 @@ def _write_timelines(
             visits = visits_of(timeline, {name: flow.index for name, flow in manifest.flows.items()})
             columns = (visits.vehicle, visits.flow, visits.station, visits.joined_ms, visits.started_ms, visits.left_ms)
             rows = zip(*(column.tolist() for column in columns), strict=True)
-            folder.write_csv(f"timeline/{scenario.name}-{replication:04d}.csv", header, rows)
+            folder.write_csv(f"timeline/{safe_name(scenario.name)}-{replication:04d}.csv", header, rows)
 
 
 def _draw(folder: RunFolder, samples: list[Sample], comparison: Comparison | None) -> bool:
