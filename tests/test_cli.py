@@ -510,7 +510,7 @@ def test_a_name_full_of_oddities_stays_in_its_folder(tiny: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "stem", ["..", ".", " ", "con", "LPT1.x", "x" * 240, "é" * 120, "a:b?c*|", "tab\tbell\x07", "=1+1"]
+    "stem", ["..", ".", " ", "con", "LPT1.x", "x" * 240, "é" * 120, "a:b?c*|", "tab\tbell\x07", "=1+1", "\udcff"]
 )
 def test_any_name_of_a_file_makes_a_folder_of_its_own_below_results(tiny: Path, stem: str) -> None:
     (tiny.parent / f"{stem}.yaml").write_text(TINY)
@@ -521,6 +521,26 @@ def test_any_name_of_a_file_makes_a_folder_of_its_own_below_results(tiny: Path, 
     (folder,) = (tiny.parent / "results").iterdir()
     assert folder.name[:-7] == safe_name(folder.name[:-7]) and (folder / "run.json").is_file()
     assert len(list(folder.glob("timeline/*.csv"))) == 2
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "con", "a/b\0", "x" * 5000])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "NAME.yaml"),
+        ("run", "tiny.yaml", "--out", "tiny.yaml/NAME"),
+        ("sweep", "tiny.yaml", "--vary", f"{DESK}=1,2", "--out", "tiny.yaml/NAME"),
+        ("calibrate", "NAME.yaml"),
+        ("calibrate", "NAME"),
+        ("check", "overlaid.yaml"),
+        ("show", "tiny.yaml", "--with", "NAME"),
+    ],
+)
+def test_a_name_that_no_file_has_is_one_message(tiny: Path, words: tuple[str, ...], name: str) -> None:
+    overlay = name.replace("\0", "").replace("/", "")
+    (tiny.parent / "overlaid.yaml").write_text(TINY + f"overlays: [{overlay}]\n")
+    done = borderport(*(word.replace("NAME", name) for word in words))
+    assert done.code in (2, 3, 5) and len(done.err.splitlines()) <= 4 and done.out == ""
 
 
 def test_long_names_of_scenarios_and_changes_are_told_apart(tiny: Path) -> None:

@@ -162,7 +162,7 @@ def load_recipe(reference: str) -> Recipe:
     path = Path(reference)
     if not is_path(reference):
         path = builtin_folder("calibration") / f"{reference}.yaml"
-    if not path.is_file():
+    if not os.path.isfile(path):  # a name that is too long, too
         known = sorted(p.stem for p in builtin_folder("calibration").glob("recipe-*.yaml"))
         raise UsageError(f"no recipe '{reference}'{suggest(reference, known)}; a file's name ends in .yaml")
     written = read_plain(path, Recipe)

@@ -227,7 +227,11 @@ def _report_sweep(places: tuple[Path, Path], result: Sweep, key: Key, options: d
         total = result.values.shape[0] * result.values.shape[1]
         rest = "the rest was in the store, or another point is the same"
         click.echo(f"{result.computed} of {total} replications were computed; {rest}")
-        click.echo("Table and figure are in {}, replications in {}".format(*places))
+        folder, store = places
+        if store.parent == folder:
+            click.echo(f"Table, figure and store are in {folder}")
+        else:
+            click.echo(f"Table and figure are in {folder}, the store is {store}")
 
 
 @click.command(short_help="Fit free parameters to targets.")
@@ -254,7 +258,7 @@ def calibrate(recipe: str, write: bool, **options: Any) -> None:
         )
     if folder is not None:
         for name, text in overlay_texts(result, recipe).items():
-            folder.write(f"{name}.yaml", text.encode())
+            folder.write(f"{name}.yaml", text.encode(errors="replace"))
     _report_calibration(result, recipe, options)
     if folder is not None and not options["as_json"] and not options["quiet"]:
         click.echo(f"Overlays are in {folder.path}")
