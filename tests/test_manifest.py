@@ -297,12 +297,6 @@ def test_patience_ends_after_arrival_for_its_share_of_the_drivers() -> None:
 # ----------------------------------------------------------------------------------------------- arrivals in time
 
 
-def test_a_mark_called_like_a_draw_of_the_models_own_is_drawn_apart() -> None:
-    """Of two halves drawn by the same numbers, the halves would be the same vehicles."""
-    flow = cars(flow_with("patience: {after: 1 h, share: 50 %, at: [desk]}, marks: {patience: 50 %}"))
-    assert within((flow.marks["patience"] & (flow.deadline_ms != NEVER)).astype(float), 0.25)
-
-
 def counts(scenario: Scenario, replications: int = 40) -> list[int]:
     return [cars(scenario, r).index.size for r in range(replications)]
 

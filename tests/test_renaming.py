@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from borderport.errors import ScenarioInvalid
 from borderport.experiment import prepare, replicate, scenario_hash
 from borderport.metrics import METRICS, Measures
-from borderport.scenario import Scenario
+from borderport.scenario import RESERVED, Scenario
 from borderport.streams import Streams
 from tests.builders import read
 
@@ -95,7 +95,7 @@ ports:
         marks: {selected: 30 %, <heavy>: 50 %, <urgent>: 10 %}
         inspection: <rule>
         patience: {after: 3 h, share: 50 %, at: [<gate>, <papers>, <yard>], loses: 10 %}
-        holding_back: {closures_over: 4 h, sets_out: 70 %}
+        holding_back: {closures_over: 4 h, sets_out: 70 %, rest: never}
         diversion: {to: <west>.<others>, after: 2 h, while: [<day>, <long>], share: 50 %, detour: 3 h}
         consignment: 2
         spoilage: {rate: 5 %/d}
@@ -225,10 +225,13 @@ WORDS = (
 )
 # Words that a file cannot use for everything; where it can, they change nothing.
 STRICTER = (
+    *{name for names in RESERVED.values() for name in names if "." not in name},
     *("payload", "selected", "contraband", "opened", "found", "if", "wait", "signal", "enter"),
     *("leave", "normal", "uniform", "exponential", "empirical", "constant", "mixture", "law"),
 )
-ANY_NAME = st.sampled_from(WORDS) | st.from_regex("[a-z][a-z0-9_-]{0,5}", fullmatch=True)
+ANY_NAME = st.sampled_from([word for word in WORDS if word not in STRICTER]) | st.from_regex(
+    "[a-z][a-z0-9_-]{0,5}", fullmatch=True
+)
 TOKEN = re.compile("<([a-z_]+)>")
 
 
@@ -237,11 +240,12 @@ def renamed(spaces: tuple[tuple[str, ...], ...]) -> st.SearchStrategy[dict[str, 
     kept = {name for space in SPACES for name in space} - {name for space in spaces for name in space}
     name = ANY_NAME.filter(lambda name: name not in kept and name not in STRICTER)
     lists = [st.lists(name, min_size=len(space), max_size=len(space), unique=True) for space in spaces]
-    return st.tuples(*lists).map(
+    pairs = st.tuples(*lists).map(
         lambda new: {
             old: name for space, names in zip(spaces, new, strict=True) for old, name in zip(space, names, strict=True)
         }
     )
+    return pairs.filter(told_apart)
 
 
 def called(names: Mapping[str, str]) -> Scenario:
@@ -251,6 +255,15 @@ def called(names: Mapping[str, str]) -> Scenario:
         return TOKEN.sub(lambda found: names.get(found[1], found[1]), text)
 
     return read(put(SCENARIO), policies={put(name): put(text) for name, text in POLICIES.items()})
+
+
+def told_apart(names: Mapping[str, str]) -> bool:
+    """Whether tables tell the renamed things apart: a group from ports and flows, a station from what is waited for."""
+    new = {old: names.get(old, old) for space in SPACES for old in space}
+    flows = {new[old] for old in ("trucks", "escorts", "vans", "others")}
+    groups = {new["goods"], new["guests"]}
+    places = {new[old] for old in ("yard", "gate", "papers", "search", "exit")}
+    return not (groups & (flows | {new["east"], new["west"]}) or new["done"] in places)
 
 
 @cache
