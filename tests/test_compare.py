@@ -47,7 +47,7 @@ def test_vehicles_are_paired_by_number_and_those_in_one_world_only_are_counted()
     def flow(index: list[int], minutes: list[int], done: list[int]) -> FlowTimes:
         times = np.asarray(minutes, dtype=np.int64) * MS_PER_MINUTE
         passed = {"passage": np.asarray(done, dtype=bool)}
-        return FlowTimes(np.asarray(index), passed, {("passage", "wall"): times})
+        return FlowTimes(np.asarray(index), np.asarray(index), passed, {("passage", "wall"): times})
 
     base = flow([0, 2, 5, 6], [10, 20, 30, 99], [1, 1, 1, 0])
     other = flow([0, 1, 5, 6], [4, 9, 36, 50], [1, 1, 1, 1])

@@ -114,6 +114,7 @@ routes:
     passage: {from: gate, to: check, clock: day}
   back: {steps: [{wait: over}, back, {leave: drivers}]}
   walk: {steps: [counter]}
+  across: {steps: [gate, {enter: yard}, bridge, {leave: yard}], passage: {from: gate, to: gate, clock: day}}
 flows:
   cars:
     route: out
@@ -140,6 +141,27 @@ flows:
     vehicle_length: 6 m
     idling: 1 l/h
     time_cost: 7 CNY/h
+  crates:
+    route: across
+    volume: 9 trips per d
+    payload:
+      a: {law: 4 t}
+      b: {law: 2 t, if: laden_in, cleared_after: gate}
+      c: {law: {lognormal: {mean: 1 t, cv: 1}}, cleared_after: gate}
+      d: {law: 3 t, if: laden_in, cleared_after: bridge}
+    value: 3 CNY/kg
+    marks: {laden_in: 40 %}
+    patience:
+      after: 3 h
+      share: 80 %
+      at: [gate, bridge]
+      goods: wait
+      fetched_after: {uniform: {low: 1 h, high: 30 h}}
+      still_worth: 80 %
+      goes_along: [b]
+      loses: 50 %
+    holding_back: {closures_over: 1 d, sets_out: 30 %, rest: {uniform: {low: 1 h, high: 3 d}}}
+    spoilage: {rate: 20 %/d, after: 2 h}
   people: {route: walk, counts: persons, volume: 20 persons per d, value: 100 CNY/person}
   drivers: {route: back, companion_of: cars}
   fruit_drivers: {route: back, companion_of: fruit}
@@ -162,9 +184,11 @@ def everything(lead_in: str) -> Scenario:
 @pytest.mark.parametrize("lead_in", ["0 s", "30 h"])
 def test_a_scenario_with_everything_has_the_plain_figures(engine: EngineName, lead_in: str) -> None:
     scenario = everything(lead_in)
-    found = run(scenario, engine, seed=7)
+    found = run(scenario, engine, seed=11)
     rare = (*(f"vehicles_{kind}" for kind in ("held_back", "diverted", "abandoned")), "unfinished", "beyond_line")
     assert min(found.value(metric, "cars") for metric in (*rare, "contraband_found")) > 0
+    delayed = ("vehicles_postponed", "vehicles_held_back", "tonnes_left_behind", "spoilage_cost", "giving_up_cost")
+    assert min(found.value(metric, "crates") for metric in delayed) > 0
     assert min(found.value(f"total_{part}_mean") for part in ("waiting", "blocked", "closed")) > 0
     assert_as_plain(scenario, found.manifest, found.timeline, found.measures)
 
@@ -324,7 +348,8 @@ def manifest_of(network: Network, rng: np.random.Generator) -> Manifest:
         if len(flows) % 2:
             station = layout.columns[int(rng.integers(len(layout.columns)))].station
             apart = flows[layout.name].payload_t * rng.integers(0, 2, n) * 0.3
-            flows[layout.name] = replace(flows[layout.name], apart_t={station: apart})
+            waiting = {station: np.zeros(n)}
+            flows[layout.name] = replace(flows[layout.name], apart_t={station: apart}, waiting_apart_t=waiting)
     return Manifest(0, 0, flows, {}, {})
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from borderport.calendars import Times
 from borderport.distributions import Array
 from borderport.experiment import Chunk, EngineName, Plan, Progress, Sample, collect, prepare, replicate, sample_of
-from borderport.metrics import ALL, CLOCKS, GRID, SPANS, FlowTimes, Key, Measures, groups_of
+from borderport.metrics import ALL, GRID, PAIRED, FlowTimes, Key, Measures, groups_of
 from borderport.scenario import Ref, Scenario
 from borderport.statistics import (
     Interval,
@@ -124,7 +124,7 @@ class VehicleEffect:
     port, flow : str
         ``all`` for totals; ``flow`` may be a named group.
     span, clock : str
-        Of `borderport.metrics.SPANS` and `borderport.metrics.CLOCKS`.
+        Of `borderport.metrics.PAIRED`; under the span ``goods`` pairs are of loads, whichever trucks take them.
     saving : Interval
         Base less other, minutes per vehicle; positive means that the other scenario is faster.
     better, worse : Interval
@@ -194,8 +194,10 @@ class Comparison:
 
 
 def pair_flow(base: FlowTimes, other: FlowTimes, span: str, clock: str) -> tuple[Times, int, int]:
-    """Savings (base less other, ms) of the vehicles that completed the span in both, and how many did in one only."""
-    _, in_base, in_other = np.intersect1d(base.index, other.index, assume_unique=True, return_indices=True)
+    """Savings (base less other, ms) of vehicles or loads that completed the span in both; how many did in one only."""
+    _, in_base, in_other = np.intersect1d(
+        base.numbers(span), other.numbers(span), assume_unique=True, return_indices=True
+    )
     base_done, other_done = base.done[span][in_base], other.done[span][in_other]
     both = base_done & other_done
     saving = base.times[span, clock][in_base[both]] - other.times[span, clock][in_other[both]]
@@ -210,26 +212,25 @@ def pair_measures(
     sums: dict[EffectKey, PairedSums] = {}
     grids: dict[tuple[str, str], Array] = {}
     common = [name for name in base.flows if name in other.flows]
-    for span in SPANS:
-        for clock in CLOCKS:
-            paired = {name: pair_flow(base.flows[name], other.flows[name], span, clock) for name in common}
-            for port, flow, members in groups_of(scenario):
-                parts = [paired[name] for name in members if name in paired]
-                if not parts:
-                    continue
-                saving = np.concatenate([part[0] for part in parts])
-                sums[port, flow, span, clock] = PairedSums(
-                    int(saving.sum()),
-                    saving.size,
-                    int((saving > 0).sum()),
-                    int((saving < 0).sum()),
-                    sum(part[1] for part in parts),
-                    sum(part[2] for part in parts),
+    for span, clock in PAIRED:
+        paired = {name: pair_flow(base.flows[name], other.flows[name], span, clock) for name in common}
+        for port, flow, members in groups_of(scenario):
+            parts = [paired[name] for name in members if name in paired]
+            if not parts:
+                continue
+            saving = np.concatenate([part[0] for part in parts])
+            sums[port, flow, span, clock] = PairedSums(
+                int(saving.sum()),
+                saving.size,
+                int((saving > 0).sum()),
+                int((saving < 0).sum()),
+                sum(part[1] for part in parts),
+                sum(part[2] for part in parts),
+            )
+            if span == "passage" and flow == "all":
+                grids[port, clock] = (
+                    np.quantile(saving, GRID) / MS_PER_MINUTE if saving.size else np.full(GRID.size, np.nan)
                 )
-                if span == "passage" and flow == "all":
-                    grids[port, clock] = (
-                        np.quantile(saving, GRID) / MS_PER_MINUTE if saving.size else np.full(GRID.size, np.nan)
-                    )
     return sums, grids
 
 

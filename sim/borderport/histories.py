@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 
 from borderport import calendars
 from borderport.calendars import NEVER, Times
+from borderport.distributions import Array
 from borderport.manifest import FlowManifest, Manifest, port_zone
 from borderport.network import ABANDONED, EXITED, FlowLayout
 from borderport.scenario import Scenario
-from borderport.timeline import Timeline, visits_of
+from borderport.timeline import Timeline, arrivals_of, counted, visits_of
 
 Columns = dict[str, NDArray[np.generic]]
 
 MOMENTS_OF_VISITS = ("joined", "started", "left")
-MOMENTS_OF_VEHICLES = ("arrived", "began", "cleared", "exited", "gave_up")
+MOMENTS_OF_VEHICLES = ("ready", "arrived", "began", "cleared", "exited", "gave_up")
 
 
 @dataclass(frozen=True)
@@ -58,22 +59,24 @@ def vehicle_table(scenario: Scenario, manifest: Manifest, timeline: Timeline) ->
     -------
     Table
         ``vehicle`` (number in its flow), ``flow`` (``port.name``), ``port``; ``outcome``: ``cleared``, ``abandoned``,
-        ``unfinished``, ``held_back`` or ``diverted``; ``counted``: whether figures count it, which is due in the
-        reported period and no companion; ``payload_t`` and ``value_cny``, None if it was held back; and when it
-        ``arrived`` (or was due, if it never came), its passage ``began``, it was ``cleared``, it ``exited`` or
-        ``gave_up``, in ms (``arrived_ms``) and local to its port (``arrived``).
+        ``unfinished``, ``held_back`` or ``diverted``; ``counted``: whether figures count it, as in
+        `borderport.timeline.counted`, and not if it is a companion; ``payload_t`` and ``value_cny``, None if it was
+        held back; ``left_behind_t``, of that what its driver left behind for a later truck; and when its goods were
+        ``ready``, it ``arrived`` (or was due, if it never came), its passage ``began``, it was ``cleared``, it
+        ``exited`` or ``gave_up``, in ms (``arrived_ms``) and local to its port (``arrived``). Later trucks that never
+        set out are not among them.
     """
     lead_in, flows = timeline.network.lead_in_ms, scenario.flows()
     parts: list[Columns] = []
     for layout in timeline.network.flows:
         drawn = manifest.flows[layout.name]
-        for part in (_came(layout, drawn, timeline), *_stayed_away(drawn)):
+        for part in (_came(layout, drawn, timeline), *_stayed_away(drawn, lead_in)):
             size = part["vehicle"].size
             names = {"flow": np.full(size, layout.name), "port": np.full(size, layout.name.port)}
-            due = np.asarray(part["arrived"] >= np.int64(lead_in))
-            parts.append({**part, **names, "counted": due & (flows[layout.name].companion_of is None)})
+            counts = np.asarray(part["counted"], dtype=bool) & (flows[layout.name].companion_of is None)
+            parts.append({**part, **names, "counted": counts})
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    told = ("vehicle", "flow", "port", "outcome", "counted", "payload_t", "value_cny")
+    told = ("vehicle", "flow", "port", "outcome", "counted", "payload_t", "value_cny", "left_behind_t")
     moments = {name: np.where(whole[name] == NEVER, NEVER, whole[name] - lead_in) for name in MOMENTS_OF_VEHICLES}
     return _table(scenario, {name: whole[name] for name in told}, moments, whole["flow"])
 
@@ -81,46 +84,50 @@ def vehicle_table(scenario: Scenario, manifest: Manifest, timeline: Timeline) ->
 def _came(layout: FlowLayout, drawn: FlowManifest, timeline: Timeline) -> Columns:
     """What became of those who set out; moments since time 0, `NEVER` for what has not happened."""
     matrix, vehicle, (first, after) = timeline.of(layout), layout.vehicle, layout.passage
+    arrived, counts = arrivals_of(timeline, layout, drawn), counted(timeline, layout, drawn)
     standing, ended, exit_ms = timeline.standing[vehicle], timeline.outcome[vehicle], timeline.exit_ms[vehicle]
-    reached = np.maximum.accumulate(np.column_stack([drawn.arrival_ms, matrix]), axis=1)
+    reached = np.maximum.accumulate(np.column_stack([arrived, matrix]), axis=1)
     exited, gave_up = ended == EXITED, ended == ABANDONED
     began = exited | (matrix[:, first:] >= 0).any(axis=1) | (standing >= first)
     cleared = exited | (gave_up & (matrix[:, after:] >= 0).any(axis=1)) | (standing >= after)
-    return {
+    columns: Columns = {
         "vehicle": drawn.index,
+        "counted": counts,
         "outcome": np.select([cleared, gave_up], ["cleared", "abandoned"], "unfinished"),
         "payload_t": drawn.payload_t,
         "value_cny": drawn.value_cny,
-        "arrived": drawn.arrival_ms,
+        "left_behind_t": drawn.waiting_t * gave_up,
+        "ready": drawn.ready_ms,
+        "arrived": arrived,
         "began": np.where(began, reached[:, first], NEVER),
         "cleared": np.where(cleared, reached[:, after], NEVER),
         "exited": np.where(exited, exit_ms, NEVER),
         "gave_up": np.where(gave_up, exit_ms, NEVER),
     }
+    return {name: column[arrived < NEVER] for name, column in columns.items()}
 
 
-def _stayed_away(drawn: FlowManifest) -> Iterator[Columns]:
+def _stayed_away(drawn: FlowManifest, lead_in_ms: int) -> Iterator[Columns]:
     """Those who did not come here; when they would have come counts as the arrival."""
-    never = dict.fromkeys(MOMENTS_OF_VEHICLES[1:], NEVER)
-    held = drawn.held_back.size
-    yield {
-        "vehicle": drawn.held_back_index,
-        "outcome": np.full(held, "held_back"),
-        "payload_t": np.full(held, np.nan),
-        "value_cny": np.full(held, np.nan),
-        "arrived": drawn.held_back,
-        **{name: np.full(held, time) for name, time in never.items()},
-    }
-    left = drawn.diverted
+    none, left = np.full(drawn.held_back.size, np.nan), drawn.diverted
+    yield _absent("held_back", drawn.held_back_index, drawn.held_back, none, none, lead_in_ms)
     if left is not None:
-        yield {
-            "vehicle": left.index,
-            "outcome": np.full(left.index.size, "diverted"),
-            "payload_t": left.payload_t,
-            "value_cny": left.value_cny,
-            "arrived": left.arrival_ms,
-            **{name: np.full(left.index.size, time) for name, time in never.items()},
-        }
+        yield _absent("diverted", left.index, left.arrival_ms, left.payload_t, left.value_cny, lead_in_ms)
+
+
+def _absent(outcome: str, index: Times, due: Times, payload_t: Array, value_cny: Array, lead_in_ms: int) -> Columns:
+    """Vehicles that were due at some moments and did not come."""
+    return {
+        "vehicle": index,
+        "counted": due >= lead_in_ms,
+        "outcome": np.full(index.size, outcome),
+        "payload_t": payload_t,
+        "value_cny": value_cny,
+        "left_behind_t": np.zeros(index.size),
+        "ready": due,
+        "arrived": due,
+        **{name: np.full(index.size, NEVER) for name in MOMENTS_OF_VEHICLES[2:]},
+    }
 
 
 def _table(scenario: Scenario, columns: Columns, moments: dict[str, Times], owner: NDArray[np.generic]) -> Table:

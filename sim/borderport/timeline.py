@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from borderport.calendars import NEVER, Times
 from borderport.errors import CheckFailed
+from borderport.manifest import FlowManifest, Mask
 from borderport.network import EXITED, UNFINISHED, FlowLayout, Network
 
 NOT_REACHED = -1
@@ -74,6 +75,42 @@ class Timeline:
             raise CheckFailed("a vehicle left after the horizon; please report this")
 
 
+def arrivals_of(timeline: Timeline, layout: FlowLayout, drawn: FlowManifest) -> Times:
+    """When each vehicle of one flow came, shape (vehicles,); `NEVER` for those that never set out.
+
+    A later truck sets out when it is due, but not before the driver before it has left the goods behind; if he takes
+    them along after all, it never does, and is no vehicle in any table or figure.
+
+    Parameters
+    ----------
+    timeline : Timeline
+    layout, drawn
+        Of the flow.
+    """
+    if not layout.sends_later_trucks:
+        return drawn.arrival_ms
+    left_behind = timeline.of(layout)[:, 0]
+    return np.where(drawn.fetches < 0, drawn.arrival_ms, np.where(left_behind >= 0, left_behind, NEVER))
+
+
+def counted(timeline: Timeline, layout: FlowLayout, drawn: FlowManifest) -> Mask:
+    """Which vehicles of one flow figures count: they set out, and they or their goods were due in the reported period.
+
+    A truck that fetches goods left behind counts if the first one does, since it is of the same load: so a load is
+    counted as a whole, whenever it is fetched.
+
+    Parameters
+    ----------
+    timeline, layout, drawn
+        As of `arrivals_of`.
+
+    Returns
+    -------
+    bool array, shape (vehicles,)
+    """
+    return (drawn.ready_ms >= timeline.network.lead_in_ms) & (arrivals_of(timeline, layout, drawn) < NEVER)
+
+
 @dataclass(frozen=True)
 class Visits:
     """Every visit of a replication; arrays of shape (visits,), times in ms since the start of the reported period.
@@ -125,8 +162,8 @@ def visits_of(timeline: Timeline, index: dict[str, Times]) -> Visits:
 
 def _groups(layout: FlowLayout) -> list[tuple[int, int]]:
     """First and last column of each visit: waits belong to the service that follows, else to themselves."""
-    groups, first = [], 0
-    for number, column in enumerate(layout.columns):
+    groups, first = [], int(layout.sends_later_trucks)
+    for number, column in enumerate(layout.columns[first:], start=first):
         following = layout.columns[number + 1].station if number + 1 < len(layout.columns) else None
         if column.kind == "service" or column.station != following:
             groups.append((first, number))

@@ -58,6 +58,7 @@ SAVINGS = (
     ("passage, wall clock", "passage", "wall"),
     ("arrival to exit, wall clock", "total", "wall"),
 )
+SAVING_OF_GOODS = ("goods ready to exit, wall clock", "goods", "wall")  # where goods may wait for their truck
 
 
 @click.command(short_help="Run replications; write tables and figures.")
@@ -253,6 +254,9 @@ def print_effects(base: Sample, other: Sample, effects: Sequence[VehicleEffect],
     from borderport.compare import MOST_APART, come_otherwise
 
     found = {(e.port, e.flow, e.span, e.clock): e for e in effects}
+    spans: tuple[tuple[str, str, str], ...] = SAVINGS
+    if any(flow.goods_may_wait for scenario in (base.scenario, other.scenario) for flow in scenario.flows().values()):
+        spans = (*SAVINGS, SAVING_OF_GOODS)
     groups = [(port, "all") for port in (*base.scenario.ports, "all")] + [("all", g) for g in base.scenario.groups]
     labels = port_labels([base.scenario])
     savings, lots = [], []
@@ -261,8 +265,7 @@ def print_effects(base: Sample, other: Sample, effects: Sequence[VehicleEffect],
         if wall is None or not wall.pairs:
             continue
         label = (labels[port] if flow == "all" else INDENT + flow) + " *" * wall.marked
-        spans = [plus_minus(found[port, flow, span, clock].saving) for _, span, clock in SAVINGS]
-        savings.append([label, *spans])
+        savings.append([label, *(plus_minus(found[port, flow, span, clock].saving) for _, span, clock in spans)])
         pairs, *only = (number(round(vehicles)) for vehicles in (wall.pairs, wall.only_base, wall.only_other))
         shares = [plus_minus(share, scale=0.01) for share in (wall.better, wall.worse)]
         lots.append([label, pairs, *shares, *only, plus_minus(wall.hours_saved)])
@@ -270,7 +273,7 @@ def print_effects(base: Sample, other: Sample, effects: Sequence[VehicleEffect],
         print_text(f"{names[1]} and {names[0]} have no vehicles in common")
         return
     against = f"{names[1]} against {names[0]}"
-    header = ["same vehicles", *(heading for heading, _, _ in SAVINGS)]
+    header = ["same vehicles", *(heading for heading, _, _ in spans)]
     print_table(f"Minutes saved per vehicle: {against}", header, savings, interval_note(other.replications))
     header = ["same vehicles", "pairs", "better, %", "worse, %", "cleared in base only", "cleared in other only"]
     header.append("hours saved by all who arrived")

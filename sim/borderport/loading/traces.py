@@ -63,7 +63,9 @@ def _read(scenario: Scenario, name: Ref, file: Path) -> tuple[Trace | None, list
     start, end = (moment.replace(tzinfo=ZoneInfo(horizon.zone)) for moment in (horizon.start, horizon.end))
     trace, wrong = read_trace(file, start=start, end=end, zone=zone, marks=marks, tasks=tasks)
     apart = [f"'{load}'" for load, payload in flow.payload.items() if payload.cleared_after is not None]
-    if apart and trace is not None and trace.payload_t is not None:
-        told = f"it cannot say how much of it is {' and '.join(apart)}, which 'cleared_after' clears apart"
-        wrong.append((1, f"payload_t is all that a vehicle carries: {told}; leave out one of the two"))
+    along = [f"'{load}'" for load in (flow.patience.goes_along if flow.patience is not None else ())]
+    for loads, what in ((apart, "which 'cleared_after' clears apart"), (along, "which 'goes_along' with the driver")):
+        if loads and trace is not None and trace.payload_t is not None:
+            told = f"it cannot say how much of it is {' and '.join(loads)}, {what}"
+            wrong.append((1, f"payload_t is all that a vehicle carries: {told}; leave out one of the two"))
     return trace, wrong

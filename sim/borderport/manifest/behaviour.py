@@ -42,14 +42,14 @@ class Along:
         Marks of the vehicles that have such a load: a later truck has none of them.
     tasks : tuple of int
         Rows of work that such marks ask for.
-    cleared_at : frozenset of Ref
-        Stations that clear such loads apart from the rest.
+    apart_t : dict of float64 arrays, shape (vehicles,)
+        By station: those of the tonnes that it clears apart from the rest.
     """
 
     tonnes: Array
     marks: frozenset[str]
     tasks: tuple[int, ...]
-    cleared_at: frozenset[Ref]
+    apart_t: dict[Ref, Array]
 
 
 @dataclass(frozen=True)
@@ -166,9 +166,13 @@ def add_later_trucks(
             may_leave, luck = may_leave[worth], replace(luck, index=luck.index[worth])
             stays_t = (first.payload_t - along.tonnes)[may_leave]
             stays_cny = _share_of(first.value_cny[may_leave], stays_t, first.payload_t[may_leave])
+            apart_t = {at: (tonnes - along.apart_t[at])[may_leave] for at, tonnes in first.apart_t.items()}
         else:
             stays_t, stays_cny = before.payload_t[may_leave], before.value_cny[may_leave]
+            apart_t = {at: tonnes[may_leave] for at, tonnes in before.apart_t.items()}
         before.waiting_t[may_leave], before.waiting_cny[may_leave] = stays_t, stays_cny
+        for at, tonnes in apart_t.items():
+            before.waiting_apart_t[at][may_leave] = tonnes
         delay = np.rint(durations(rule.fetched_after, luck.luck(f"patience.fetched_after.{trip}"))).astype(np.int64)
         coming = moments_of_coming(flow.holding_back, long, luck, before.deadline_ms[may_leave] + delay, f".{trip}")
         here = (coming < horizon_ms).nonzero()[0]
@@ -179,6 +183,7 @@ def add_later_trucks(
             later,
             payload_t=stays_t[here],
             value_cny=stays_cny[here],
+            apart_t={at: tonnes[here] for at, tonnes in apart_t.items()},
             deadline_ms=draw_deadlines(flow, luck, coming[here], f".{trip}"),
         )
         parts.append(later)
@@ -206,11 +211,11 @@ def _taken_up(along: Along, before: FlowManifest, rows: Times, trip: int, coming
         marks=marks,
         adopted={name: values[rows] for name, values in before.adopted.items()},
         work=work,
-        apart_t={at: tonnes[rows] * (at not in along.cleared_at) for at, tonnes in before.apart_t.items()},
         consignment=NEVER // 2 + before.index[rows] % TRIP_STRIDE * MOST_TRIPS + trip,  # one that nobody else has
         fetches=rows + offset,
         waiting_t=np.zeros(rows.size),
         waiting_cny=np.zeros(rows.size),
+        waiting_apart_t={at: np.zeros(rows.size) for at in before.apart_t},
     )
 
 
@@ -227,4 +232,5 @@ def _joined(parts: list[FlowManifest]) -> FlowManifest:
         adopted={name: np.concatenate([part.adopted[name] for part in parts]) for name in first.adopted},
         work=np.concatenate([part.work for part in parts], axis=1),
         apart_t={at: np.concatenate([part.apart_t[at] for part in parts]) for at in first.apart_t},
+        waiting_apart_t={at: np.concatenate([part.waiting_apart_t[at] for part in parts]) for at in first.apart_t},
     )

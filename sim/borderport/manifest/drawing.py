@@ -8,7 +8,7 @@ from functools import reduce
 import numpy as np
 
 from borderport import calendars
-from borderport.calendars import NEVER, Times, Windows
+from borderport.calendars import Times, Windows
 from borderport.deviates import fill_work
 from borderport.distributions import Array
 from borderport.manifest.arrivals import convoy_sizes, fixed_moments, port_zone
@@ -83,8 +83,9 @@ def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None
     if flow.diversion is not None:
         drawn = Draws.of(streams, name, total, coming.index[away], flow_plan.chances)
         diverted = _draw_diverted(plan, flow_plan, drawn, coming.due_ms[away])
-    never, postponed = coming.arrival_ms == NEVER, (coming.arrival_ms > coming.due_ms) & (coming.arrival_ms < NEVER)
-    set_out = (~away & (coming.arrival_ms < plan.horizon_ms)).nonzero()[0]
+    # Whoever would come after the horizon is one who did not come.
+    comes = ~away & (coming.arrival_ms < plan.horizon_ms)
+    set_out, stays = comes.nonzero()[0], (~away & ~comes).nonzero()[0]
     index, arrivals = coming.index.take(set_out), coming.arrival_ms.take(set_out)
     draws = Draws.of(streams, name, total, index, flow_plan.chances)
     consignment = _consignments(flow_plan, index) if came is None else came.consignment
@@ -110,24 +111,24 @@ def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None
         fetches=np.full(index.size, -1),
         waiting_t=np.zeros(index.size),
         waiting_cny=np.zeros(index.size),
-        held_back=coming.due_ms[never & ~away],
-        held_back_index=coming.index[never & ~away],
-        postponed=coming.due_ms[postponed & ~away],
+        held_back=coming.due_ms[stays],
+        held_back_index=coming.index[stays],
+        postponed=coming.due_ms[comes & (coming.arrival_ms > coming.due_ms)],
         diverted=diverted,
         apart_t=loads.apart_t,
+        waiting_apart_t={at: np.zeros(index.size) for at in loads.apart_t},
     )
-    leaves = Along(loads.along_t, *_goes_along(flow_plan))
+    leaves = Along(loads.along_t, *_goes_along(flow_plan), loads.along_apart_t)
     return add_later_trucks(flow, _long(shared, flow_plan), draws, first, leaves, plan.horizon_ms)
 
 
-def _goes_along(flow_plan: FlowPlan) -> tuple[frozenset[str], tuple[int, ...], frozenset[Ref]]:
-    """Marks, tasks and places of clearance of the loads that leave with a driver who gives up."""
+def _goes_along(flow_plan: FlowPlan) -> tuple[frozenset[str], tuple[int, ...]]:
+    """Marks and tasks of the loads that leave with a driver who gives up."""
     patience, work = flow_plan.flow.patience, flow_plan.work
     loads = [flow_plan.flow.payload[load] for load in (patience.goes_along if patience is not None else ())]
     marks = frozenset(load.if_ for load in loads if load.if_ is not None)
     tasks = [number for number, group in enumerate(work.group.tolist()) if marks & set(work.groups[group])]
-    places = [Ref.seen_from(flow_plan.name.port, load.cleared_after) for load in loads if load.cleared_after]
-    return marks, tuple(tasks), frozenset(places)
+    return marks, tuple(tasks)
 
 
 def _who_comes(shared: _Shared, flow_plan: FlowPlan, taken: FlowManifest | Diverted | None) -> tuple[_Coming, Mask]:
@@ -282,16 +283,19 @@ class _Loads:
         Those that a station clears apart, by station.
     along_t : float64
         Those that leave with a driver who gives up though the others wait.
+    along_apart_t : dict of float64
+        Those of ``apart_t`` that do.
     """
 
     payload_t: Array
     apart_t: dict[Ref, Array]
     along_t: Array
+    along_apart_t: dict[Ref, Array]
 
     @classmethod
     def undivided(cls, payload_t: Array) -> _Loads:
         """Loads of which nothing is known but their sum."""
-        return cls(payload_t, {}, np.zeros(payload_t.shape))
+        return cls(payload_t, {}, np.zeros(payload_t.shape), {})
 
 
 def _draw_loads(
@@ -314,11 +318,12 @@ def _draw_loads(
         tonnes = load.law.at(draws.luck(f"payload.{name}", draws.index.take(loaded)))
         tonnes = np.minimum(tonnes, np.broadcast_to(most, arrivals.shape)[loaded])
         loads.payload_t[loaded] += tonnes
+        along = patience is not None and name in patience.goes_along
+        loads.along_t[loaded] += tonnes * along
         if load.cleared_after is not None:
             station = Ref.seen_from(flow_plan.name.port, load.cleared_after)
             loads.apart_t.setdefault(station, np.zeros(arrivals.size))[loaded] += tonnes
-        if patience is not None and name in patience.goes_along:
-            loads.along_t[loaded] += tonnes
+            loads.along_apart_t.setdefault(station, np.zeros(arrivals.size))[loaded] += tonnes * along
     return loads
 
 

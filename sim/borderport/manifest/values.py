@@ -72,8 +72,11 @@ class FlowManifest:
         Row of the truck whose goods it fetches if that one's driver gives up; -1 for one with goods of its own.
     waiting_t, waiting_cny : float64
         What stays behind for a later truck if its driver gives up: tonnes, and their value.
+    waiting_apart_t : dict of float64 arrays
+        By ``port.station``: those of ``apart_t`` that stay behind.
     held_back, held_back_index : int64 arrays, shape (vehicles held back,)
-        When those were due that never set out because the port was shut, and their numbers.
+        When those were due that did not set out because the port was shut and do not come within the horizon, and
+        their numbers.
     postponed : int64 array, shape (vehicles postponed,)
         When those were due that did not set out because the port was shut, but come after it.
     diverted : Diverted or None
@@ -100,6 +103,7 @@ class FlowManifest:
     postponed: Times
     diverted: Diverted | None = None
     apart_t: dict[Ref, Array] = field(default_factory=dict)
+    waiting_apart_t: dict[Ref, Array] = field(default_factory=dict)
 
     @property
     def work_ms(self) -> dict[str, Times]:
@@ -148,6 +152,8 @@ class Manifest:
             for group in (flow.marks, flow.adopted, flow.work_ms, flow.apart_t):
                 for key, values in group.items():
                     add(f"{name}.{key}", values)
+            for key, values in flow.waiting_apart_t.items():
+                add(f"{name}.waiting.{key}", values)
         for owner in (self.closed, self.slow_days, self.broken):
             for key, values in owner.items():
                 add(key, values)

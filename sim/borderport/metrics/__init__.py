@@ -12,16 +12,18 @@ metric a second time, as a small function over visits and vehicles: the referenc
 from borderport.metrics.blocks import COST_WORDS, METRICS, OF_RESOURCES, unit_of
 from borderport.metrics.groups import groups_of
 from borderport.metrics.measuring import FlowTimes, Measures, measure
-from borderport.metrics.names import ALL, CLOCKS, GRID, PARTS, QUANTILES, SPANS, Key
+from borderport.metrics.names import ALL, CLOCKS, GOODS, GRID, PAIRED, PARTS, QUANTILES, SPANS, Key
 from borderport.metrics.preparing import MetricsPlan, plan_metrics
 
 __all__ = [
     "ALL",
     "CLOCKS",
     "COST_WORDS",
+    "GOODS",
     "GRID",
     "METRICS",
     "OF_RESOURCES",
+    "PAIRED",
     "PARTS",
     "QUANTILES",
     "SPANS",

@@ -64,7 +64,7 @@ def _group(scenario: Scenario, of: tuple[str, str, tuple[Ref, ...]], flows: list
 def _stations(flows: list[FlowPlan]) -> dict[str, tuple[Ref, ...]]:
     """Stations by span, in the order of the routes."""
     passage = [column.station for flow in flows for column in flow.columns[flow.passage[0] : flow.passage[1]]]
-    total = [column.station for flow in flows for column in flow.columns]
+    total = [column.station for flow in flows for column in flow.columns if column.kind != "goods"]
     return {"passage": tuple(dict.fromkeys(passage)), "total": tuple(dict.fromkeys(total))}
 
 

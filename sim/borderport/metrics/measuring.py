@@ -10,13 +10,14 @@ import numpy as np
 from borderport.calendars import Times
 from borderport.distributions import Array
 from borderport.errors import CheckFailed
-from borderport.manifest import Manifest, Mask
+from borderport.manifest import TRIP_STRIDE, FlowManifest, Manifest, Mask
 from borderport.metrics.blocks import FlowFound, Measured, Walked, check_parts
-from borderport.metrics.names import CLOCKS, SPANS, Key
+from borderport.metrics.names import CLOCKS, GOODS, SPANS, Key
 from borderport.metrics.preparing import MetricsPlan
 from borderport.metrics.resource_facts import check_queues
 from borderport.metrics.tally import (
     Clocks,
+    FlowMoments,
     FlowTally,
     QueueCounts,
     Tally,
@@ -32,21 +33,26 @@ from borderport.timeline import Timeline
 
 @dataclass(frozen=True)
 class FlowTimes:
-    """The times of one flow's counted vehicles, int64 ms, shape (vehicles,): what vehicles are paired on.
+    """The times of one flow's counted vehicles and loads, int64 ms: what they are paired on.
 
     Attributes
     ----------
-    index : int64
-        Number in the flow, the same in every scenario; ascending.
+    index, loads : int64 arrays, shape (vehicles,) and (loads,)
+        Numbers in the flow, the same in every scenario; ascending. A load has that of its first truck.
     done : dict of bool arrays
-        By span: whether the vehicle completed it within the horizon.
+        By span: whether the vehicle, or under `GOODS` the load, completed it within the horizon.
     times : dict of int64 arrays
-        By (span, clock); meaningful where ``done``.
+        By those of `PAIRED`: (span, clock); meaningful where ``done``.
     """
 
     index: Times
+    loads: Times
     done: dict[str, Mask]
     times: dict[tuple[str, str], Times]
+
+    def numbers(self, span: str) -> Times:
+        """Whose times those of a span are."""
+        return self.loads if span == GOODS else self.index
 
 
 @dataclass(frozen=True)
@@ -156,27 +162,37 @@ def _walk_flows(
     flows: list[FlowFound | None] = []
     times: dict[str, FlowTimes] = {}
     for number, flow in enumerate(plan.flows):
-        walked = tally_flow(number, timeline, clocks, flow.midnights, sums.tally, sums.queues)
+        drawn = manifest.flows[flow.name]
+        moments = FlowMoments.of(timeline, number, drawn)
+        walked = tally_flow(number, moments, timeline.network, clocks, flow.midnights, sums.tally, sums.queues)
         if not flow.counted:
             flows.append(None)
             continue
-        drawn = manifest.flows[flow.name]
         flows.append(FlowFound(start_ms, drawn, walked))
-        ascend = count_vehicles(number, timeline, drawn, walked, flow.rules, sums.counts)
+        ascend = count_vehicles(number, moments, timeline.network, drawn, walked, flow.rules, sums.counts)
         if detail:
-            late = slice(None) if not start_ms else np.flatnonzero(drawn.arrival_ms >= start_ms)
-            times[flow.name] = _times_of(walked, drawn.index, late, ascend)
+            times[flow.name] = _times_of(walked, drawn, moments, ascend)
     return tuple(flows), times
 
 
-def _times_of(walked: FlowTally, index: Times, counted: Times | slice, ascend: bool) -> FlowTimes:
-    """The times of the counted vehicles in the order of their numbers, which ``index`` has for all vehicles."""
-    index, done, times = index[counted], walked.done[:, counted], walked.times[:, :, counted]
+def _times_of(walked: FlowTally, drawn: FlowManifest, moments: FlowMoments, ascend: bool) -> FlowTimes:
+    """The times of the counted vehicles in the order of their numbers, and those of their loads."""
+    rows = slice(None) if moments.counted.all() else np.flatnonzero(moments.counted)
+    index, done, times = drawn.index[rows], walked.done[:, rows], walked.times[:, :, rows]
+    goods_ms, first = (moments.exit_ms[moments.vehicle] - drawn.ready_ms)[rows], drawn.fetches[rows] < 0
     if not ascend:
         order = np.argsort(index, kind="stable")
         index, done, times = index[order], done[:, order], times[:, :, order]
+        goods_ms, first = goods_ms[order], first[order]
     by_clock = {(span, clock): times[i, j] for i, span in enumerate(SPANS) for j, clock in enumerate(CLOCKS)}
-    return FlowTimes(index, dict(zip(SPANS, done, strict=True)), by_clock)
+    loads, out, taken = index, done[TOTAL], goods_ms
+    if not first.all():  # each load has one truck that came first, and at most one that took it out
+        loads, exits = index[first], np.flatnonzero(done[TOTAL])
+        place = np.searchsorted(loads, index[exits] % TRIP_STRIDE)
+        out, taken = np.zeros(loads.size, dtype=bool), np.zeros(loads.size, dtype=np.int64)
+        out[place], taken[place] = True, goods_ms[exits]
+    spans = dict(zip(SPANS, done, strict=True))
+    return FlowTimes(index, loads, {**spans, GOODS: out}, {**by_clock, (GOODS, "wall"): taken})
 
 
 def _check(plan: MetricsPlan, walked: Walked) -> None:

@@ -14,12 +14,13 @@ from functools import partial
 from math import nan
 from zoneinfo import ZoneInfo
 
+from borderport.calendars import NEVER
 from borderport.manifest import FlowManifest, Manifest, port_zone
 from borderport.metrics.groups import groups_of
 from borderport.metrics.names import ALL, PARTS, QUANTILES, SPANS, Key
 from borderport.network import ABANDONED, EXITED, UNFINISHED, Column, FlowLayout, Network
 from borderport.scenario import Costs, Flow, Ref, Scenario, Station
-from borderport.timeline import Timeline
+from borderport.timeline import Timeline, arrivals_of, counted
 from borderport.units import LENGTH_M, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE
 
 Window = tuple[int, int]
@@ -67,22 +68,45 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Load:
-    """Goods that are cleared together: mass in t, value in CNY, and when they were, in ms, if they were."""
+    """Goods that are cleared together, and leave or stay behind together if the driver gives up.
+
+    Attributes
+    ----------
+    tonnes, value_cny : float
+    cleared_ms : int or None
+        When they were cleared, in ms since time 0.
+    waits : bool
+        Whether they stay behind for a later truck if the driver gives up.
+    cleared_before : bool
+        Whether they had been cleared already on the truck before, whose driver left them behind.
+    """
 
     tonnes: float
     value_cny: float
     cleared_ms: int | None
+    waits: bool
+    cleared_before: bool
 
 
 @dataclass(frozen=True)
 class Vehicle:
-    """One vehicle that arrived in the reported period; moments in ms since time 0.
+    """One vehicle that came; moments in ms since time 0.
 
     Attributes
     ----------
     flow : Flow
+    counted : bool
+        Whether figures count it: see `borderport.timeline.counted`.
+    is_later_truck : bool
+        Whether it came for goods that another left behind.
+    ready_ms : int
+        When its goods were ready.
     arrival_ms, end_ms : int
         ``end_ms`` is the exit, the giving up or the end of the horizon.
+    fetched : bool
+        Whether a later truck comes for the goods that it leaves behind, within the horizon.
+    horizon_ms : int
+        End of the horizon.
     entered_ms, passed_ms : int
         When the passage began and ended; meaningful if it ``cleared``.
     exited, gave_up, cleared : bool
@@ -98,8 +122,13 @@ class Vehicle:
     """
 
     flow: Flow
+    counted: bool
+    is_later_truck: bool
+    ready_ms: int
     arrival_ms: int
     end_ms: int
+    fetched: bool
+    horizon_ms: int
     entered_ms: int
     passed_ms: int
     exited: bool
@@ -112,14 +141,14 @@ class Vehicle:
     marks: frozenset[str]
 
     @property
-    def value_cny(self) -> float:
-        """Of all goods."""
-        return sum(load.value_cny for load in self.loads)
+    def cleared_loads(self) -> list[Load]:
+        """Goods that have been cleared on this vehicle, and not before."""
+        return [load for load in self.loads if load.cleared_ms is not None and not load.cleared_before]
 
     @property
-    def cleared_loads(self) -> list[Load]:
-        """Goods that have been cleared."""
-        return [load for load in self.loads if load.cleared_ms is not None]
+    def left_behind(self) -> list[Load]:
+        """Goods that its driver left behind."""
+        return [load for load in self.loads if self.gave_up and load.waits]
 
     def completed(self, span: str) -> bool:
         """Whether it came to the end of one of `SPANS`."""
@@ -137,14 +166,14 @@ class Vehicle:
 
 @dataclass(frozen=True)
 class Traffic:
-    """What one row of the table is about: the vehicles of a group that arrived in the reported period.
+    """What one row of the table is about: the vehicles of a group that figures count.
 
     Attributes
     ----------
     scenario : Scenario
     vehicles : tuple of Vehicle
-    held_back, diverted : int
-        How many of the group did not set out, or went to another port.
+    held_back, postponed, diverted : int
+        How many of the group did not come, came after a closure, or went to another port.
     is_total : bool
         Whether these are all vehicles of the scenario.
     """
@@ -152,6 +181,7 @@ class Traffic:
     scenario: Scenario
     vehicles: tuple[Vehicle, ...]
     held_back: int
+    postponed: int
     diverted: int
     is_total: bool
 
@@ -225,13 +255,18 @@ def _overlap(begin: int, end: int, window: Window) -> int:
 
 
 def vehicles_arrived(traffic: Traffic) -> float:
-    """Vehicles with arrival in the reported period."""
+    """Vehicles that came, of those due in the reported period; later trucks are due with the first."""
     return len(traffic.vehicles)
 
 
 def vehicles_held_back(traffic: Traffic) -> float:
-    """Vehicles that did not set out because the port was shut for long."""
+    """Vehicles that did not set out because the port was shut for long, and did not come within the horizon."""
     return traffic.held_back
+
+
+def vehicles_postponed(traffic: Traffic) -> float:
+    """Arrived vehicles that did not set out when they were due, because the port was shut, and came after that."""
+    return traffic.postponed
 
 
 def vehicles_diverted(traffic: Traffic) -> float:
@@ -260,8 +295,13 @@ def beyond_line(traffic: Traffic) -> float:
 
 
 def tonnes_arrived(traffic: Traffic) -> float:
-    """All loads of all vehicles, t."""
-    return sum(load.tonnes for v in traffic.vehicles for load in v.loads)
+    """All loads of all vehicles, t; what a later truck fetches came with the first one."""
+    return sum(load.tonnes for v in traffic.vehicles if not v.is_later_truck for load in v.loads)
+
+
+def tonnes_left_behind(traffic: Traffic) -> float:
+    """Loads that drivers left behind for a later truck, t; each counts once, however many drivers leave it."""
+    return sum(load.tonnes for v in traffic.vehicles if not v.is_later_truck for load in v.left_behind)
 
 
 def tonnes_cleared(traffic: Traffic) -> float:
@@ -299,6 +339,12 @@ def overnight_stays(traffic: Traffic) -> float:
 def vehicle_hours(traffic: Traffic) -> float:
     """Time from arrival to exit, giving up or the end of the horizon, h."""
     return sum(v.end_ms - v.arrival_ms for v in traffic.vehicles) / MS_PER_HOUR
+
+
+def goods_time_mean(traffic: Traffic) -> float:
+    """Mean time from when goods were ready to their exit, on whichever vehicle they go, min."""
+    times = [v.end_ms - v.ready_ms for v in traffic.vehicles if v.exited]
+    return _ratio(sum(times), len(times) * MS_PER_MINUTE)
 
 
 def declaration_time_mean(traffic: Traffic) -> float:
@@ -466,18 +512,27 @@ def fuel_cost(traffic: Traffic) -> float:
 
 
 def spoilage_cost(traffic: Traffic) -> float:
-    """What the goods have lost of their value with time, CNY."""
-    return sum(v.value_cny * _spoiled_share(v) for v in traffic.vehicles)
+    """What the goods have lost of their value with time, CNY: on this vehicle or, left behind, until another comes.
+
+    What another vehicle fetches is that one's, with all its time since it was ready.
+    """
+    lost = 0.0
+    for v in traffic.vehicles:
+        for load in v.loads:
+            stays = v.gave_up and load.waits
+            if not (stays and v.fetched):
+                lost += load.value_cny * _spoiled_share(v, v.horizon_ms if stays else v.end_ms)
+    return lost
 
 
 def giving_up_cost(traffic: Traffic) -> float:
-    """What goods lose that are given up before they are cleared: a share of what is not spoiled by then, CNY."""
+    """What goods lose that leave with a driver who gives up, before they are cleared: of what is not spoiled, CNY."""
     return sum(
-        load.value_cny * (1 - _spoiled_share(v)) * v.flow.patience.loses
+        load.value_cny * (1 - _spoiled_share(v, v.end_ms)) * v.flow.patience.loses
         for v in traffic.vehicles
         if v.flow.patience is not None and v.gave_up and not v.cleared
         for load in v.loads
-        if load.cleared_ms is None
+        if load.cleared_ms is None and not load.waits
     )
 
 
@@ -507,12 +562,12 @@ def _hour_cny(traffic: Traffic, vehicle: Vehicle) -> float:
     return time.rate if time is not None and vehicle.flow.counts == "vehicles" else 0.0
 
 
-def _spoiled_share(vehicle: Vehicle) -> float:
-    """Share of their value that a vehicle's goods have lost with time, at most all of it."""
+def _spoiled_share(vehicle: Vehicle, end_ms: int) -> float:
+    """Share of their value that a vehicle's goods have lost by some moment since they were ready, at most all of it."""
     rule = vehicle.flow.spoilage
     if rule is None:
         return 0.0
-    days = max(vehicle.end_ms - vehicle.arrival_ms - rule.after, 0) / MS_PER_DAY
+    days = max(end_ms - vehicle.ready_ms - rule.after, 0) / MS_PER_DAY
     return min(rule.rate * days, 1.0)
 
 
@@ -567,9 +622,10 @@ def _named(*functions: GroupMetric) -> dict[str, GroupMetric]:
 
 
 OF_GROUPS: dict[str, GroupMetric] = {
-    **_named(vehicles_arrived, vehicles_held_back, vehicles_diverted, vehicles_cleared, vehicles_abandoned, unfinished),
-    **_named(beyond_line, tonnes_arrived, tonnes_cleared, value_cleared, overnight_stays, vehicle_hours),
-    **_named(declaration_time_mean, vehicles_selected, vehicles_opened, false_alarms, contraband_carried),
+    **_named(vehicles_arrived, vehicles_held_back, vehicles_postponed, vehicles_diverted, vehicles_cleared),
+    **_named(vehicles_abandoned, unfinished, beyond_line, tonnes_arrived, tonnes_left_behind, tonnes_cleared),
+    **_named(value_cleared, overnight_stays, vehicle_hours, goods_time_mean, declaration_time_mean),
+    **_named(vehicles_selected, vehicles_opened, false_alarms, contraband_carried),
     **_named(contraband_selected, contraband_found, contraband_missed, detection_rate, inspection_officer_hours),
     **_named(officer_hours_per_find, idling_fuel, idling_co2, delay_cost, service_cost, fuel_cost, spoilage_cost),
     **_named(giving_up_cost, officer_cost, infrastructure_cost, total_cost),
@@ -634,54 +690,61 @@ def values(scenario: Scenario, manifest: Manifest, timeline: Timeline, keys: Ite
 def _traffic(
     scenario: Scenario, manifest: Manifest, timeline: Timeline, group: tuple[str, str], members: tuple[Ref, ...]
 ) -> Traffic:
-    """The vehicles of a group that arrived in the reported period, and how many did not come."""
-    start, layouts = timeline.network.lead_in_ms, {layout.name: layout for layout in timeline.network.flows}
-    vehicles, held_back, diverted = [], 0, 0
+    """The vehicles of a group that figures count, and how many of those due did not come, or later."""
+    layouts = {layout.name: layout for layout in timeline.network.flows}
+    vehicles, held_back, postponed, diverted = [], 0, 0, 0
+
+    def reported(due: Iterable[int]) -> int:
+        return sum(moment >= timeline.network.lead_in_ms for moment in due)
+
     for name in members:
         drawn = manifest.flows[name]
-        vehicles += [v for v in vehicles_of(scenario, drawn, timeline, layouts[name]) if v.arrival_ms >= start]
-        held_back += sum(moment >= start for moment in drawn.held_back.tolist())
-        gone = [] if drawn.diverted is None else drawn.diverted.arrival_ms.tolist()
-        diverted += sum(moment >= start for moment in gone)
-    return Traffic(scenario, tuple(vehicles), held_back, diverted, group == (ALL, ALL))
+        vehicles += [v for v in vehicles_of(scenario, drawn, timeline, layouts[name]) if v.counted]
+        held_back += reported(drawn.held_back.tolist())
+        postponed += reported(drawn.postponed.tolist())
+        diverted += reported([] if drawn.diverted is None else drawn.diverted.arrival_ms.tolist())
+    return Traffic(scenario, tuple(vehicles), held_back, postponed, diverted, group == (ALL, ALL))
 
 
 def vehicles_of(scenario: Scenario, drawn: FlowManifest, timeline: Timeline, layout: FlowLayout) -> list[Vehicle]:
-    """All vehicles of one flow, in the order of the manifest."""
+    """All vehicles of one flow that set out, in the order of the manifest: each later truck after the one before it."""
     network, port = timeline.network, layout.name.port
     clock = None if layout.clock is None else tuple((a, b) for a, b in network.windows[layout.clock].tolist())
     running = [_running(scenario, network, column) for column in layout.columns]
-    found = []
+    counts, arrivals = counted(timeline, layout, drawn), arrivals_of(timeline, layout, drawn)
+    found: dict[int, Vehicle] = {}
+    fetched = set(drawn.fetches.tolist())
     for row, number in enumerate(layout.vehicle.tolist()):
+        arrival, outcome = int(arrivals[row]), int(timeline.outcome[number])
+        if arrival == NEVER:
+            continue
         stretches = stretches_of(timeline, layout, row, running)
         first, stop = layout.passage
-        arrival, outcome = int(network.arrival_ms[number]), int(timeline.outcome[number])
         exited = outcome == EXITED
-        passed = _done_before(stop, arrival, stretches, exited)
-        found.append(
-            Vehicle(
-                flow=scenario.flows()[layout.name],
-                arrival_ms=arrival,
-                end_ms=network.horizon_ms if outcome == UNFINISHED else int(timeline.exit_ms[number]),
-                entered_ms=max([arrival, *(s.end_ms for column, s in stretches if column < first)]),
-                passed_ms=passed if passed is not None else network.horizon_ms,
-                exited=exited,
-                gave_up=outcome == ABANDONED,
-                cleared=passed is not None,
-                stretches=tuple(stretch for _, stretch in stretches),
-                open=clock,
-                zone=ZoneInfo(port_zone(scenario, port)),
-                loads=_loads(
-                    drawn,
-                    layout,
-                    row,
-                    passed,
-                    partial(_done_before, arrival=arrival, stretches=stretches, exited=exited),
-                ),
-                marks=frozenset(mark for mark, carried in drawn.marks.items() if carried[row]),
-            )
+        done_before = partial(_done_before, arrival=arrival, stretches=stretches, exited=exited)
+        passed = done_before(stop)
+        before = found.get(int(drawn.fetches[row]))
+        found[row] = Vehicle(
+            flow=scenario.flows()[layout.name],
+            counted=bool(counts[row]),
+            is_later_truck=before is not None,
+            ready_ms=int(drawn.ready_ms[row]),
+            arrival_ms=arrival,
+            end_ms=network.horizon_ms if outcome == UNFINISHED else int(timeline.exit_ms[number]),
+            fetched=row in fetched,
+            horizon_ms=network.horizon_ms,
+            entered_ms=max([arrival, *(s.end_ms for column, s in stretches if column < first)]),
+            passed_ms=passed if passed is not None else network.horizon_ms,
+            exited=exited,
+            gave_up=outcome == ABANDONED,
+            cleared=passed is not None,
+            stretches=tuple(stretch for _, stretch in stretches),
+            open=clock,
+            zone=ZoneInfo(port_zone(scenario, port)),
+            loads=_loads(drawn, layout, row, done_before, before),
+            marks=frozenset(mark for mark, carried in drawn.marks.items() if carried[row]),
         )
-    return found
+    return list(found.values())
 
 
 def _done_before(stop: int, arrival: int, stretches: Sequence[tuple[int, Stretch]], exited: bool) -> int | None:
@@ -692,18 +755,38 @@ def _done_before(stop: int, arrival: int, stretches: Sequence[tuple[int, Stretch
 
 
 def _loads(
-    drawn: FlowManifest, layout: FlowLayout, row: int, passed_ms: int | None, done_before: Callable[[int], int | None]
+    drawn: FlowManifest, layout: FlowLayout, row: int, done_before: Callable[[int], int | None], before: Vehicle | None
 ) -> tuple[Load, ...]:
-    """What a vehicle carries: goods that are cleared with its passage, and those that a station clears apart."""
+    """What a vehicle carries: goods cleared with its passage, and those cleared by each station, staying or leaving.
+
+    ``before`` is the vehicle whose driver left them behind, which carried them as its loads of the same places.
+    """
+    stops = {station: 1 + _last(layout, station) for station in drawn.apart_t}
+    shares = [(stop, drawn.apart_t[at][row], drawn.waiting_apart_t[at][row]) for at, stop in stops.items()]
     payload, value = float(drawn.payload_t[row]), float(drawn.value_cny[row])
-    found, rest_t, rest_cny = [], payload, value
-    for station, apart in drawn.apart_t.items():
-        tonnes = float(apart[row])
-        worth = value * tonnes / payload if payload else 0.0
-        last = max(place for place, column in enumerate(layout.columns) if column.station == station)
-        found.append(Load(tonnes, worth, done_before(last + 1)))
-        rest_t, rest_cny = rest_t - tonnes, rest_cny - worth
-    return (Load(rest_t, rest_cny, passed_ms), *found)
+    rest_t, rest_cny = float(drawn.waiting_t[row]), float(drawn.waiting_cny[row])
+    rests = [(payload - rest_t, value - rest_cny), (rest_t, rest_cny)]  # what leaves, and what stays
+    found = []
+    for stop, apart, waiting in shares:
+        for waits, tonnes in enumerate((float(apart - waiting), float(waiting))):
+            worth = value * tonnes / payload if payload else 0.0
+            found.append((tonnes, worth, done_before(stop)))
+            rests[waits] = rests[waits][0] - tonnes, rests[waits][1] - worth
+    passed = done_before(layout.passage[1])
+    goods = [*((tonnes, worth, passed) for tonnes, worth in rests), *found]
+    # What stays behind of one truck is what there is on the next.
+    earlier = [False] * len(goods) if before is None else [_cleared(load) for load in before.loads]
+    return tuple(Load(*load, bool(place % 2), earlier[place | 1]) for place, load in enumerate(goods))
+
+
+def _cleared(load: Load) -> bool:
+    """Whether goods have been cleared, on this vehicle or before."""
+    return load.cleared_ms is not None or load.cleared_before
+
+
+def _last(layout: FlowLayout, station: Ref) -> int:
+    """The last column of a station."""
+    return max(place for place, column in enumerate(layout.columns) if column.station == station)
 
 
 def stretches_of(
@@ -720,6 +803,9 @@ def stretches_of(
         if moment < 0 and not stands:
             continue
         end = network.horizon_ms if stands else moment
+        if column.kind == "goods":  # it sets out when that ends
+            now = end
+            continue
         closed = end - now - sum(_overlap(now, end, window) for window in running[place])
         within = layout.passage[0] <= place < layout.passage[1]
         stretch = Stretch(column.station, column.kind, column.resource, now, end, closed, within, not stands)

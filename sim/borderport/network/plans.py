@@ -203,7 +203,7 @@ class _RouteBuilder:
     def add_waiting_goods(self, ref: Ref, slot: int) -> None:
         """Let a later truck come only when the driver before it has left the goods behind."""
         choice = self._choice(Choice(Condition(), fetches=True))
-        self.steps.append(PlannedStep("wait", ref, (self._column(Column(ref, "signal")),), slot=slot, choice=choice))
+        self.steps.append(PlannedStep("wait", ref, (self._column(Column(ref, "goods")),), slot=slot, choice=choice))
 
     def add_inland(self, visit: Visit) -> None:
         """Put an upstream station before the route if a policy moves this visit there."""

@@ -20,7 +20,7 @@ UNFINISHED, EXITED, ABANDONED = range(3)
 
 Ops = NDArray[np.uint32]
 Ids = NDArray[np.uint64]
-ColumnKind = Literal["wait", "blocked", "service", "signal"]
+ColumnKind = Literal["wait", "blocked", "service", "signal", "goods"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Column:
         ``port.station``; for a yard or fleet entered, ``port.resource``.
     kind : str
         ``wait`` and ``blocked`` end when a unit of ``resource`` is granted (``blocked`` while an earlier station's
-        resources are still held), ``service`` when the work is done, ``signal`` when the signal is given.
+        resources are still held), ``service`` when the work is done, ``signal`` when the signal is given. ``goods`` is
+        no place: a later truck sets out when it ends, since the one before it has left its goods behind.
     resource : int
         Index in `Network.resources`, or -1.
     pace : int
@@ -72,6 +73,11 @@ class FlowLayout:
     vehicle: Times
     passage: tuple[int, int]
     clock: Ref | None
+
+    @property
+    def sends_later_trucks(self) -> bool:
+        """Whether goods may be left behind for a later truck, which waits in the first column until they are."""
+        return bool(self.columns) and self.columns[0].kind == "goods"
 
 
 @dataclass(frozen=True)

@@ -214,6 +214,12 @@ class Flow(Entry):
     idling: Consumption | None = None
     spoilage: Spoilage | None = None
 
+    @property
+    def goods_may_wait(self) -> bool:
+        """Whether goods may go later than when they are ready: left behind by a driver, or held back and sent after."""
+        left_behind = self.patience is not None and self.patience.goods == "wait"
+        return left_behind or (self.holding_back is not None and self.holding_back.rest is not None)
+
     def mean_payload(self) -> float:
         """Tonnes that a vehicle carries on average, all its loads together; those with a mark count by its share."""
         loads = self.payload.values()

@@ -73,13 +73,14 @@ FUEL_COST = Metric(
 SPOILAGE_COST = added(
     "spoilage_cost",
     "CNY",
-    f"sum of value x min(1, rate x days inside beyond the free time), {_STAY}",
+    "sum of value x min(1, rate x days beyond the free time), over loads of arrived vehicles, from when they are ready "
+    "to their exit, to giving up or to the end of the horizon",
     lambda w: w.counts.value_spoiled,
 )
 GIVING_UP_COST = added(
     "giving_up_cost",
     "CNY",
-    "sum of (value - spoilage) x share lost by giving up, over goods of abandoned vehicles not cleared by then",
+    "sum of (value - spoilage) x share lost by giving up, over goods that leave with abandoned vehicles, not cleared",
     lambda w: w.counts.value_given_up * w.rates.lost,
 )
 OFFICER_COST = added(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from borderport.distributions import Array
 from borderport.metrics.blocks.block import Block, FlowFound, Measured, Metric, added, every_group, over_vehicles
 from borderport.metrics.gathering import ratios
-from borderport.metrics.tally.terms import SERVED_MS, TIMES_SERVED
+from borderport.metrics.tally.terms import SERVED_MS, TIMES_SERVED, TOTAL
 from borderport.units import MS_PER_HOUR, MS_PER_MINUTE
 
 ARRIVED = added(
     "vehicles_arrived",
     "vehicles",
-    "number with arrival in the reported period; set out and not held back",
+    "number that came, of those due in the reported period; trucks for goods left behind are due with the first",
     lambda w: w.counts.arrived,
 )
 CLEARED = added(
@@ -29,7 +29,7 @@ ABANDONED = added(
 TONNES_CLEARED = added(
     "tonnes_cleared",
     "t",
-    "sum of the loads cleared: at the end of `passage` or of `cleared_after`; by month: of that moment, local",
+    "sum of the loads cleared, once each: at the end of `passage` or `cleared_after`; by month: of that moment, local",
     lambda w: w.counts.tonnes_cleared,
 )
 
@@ -50,6 +50,12 @@ def _mean_declaration(m: Measured) -> Array:
     return ratios(served[:, SERVED_MS], served[:, TIMES_SERVED] * MS_PER_MINUTE)
 
 
+def _mean_goods(m: Measured) -> Array:
+    """Minutes from when goods were ready to their exit, by load: each exits on one vehicle."""
+    counts = m.walked.counts
+    return ratios(m.of_flows(counts.goods_ms), m.of_flows(counts.done[TOTAL] * MS_PER_MINUTE))
+
+
 def _diverted(flow: FlowFound) -> int:
     """How many of a flow's vehicles would have come in the reported period and went elsewhere."""
     gone = flow.drawn.diverted
@@ -63,8 +69,14 @@ VEHICLE_COUNTS = Block(
         over_vehicles(
             "vehicles_held_back",
             "vehicles",
-            "number that did not set out because the port was shut for long",
+            "number that did not set out because the port was shut for long, and did not come within the horizon",
             lambda flow: (flow.drawn.held_back >= flow.start_ms).sum(),
+        ),
+        over_vehicles(
+            "vehicles_postponed",
+            "vehicles",
+            "arrived vehicles that did not set out when they were due, because the port was shut, and came after that",
+            lambda flow: (flow.drawn.postponed >= flow.start_ms).sum(),
         ),
         over_vehicles(
             "vehicles_diverted",
@@ -89,8 +101,14 @@ VEHICLE_COUNTS = Block(
         added(
             "tonnes_arrived",
             "t",
-            "sum of payload over arrived vehicles",
+            "sum of payload over arrived vehicles; what a later truck fetches came with the first one",
             lambda w: w.counts.tonnes_arrived,
+        ),
+        added(
+            "tonnes_left_behind",
+            "t",
+            "loads that drivers who gave up left behind, to be fetched by a later truck: fetched or still waiting",
+            lambda w: w.counts.tonnes_left_behind,
         ),
         TONNES_CLEARED,
         added(
@@ -111,6 +129,12 @@ VEHICLE_COUNTS = Block(
             "time from arrival to exit, to giving up or to the end of the horizon, summed over arrived vehicles",
             lambda w: w.tally.inside,
             per=MS_PER_HOUR,
+        ),
+        Metric(
+            "goods_time_mean",
+            "min",
+            "mean of exit - when the goods were ready (first truck due, any detour before), over exited loads",
+            _mean_goods,
         ),
         Metric(
             "declaration_time_mean",

@@ -7,7 +7,7 @@ easily, in `borderport.metrics.plain`, to which the tests hold them.
 
 from borderport.metrics.tally.capacity import follow_capacity
 from borderport.metrics.tally.counts import FlowRules, VehicleCounts
-from borderport.metrics.tally.layout import Clocks, Columns, FlowTally, QueueCounts, Tally
+from borderport.metrics.tally.layout import Clocks, Columns, FlowMoments, FlowTally, QueueCounts, Tally
 from borderport.metrics.tally.ranking import TimeSets
 from borderport.metrics.tally.vehicles import count_vehicles
 from borderport.metrics.tally.walk import tally_flow
@@ -15,6 +15,7 @@ from borderport.metrics.tally.walk import tally_flow
 __all__ = [
     "Clocks",
     "Columns",
+    "FlowMoments",
     "FlowRules",
     "FlowTally",
     "QueueCounts",

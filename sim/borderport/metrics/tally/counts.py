@@ -22,8 +22,11 @@ class VehicleCounts(NamedTuple):
         Vehicles that completed each span.
     selected, opened, false_alarms, carried, carried_selected, found : int64
         Cleared vehicles of flows with an inspection.
-    tonnes_arrived, tonnes_cleared, value_cleared, value_spoiled, value_given_up : float64
-        What they carried, in t and CNY; what was given up less what was spoiled by then.
+    goods_ms : int64
+        Time from when goods were ready to their exit, over vehicles that completed the whole stay.
+    tonnes_arrived, tonnes_left_behind, tonnes_cleared, value_cleared, value_spoiled, value_given_up : float64
+        What they carried, in t and CNY, each load once, however many trucks were sent for it; what was given up less
+        what was spoiled by then.
     tonnes_by_month : float64, shape (months, flows)
         Tonnes cleared by month of their clearance.
     packed : uint64, shape (2, vehicles)
@@ -44,7 +47,9 @@ class VehicleCounts(NamedTuple):
     carried: Times
     carried_selected: Times
     found: Times
+    goods_ms: Times
     tonnes_arrived: NDArray[np.float64]
+    tonnes_left_behind: NDArray[np.float64]
     tonnes_cleared: NDArray[np.float64]
     value_cleared: NDArray[np.float64]
     value_spoiled: NDArray[np.float64]
@@ -72,7 +77,9 @@ class VehicleCounts(NamedTuple):
             carried=whole(flows),
             carried_selected=whole(flows),
             found=whole(flows),
+            goods_ms=whole(flows),
             tonnes_arrived=np.zeros(flows),
+            tonnes_left_behind=np.zeros(flows),
             tonnes_cleared=np.zeros(flows),
             value_cleared=np.zeros(flows),
             value_spoiled=np.zeros(flows),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from borderport.calendars import NEVER, Times, Windows
+from borderport.manifest import FlowManifest
 from borderport.metrics.tally.terms import (
     CLOCK_COUNT,
     CLOCKED,
@@ -24,7 +25,7 @@ from borderport.metrics.tally.terms import (
     TABLE_COUNT,
     WHOLE,
 )
-from borderport.timeline import Timeline
+from borderport.timeline import Timeline, arrivals_of, counted
 from borderport.units import MS_PER_HOUR
 
 
@@ -133,20 +134,36 @@ class Period(NamedTuple):
 
 
 class FlowMoments(NamedTuple):
-    """What one flow's vehicles did: their moments and numbers by row, and the arrays of all vehicles by number."""
+    """What one flow's vehicles did: by row, then, last, the arrays of all vehicles by number.
+
+    Attributes
+    ----------
+    moments : int64 array, shape (vehicles, columns)
+    vehicle : int64 array, shape (vehicles,)
+        Number of each.
+    arrival, counted : int64 and bool arrays, shape (vehicles,)
+        As `borderport.timeline.arrivals_of` and `borderport.timeline.counted` have them.
+    exit_ms, outcome, standing
+        As in `Timeline`.
+    """
 
     moments: Times
     vehicle: Times
     arrival: Times
+    counted: NDArray[np.bool_]
     exit_ms: Times
     outcome: NDArray[np.uint8]
     standing: Times
 
     @classmethod
-    def of(cls, timeline: Timeline, flow: int) -> FlowMoments:
+    def of(cls, timeline: Timeline, flow: int, drawn: FlowManifest) -> FlowMoments:
         """Those of one flow, in the order of the network."""
-        layout, arrival = timeline.network.flows[flow], timeline.network.arrival_ms
-        return cls(timeline.of(layout), layout.vehicle, arrival, timeline.exit_ms, timeline.outcome, timeline.standing)
+        layout = timeline.network.flows[flow]
+        came, counts = arrivals_of(timeline, layout, drawn), counted(timeline, layout, drawn)
+        return cls(
+            *(timeline.of(layout), layout.vehicle, came, counts),
+            *(timeline.exit_ms, timeline.outcome, timeline.standing),
+        )
 
 
 class FlowTally(NamedTuple):

@@ -10,7 +10,8 @@ WAITING, SERVICE, BLOCKED, CLOSED = range(4)
 PASSAGE, TOTAL = range(2)
 ON_SERVICE, ON_OPEN, ON_WALL = range(3)
 NO_CLOCK = -1
-PART_OF_KIND = {"wait": WAITING, "signal": WAITING, "service": SERVICE, "blocked": BLOCKED}
+# Nobody spends time in a column of goods left behind: the later truck sets out when it ends.
+PART_OF_KIND = {"wait": WAITING, "signal": WAITING, "service": SERVICE, "blocked": BLOCKED, "goods": WAITING}
 # One table of times for vehicles that completed the route, one for those that completed the passage only, one for the
 # rest and for what all of them spend between their last moment and the horizon, and one that nobody reads.
 WHOLE, PASSAGE_ONLY, NEITHER, NOT_COUNTED = range(4)

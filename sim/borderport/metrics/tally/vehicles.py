@@ -14,30 +14,37 @@ from borderport.metrics.tally.counts import FlowRules, VehicleCounts
 from borderport.metrics.tally.layout import FlowMoments, FlowTally, Period
 from borderport.metrics.tally.ranking import flow_bits
 from borderport.metrics.tally.terms import ON_WALL, ONE, PASSAGE, TOTAL
-from borderport.network import ABANDONED, EXITED, UNFINISHED, FlowLayout
-from borderport.timeline import Timeline
+from borderport.network import ABANDONED, EXITED, UNFINISHED, FlowLayout, Network
 from borderport.units import MS_PER_DAY
 
 
 class FlowVehicles(NamedTuple):
     """What one flow's vehicles are and carry, by row; ``exit_ms`` and ``outcome`` are by number.
 
-    ``passing_t`` and ``passing_cny`` are the part of the goods that is cleared at the end of the passage.
+    ``passing_t`` and ``passing_cny`` are the part of the goods that is cleared at the end of the passage. ``fetched``
+    says of whom a later truck would fetch the goods; ``had`` is filled: whose goods have been cleared, by this truck or
+    one before.
     """
 
-    arrival: Times
+    counted: Mask
     number: Times
     outcome: NDArray[np.uint8]
     exit_ms: Times
     index_in_flow: Times
+    ready: Times
+    fetches: Times
+    fetched: Mask
     payload_t: NDArray[np.float64]
     value_cny: NDArray[np.float64]
+    waiting_t: NDArray[np.float64]
+    waiting_cny: NDArray[np.float64]
     passing_t: NDArray[np.float64]
     passing_cny: NDArray[np.float64]
     selected: Mask
     opened: Mask
     contraband: Mask
     found: Mask
+    had: Mask
 
 
 @compiled
@@ -64,34 +71,62 @@ def _count_inspected(flow: Any, i: Any, vehicles: Any, counts: Any) -> None:
 
 
 @compiled
+def _spoiled_share(end: Any, ready: Any, rules: Any) -> Any:
+    """Share of their value that goods have lost by ``end``."""
+    days = max(end - ready - rules.spoils_after, 0) / MS_PER_DAY
+    return min(rules.spoilage * days, 1.0)
+
+
+@compiled
+def _count_value(flow: Any, i: Any, vehicles: Any, rules: Any, period: Any, counts: Any) -> Any:
+    """Add up what the goods of one vehicle lost with time; returns what those that stay on it are still worth.
+
+    Goods that it leaves behind go on losing: until the end of the next truck, or, as long as there is none, until the
+    end of the horizon.
+    """
+    outcome, number = vehicles.outcome[vehicles.number[i]], vehicles.number[i]
+    worth, waiting = vehicles.value_cny[i], 0.0
+    if outcome == ABANDONED:
+        waiting = vehicles.waiting_cny[i]
+        worth -= waiting
+    if rules.spoilage > 0:
+        end = period.stop if outcome == UNFINISHED else vehicles.exit_ms[number]
+        lost = _spoiled_share(end, vehicles.ready[i], rules) * worth
+        counts.value_spoiled[flow] += lost
+        worth -= lost
+        if waiting > 0 and not vehicles.fetched[i]:
+            counts.value_spoiled[flow] += _spoiled_share(period.stop, vehicles.ready[i], rules) * waiting
+    return worth
+
+
+@compiled
 def _count_vehicles(flow: Any, bits: Any, vehicles: Any, walked: Any, rules: Any, period: Any, counts: Any) -> Any:
     """Count one flow's vehicles, add up their goods, pack their times; return whether their numbers ascend."""
     ascend, last, month, filled = True, vehicles.index_in_flow[0], np.uint64(0), counts.filled
-    arrived = cleared = beyond = gave_up = exited = 0
-    tonnes_arrived = tonnes_cleared = value_cleared = spoiled = given_up = 0.0
+    arrived = cleared = beyond = gave_up = exited = goods_ms = 0
+    tonnes_arrived = tonnes_cleared = value_cleared = given_up = left_behind = 0.0
     for i in range(vehicles.number.size):
-        arrival = vehicles.arrival[i]
-        if arrival < period.start:
+        if not vehicles.counted[i]:
             continue
-        number, worth = vehicles.number[i], vehicles.value_cny[i]
+        number, before = vehicles.number[i], vehicles.fetches[i]
         outcome = vehicles.outcome[number]
         arrived += 1
-        tonnes_arrived += vehicles.payload_t[i]
         ascend &= vehicles.index_in_flow[i] >= last
         last = vehicles.index_in_flow[i]
-        if rules.spoilage > 0:
-            end = period.stop if outcome == UNFINISHED else vehicles.exit_ms[number]
-            days = max(end - arrival - rules.spoils_after, 0) / MS_PER_DAY
-            lost = min(rules.spoilage * days, 1.0) * worth
-            spoiled += lost
-            worth -= lost
+        if before < 0:
+            tonnes_arrived += vehicles.payload_t[i]
+            if outcome == ABANDONED:
+                left_behind += vehicles.waiting_t[i]
+        had = before >= 0 and vehicles.had[before]
+        worth = _count_value(flow, i, vehicles, rules, period, counts)
         if walked.done[PASSAGE, i]:
             cleared += 1
             beyond += outcome == UNFINISHED
-            tonnes_cleared += vehicles.passing_t[i]
-            value_cleared += vehicles.passing_cny[i]
-            month = _month_of(walked.passed[i], month, rules.month_edges)
-            counts.tonnes_by_month[month, flow] += vehicles.passing_t[i]
+            if not had:
+                tonnes_cleared += vehicles.passing_t[i]
+                value_cleared += vehicles.passing_cny[i]
+                month = _month_of(walked.passed[i], month, rules.month_edges)
+                counts.tonnes_by_month[month, flow] += vehicles.passing_t[i]
             counts.packed[PASSAGE, filled[PASSAGE]] = np.uint64(walked.times[PASSAGE, ON_WALL, i]) << bits | flow
             filled[PASSAGE] += 1
             if rules.inspects:
@@ -99,42 +134,51 @@ def _count_vehicles(flow: Any, bits: Any, vehicles: Any, walked: Any, rules: Any
         elif outcome == ABANDONED:
             gave_up += 1
             given_up += worth
+        vehicles.had[i] = had or walked.done[PASSAGE, i]
         if walked.done[TOTAL, i]:
             exited += 1
+            goods_ms += vehicles.exit_ms[number] - vehicles.ready[i]
             if rules.spans > TOTAL:
                 counts.packed[TOTAL, filled[TOTAL]] = np.uint64(walked.times[TOTAL, ON_WALL, i]) << bits | flow
                 filled[TOTAL] += 1
     counts.arrived[flow], counts.cleared[flow], counts.done[PASSAGE, flow] = arrived, cleared, cleared
     counts.gave_up[flow], counts.beyond_line[flow], counts.done[TOTAL, flow] = gave_up, beyond, exited
-    counts.tonnes_arrived[flow] = tonnes_arrived
+    counts.tonnes_arrived[flow], counts.tonnes_left_behind[flow] = tonnes_arrived, left_behind
+    counts.goods_ms[flow] = goods_ms
     # Loads that are cleared apart may have been counted before.
     counts.tonnes_cleared[flow] += tonnes_cleared
     counts.value_cleared[flow] += value_cleared
-    counts.value_spoiled[flow] += spoiled
     counts.value_given_up[flow] += given_up
     return ascend
 
 
 class Apart(NamedTuple):
-    """Loads of one flow that a station clears: by row; ``stop`` is the column after the station's last."""
+    """Loads of one flow that a station clears: by row; ``stop`` is the column after the station's last.
+
+    ``leaving_cny`` is the value of those that leave with a driver who gives up; ``had`` is as of `FlowVehicles`.
+    """
 
     tonnes: NDArray[np.float64]
     value_cny: NDArray[np.float64]
+    leaving_cny: NDArray[np.float64]
+    ready: Times
+    fetches: Times
+    had: Mask
     stop: int
     passage_stop: int
 
 
 @compiled
-def _count_apart(flow: Any, apart: Any, moments: Any, rules: Any, period: Any, counts: Any) -> None:
+def _count_apart(flow: Any, apart: Any, moments: Any, rules: Any, counts: Any) -> None:
     """Count loads when their vehicles are done with the station, whether or not these come to the end of their passage.
 
     Who gives up later no longer loses them: until here all goods count as given up, less what was spoiled by then.
     """
     month = np.uint64(0)
     for i in range(apart.tonnes.size):
-        number = moments.vehicle[i]
-        arrival, outcome, standing = moments.arrival[number], moments.outcome[number], moments.standing[number]
-        if apart.tonnes[i] <= 0 or arrival < period.start:
+        number, before = moments.vehicle[i], apart.fetches[i]
+        arrival, outcome, standing = moments.arrival[i], moments.outcome[number], moments.standing[number]
+        if apart.tonnes[i] <= 0 or not moments.counted[i]:
             continue
         row, cleared_ms, furthest = moments.moments[i], arrival, standing
         for c in range(row.size):
@@ -142,19 +186,27 @@ def _count_apart(flow: Any, apart: Any, moments: Any, rules: Any, period: Any, c
                 furthest = max(furthest, c)
                 if c < apart.stop:
                     cleared_ms = max(cleared_ms, row[c])
-        if outcome != EXITED and furthest < apart.stop:
+        had = before >= 0 and apart.had[before]
+        apart.had[i] = had or outcome == EXITED or furthest >= apart.stop
+        if had or not apart.had[i]:
             continue
         month = _month_of(cleared_ms, month, rules.month_edges)
         counts.tonnes_cleared[flow] += apart.tonnes[i]
         counts.value_cleared[flow] += apart.value_cny[i]
         counts.tonnes_by_month[month, flow] += apart.tonnes[i]
         if outcome == ABANDONED and furthest < apart.passage_stop:
-            days = max(moments.exit_ms[number] - arrival - rules.spoils_after, 0) / MS_PER_DAY
-            counts.value_given_up[flow] -= (1.0 - min(rules.spoilage * days, 1.0)) * apart.value_cny[i]
+            share = _spoiled_share(moments.exit_ms[number], apart.ready[i], rules)
+            counts.value_given_up[flow] -= (1.0 - share) * apart.leaving_cny[i]
 
 
 def count_vehicles(
-    number: int, timeline: Timeline, drawn: FlowManifest, walked: FlowTally, rules: FlowRules, counts: VehicleCounts
+    number: int,
+    moments: FlowMoments,
+    network: Network,
+    drawn: FlowManifest,
+    walked: FlowTally,
+    rules: FlowRules,
+    counts: VehicleCounts,
 ) -> bool:
     """Count one flow's vehicles.
 
@@ -162,7 +214,8 @@ def count_vehicles(
     ----------
     number : int
         Of the flow, in the order of the network.
-    timeline : Timeline
+    moments : FlowMoments
+    network : Network
     drawn : FlowManifest
     walked : FlowTally
     rules : FlowRules
@@ -174,28 +227,31 @@ def count_vehicles(
     bool
         Whether the vehicles come in the order of their numbers.
     """
-    network, vehicle = timeline.network, timeline.network.flows[number].vehicle
-    if not vehicle.size:
+    if not moments.vehicle.size:
         return True
     # Not read without an inspection, but an array all the same, so that one compiled loop serves both.
     unmarked = walked.done[PASSAGE]
     marks = [drawn.marks[m] if rules.inspects else unmarked for m in ("selected", "opened", "contraband", "found")]
+    fetched = np.zeros(moments.vehicle.size, dtype=np.bool_)
+    if network.flows[number].sends_later_trucks:
+        fetched[drawn.fetches[drawn.fetches >= 0]] = True
     vehicles = FlowVehicles(
-        drawn.arrival_ms,
-        vehicle,
-        timeline.outcome,
-        timeline.exit_ms,
-        drawn.index,
-        drawn.payload_t,
-        drawn.value_cny,
+        *(moments.counted, moments.vehicle, moments.outcome, moments.exit_ms, drawn.index),
+        *(drawn.ready_ms, drawn.fetches, fetched),
+        *(drawn.payload_t, drawn.value_cny, drawn.waiting_t, drawn.waiting_cny),
         *_passing(drawn),
-        *marks,
+        *(*marks, np.zeros_like(fetched)),
     )
     period = Period(network.lead_in_ms, network.horizon_ms)
     flow, bits = np.uint64(number), flow_bits(len(network.flows))
     for station, tonnes in drawn.apart_t.items():
-        apart = Apart(tonnes, _value_of(tonnes, drawn), *_stops(network.flows[number], station))
-        _count_apart(flow, apart, FlowMoments.of(timeline, number), rules, period, counts)
+        leaving = tonnes - drawn.waiting_apart_t[station]
+        apart = Apart(
+            *(tonnes, _value_of(tonnes, drawn), _value_of(leaving, drawn)),
+            *(drawn.ready_ms, drawn.fetches, np.zeros_like(fetched)),
+            *_stops(network.flows[number], station),
+        )
+        _count_apart(flow, apart, moments, rules, counts)
     return bool(_count_vehicles(flow, bits, vehicles, walked, rules, period, counts))
 
 

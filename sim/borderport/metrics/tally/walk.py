@@ -36,8 +36,7 @@ from borderport.metrics.tally.terms import (
     WAITS,
     WITHIN_PASSAGE,
 )
-from borderport.network import ABANDONED, EXITED, UNFINISHED
-from borderport.timeline import Timeline
+from borderport.network import ABANDONED, EXITED, UNFINISHED, Network
 from borderport.units import MS_PER_HOUR
 
 
@@ -186,8 +185,8 @@ def _walk(
     inside = faults = 0
     for i in range(flow.vehicle.size):
         row, number = flow.moments[i], flow.vehicle[i]
-        begin, outcome, standing = flow.arrival[number], flow.outcome[number], flow.standing[number]
-        counted, exited = begin >= period.start, outcome == EXITED
+        begin, outcome, standing = flow.arrival[i], flow.outcome[number], flow.standing[number]
+        counted, exited = flow.counted[i], outcome == EXITED
         cleared = _has_cleared(row, outcome, standing, columns.bounds)
         table = AT_NOT_COUNTED
         if counted:
@@ -214,7 +213,13 @@ def _walk(
 
 
 def tally_flow(
-    number: int, timeline: Timeline, clocks: Clocks, midnights: Times, tally: Tally, queues: QueueCounts
+    number: int,
+    flow: FlowMoments,
+    network: Network,
+    clocks: Clocks,
+    midnights: Times,
+    tally: Tally,
+    queues: QueueCounts,
 ) -> FlowTally:
     """Walk over one flow's moments.
 
@@ -222,7 +227,8 @@ def tally_flow(
     ----------
     number : int
         Of the flow, in the order of the network.
-    timeline : Timeline
+    flow : FlowMoments
+    network : Network
     clocks : Clocks
     midnights : int64 array
         Local midnights of the port, the first at or before time 0.
@@ -233,7 +239,6 @@ def tally_flow(
     -------
     FlowTally
     """
-    flow, network = FlowMoments.of(timeline, number), timeline.network
     found = FlowTally.empty(flow.vehicle.size)
     tally.nights[number], tally.inside[number], tally.faults[number] = _walk(
         flow,
