@@ -1,10 +1,11 @@
-"""What the syntax trees say: imports point one way, each library has its place, and no port is known to the code."""
+"""The architecture, read from syntax trees: imports point one way, each library has its place, no code knows a port."""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,36 @@ def code_of(path: Path) -> str:
                 if not (isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant))
             ] or [ast.Pass()]
     return ast.unparse(tree)
+
+
+# A text that begins so describes a thing by a question; in plain order it is a noun phrase or a statement.
+ROUNDABOUT = re.compile(
+    r"(?:(?:about|as|at|by|for|from|in|of|on|to|with) )?(?:what|who|whom|whose|where|how|when|whether|which|why)\b",
+    re.IGNORECASE,
+)
+
+
+def texts(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, text) of each docstring's first paragraph and of each description in its sections."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        body = getattr(node, "body", None)
+        for child in body if isinstance(body, list) else []:
+            if not (isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)):
+                continue
+            if isinstance(child.value.value, str):
+                lines = child.value.value.splitlines()
+                yield child.lineno, lines[0]
+                for number, (before, line) in enumerate(pairwise(lines[1:]), start=2):
+                    # An entry's name, then its description, further in.
+                    if before.strip() and len(line) - len(line.lstrip()) > len(before) - len(before.lstrip()):
+                        yield child.lineno + number, line.strip()
+
+
+@pytest.mark.parametrize("path", modules(), ids=IDS)
+def test_docstrings_say_what_a_thing_is_in_plain_order(path: Path) -> None:
+    """They read "True for dates within the season", not "Which dates lie in the season"."""
+    found = [f"{name_of(path)}:{line}: {text}" for line, text in texts(path) if ROUNDABOUT.match(text)]
+    assert not found
 
 
 @pytest.mark.parametrize("path", modules(), ids=IDS)

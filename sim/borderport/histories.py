@@ -1,4 +1,4 @@
-"""What became of each vehicle of one replication, as two tables: its visits, and the vehicle itself.
+"""Histories of the vehicles of one replication as two tables: their visits, and the vehicles themselves.
 
 Times are ms since the start of the reported period, so they are negative in a lead-in; beside them stand dates and
 times of day local to the port. What has not happened is None, an empty cell of a CSV file.
@@ -79,7 +79,7 @@ def vehicle_table(scenario: Scenario, manifest: Manifest, timeline: Timeline) ->
 
 
 def _came(layout: FlowLayout, drawn: FlowManifest, timeline: Timeline) -> Columns:
-    """What became of those who set out; moments since time 0, `NEVER` for what has not happened."""
+    """Histories of those who set out; moments since time 0, `NEVER` for events that have not happened."""
     matrix, vehicle, (first, after) = timeline.of(layout), layout.vehicle, layout.passage
     standing, ended, exit_ms = timeline.standing[vehicle], timeline.outcome[vehicle], timeline.exit_ms[vehicle]
     reached = np.maximum.accumulate(np.column_stack([drawn.arrival_ms, matrix]), axis=1)
@@ -100,7 +100,7 @@ def _came(layout: FlowLayout, drawn: FlowManifest, timeline: Timeline) -> Column
 
 
 def _stayed_away(drawn: FlowManifest) -> Iterator[Columns]:
-    """Those who did not come here; when they would have come counts as the arrival."""
+    """Histories of those who did not come here; the moment they would have come at counts as the arrival."""
     never = dict.fromkeys(MOMENTS_OF_VEHICLES[1:], NEVER)
     held = drawn.held_back.size
     yield {

@@ -183,7 +183,7 @@ def variance_saved(base: Array, other: Array) -> float:
 
 @dataclass(frozen=True)
 class Precision:
-    """How precisely a figure is wanted, by half of its interval.
+    """Precision wanted of a figure: half of its interval.
 
     Attributes
     ----------
@@ -202,7 +202,7 @@ class Precision:
 
 @dataclass(frozen=True)
 class Outlook:
-    """How far a figure is from the precision wanted, and how many replications that takes.
+    """Distance of a figure from the precision wanted, and the replications that it takes.
 
     Attributes
     ----------
@@ -216,7 +216,7 @@ class Outlook:
         Replications in all that would reach it, by the variance seen; infinite where none would, NaN where it cannot be
         told.
     total : int
-        How many to run in all before looking again; ``done`` if it is time to stop.
+        Replications to run in all before looking again; ``done`` if it is time to stop.
     """
 
     interval: Interval
@@ -228,7 +228,7 @@ class Outlook:
 
     @property
     def reached(self) -> bool:
-        """Whether half of the interval is as small as wanted."""
+        """True if half of the interval is as small as wanted."""
         return self.interval.half_width <= self.wanted
 
 
@@ -273,7 +273,7 @@ def outlook(values: Sequence[float] | Array, precision: Precision, most: int = M
     return Outlook(interval, present, done, wanted, needed, max(done, total))
 
 
-# Units in which a precision can be given, and how: those of metrics that a scenario file can give too.
+# Units in which a precision can be given, with parser and example: those of metrics that scenario files have too.
 ABSOLUTE: dict[str, tuple[Callable[[str], float], str]] = {
     "min": (lambda text: parse_duration(text) / MS_PER_MINUTE, "0.5 min"),
     "h": (lambda text: parse_duration(text) / MS_PER_HOUR, "100 h"),
@@ -310,7 +310,7 @@ def parse_precision(text: str, unit: str) -> Precision:
 
 
 def _replications_for(half_width: float, done: int, wanted: float) -> float:
-    """How many values would bring the half-width of ``done`` values down to ``wanted``; infinite if none would."""
+    """Values that would bring the half-width of ``done`` values down to ``wanted``; infinite if none would."""
     if wanted == 0:
         return float("inf")
     now = float(stdtrit(done - 1, (1 + LEVEL) / 2))

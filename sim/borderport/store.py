@@ -30,7 +30,7 @@ from borderport.distributions import Array
 from borderport.errors import StoreError
 from borderport.metrics import Key, unit_of
 
-# What decides a replication's figures, files and folders; a change to any of them makes stored ones stale.
+# Files and folders that decide a replication's figures; a change to any of them makes stored ones stale.
 MODEL_MODULES = (
     "bounds.py",
     "calendars.py",
@@ -272,7 +272,7 @@ class ResultStore:
             raise StoreError(f"{self.path}: cannot use this store: {error}{hint}") from error
 
     def has(self, key: str) -> bool:
-        """Whether there is a record under a key, and it is sound."""
+        """True if there is a record under a key, and it is sound."""
         return self._record(key) is not None
 
     def get(self, key: str) -> dict[Key, float] | None:

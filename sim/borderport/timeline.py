@@ -21,13 +21,13 @@ class Timeline:
     Attributes
     ----------
     network : Network
-        What was run.
+        The network that was run.
     moments : int64 array, shape (records,)
-        When each SEIZE was granted, each DELAY ended and each WAIT was over; negative for what did not happen before
-        the end of the horizon (it is ``~work``: -1, and for a DELAY less the work it would have had). Of a driver who
-        gives up, the SEIZE holds the moment of leaving.
+        Moments at which each SEIZE was granted, each DELAY ended and each WAIT was over; negative for those that did
+        not come before the end of the horizon (``~work``: -1, and for a DELAY less the work it would have had). Of a
+        driver who gives up, the SEIZE holds the moment of leaving.
     exit_ms : int64 array, shape (vehicles,)
-        When the vehicle left; `NOT_REACHED` if it is still inside.
+        Moment at which the vehicle left; `NOT_REACHED` if it is still inside.
     outcome : uint8 array, shape (vehicles,)
         ``UNFINISHED``, ``EXITED`` or ``ABANDONED`` of `borderport.network`.
     standing : int64 array, shape (vehicles,)

@@ -254,7 +254,7 @@ def _report_sweep(folder: RunFolder, result: Sweep, response: Response, key: Key
 
 
 def _response_documents(design: Design, response: Response) -> list[dict[str, Any]]:
-    """What is told of each point, the base first."""
+    """One document for each point, the base first."""
     from borderport.statistics import Interval, t_intervals
 
     def told(low: Array, mean: Array, high: Array) -> list[Interval]:

@@ -188,7 +188,7 @@ def _load(name: str, options: dict[str, Any]) -> Scenario:
 
 
 def _changes(options: dict[str, Any]) -> list[str]:
-    """What the options change, in words: a scenario that was changed must not bear the title of another."""
+    """The changes that options make, in words: a changed scenario must not bear the title of another."""
     found = [f"with {name}" for name in options["with_"]] + [f"without {name}" for name in options["without"]]
     return found + ["=".join(part.strip() for part in text.partition("=")[::2]) for text in options["sets"]]
 

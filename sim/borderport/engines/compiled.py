@@ -45,7 +45,7 @@ _VEHICLE_KEY = np.uint64(FIRST_VEHICLE_KEY)
 _SEIZE, _DELAY, _RELEASE = np.uint64(SEIZE), np.uint64(DELAY), np.uint64(RELEASE)
 _SIGNAL, _END = np.uint64(SIGNAL), np.uint64(END)
 
-# An operation as one integer: where each part begins, and the bits it has.
+# An operation as one integer: the first bit of each part, and the number of its bits.
 FIELDS = {CODE: (0, 3), LEVEL: (3, 5), COLUMN: (8, 16), ARGUMENT: (24, 24), ESCAPE: (48, 16)}
 _CODE_MASK, _LEVEL_MASK = np.uint64(0x7), np.uint64(0x1F)
 _COLUMN_MASK, _ARGUMENT_MASK = np.uint64(0xFFFF), np.uint64(0xFFFFFF)
@@ -92,7 +92,7 @@ def _sift_up(heap: Any, size: Any, event: Any) -> None:
 
 @inlined
 def _end_of_work(now: Any, work: Any, first: Any, stop: Any, pace_ms: Any, pace_per_mille: Any) -> Any:
-    """When ``work`` begun now is done at a changing pace, rounded up to whole ms; `NEVER` if it is not."""
+    """The moment at which ``work`` begun now is done at a changing pace, rounded up to whole ms, or `NEVER`."""
     left = work * NORMAL_PACE
     begin = now
     last = stop - 1
@@ -113,13 +113,13 @@ def _end_of_work(now: Any, work: Any, first: Any, stop: Any, pace_ms: Any, pace_
 
 @inlined
 def _at(row: Any, field: Any) -> Any:
-    """Where a field of a vehicle's row is."""
+    """Place of a field of a vehicle's row."""
     return (row << TWO) + field
 
 
 @inlined
 def _of(row: Any, field: Any) -> Any:
-    """Where a field of a resource's row is."""
+    """Place of a field of a resource's row."""
     return (row << THREE) + field
 
 

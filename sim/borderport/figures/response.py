@@ -1,4 +1,4 @@
-"""How one metric responds to one parameter, or to two."""
+"""Response of one metric to one parameter, or to two."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def response_curve(
     Parameters
     ----------
     values : sequence of float or str, shape (points,)
-        What the parameter is set to. Numbers are drawn to scale; texts (``"30 min"``) one after the other.
+        Values of the parameter. Numbers are drawn to scale; texts (``"30 min"``) one after the other.
     mean, low, high : float arrays, shape (points,)
         NaN where there is no value or no interval.
     parameter : str
         Its path, with the unit of ``values``.
     metric : str
-        What responds, with its unit.
+        The response, with its unit.
     scenario : str
         Name of the scenario that is varied.
     replications, seed : int
@@ -109,7 +109,7 @@ def _texts(values: Points) -> bool:
 
 
 def _places(values: Points) -> tuple[Array, list[int]]:
-    """Where points lie on an axis, ascending, and which comes when."""
+    """Places of points on an axis, ascending, and the number of the point at each."""
     if _texts(values):
         return np.arange(len(values), dtype=np.float64), list(range(len(values)))
     numbers = np.asarray(values, dtype=np.float64)
@@ -214,7 +214,7 @@ def heat_map(
     x_parameter, y_parameter : str
         Paths, with the units of the values.
     metric : str
-        What responds, with its unit.
+        The response, with its unit.
     scenario : str
     replications, seed : int
     low, high : float arrays, shape (rows, columns), optional
@@ -265,7 +265,7 @@ def _tick(value: float | str) -> str:
 def _written(
     values: Array, low: Array | None, high: Array | None, width_mm: float, height_mm: float
 ) -> tuple[list[list[str]], str]:
-    """What stands in the cells, by row and column, if there is room for all of it; and what the footer says of it."""
+    """Texts of the cells, by row and column, if there is room for all of them; and the footer's remark on them."""
     half = np.full(values.shape, np.nan) if low is None or high is None else (np.asarray(high) - np.asarray(low)) / 2
     both = [[_cell(*pair, lines=2) for pair in zip(*line, strict=True)] for line in zip(values, half, strict=True)]
     means = [[_cell(*pair, lines=1) for pair in zip(*line, strict=True)] for line in zip(values, half, strict=True)]

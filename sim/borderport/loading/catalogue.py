@@ -47,7 +47,7 @@ class Catalogue:
     beside: Path | None
 
     def unknown(self, name: str) -> str:
-        """What to say of a policy that is not there: where it was looked for, and how to add one's own."""
+        """The message on a policy that is not there: the places searched, and the way to add one's own."""
         stem = name.replace("\\", "/").rpartition("/")[2].removesuffix(".yaml")
         meant = difflib.get_close_matches(stem[:80], self.entries, n=1)
         message = f"unknown policy '{name}'; " + (f"did you mean '{meant[0]}'? " if meant else "")
@@ -66,9 +66,9 @@ def find_policies(scenario: Source, builtin: bool, folder: Path | None) -> tuple
     ----------
     scenario : Source
     builtin : bool
-        Whether the scenario is a built-in one, asked for by its name.
+        True if the scenario is a built-in one, asked for by its name.
     folder : Path or None
-        Whose policies win.
+        A folder whose policies win.
 
     Raises
     ------

@@ -56,7 +56,7 @@ def draw_manifest(plan: ManifestPlan, seed: int, replication: int) -> Manifest:
 
 @dataclass(frozen=True)
 class _Shared:
-    """What the draws of all flows of one replication share."""
+    """Everything that the draws of all flows of one replication share."""
 
     plan: ManifestPlan
     streams: Streams
@@ -160,7 +160,7 @@ def _consignments(flow_plan: FlowPlan, index: Times) -> Times:
 
 
 def _draw_diverted(plan: ManifestPlan, flow_plan: FlowPlan, draws: Draws, arrivals: Times) -> Diverted:
-    """What those who go to another port take along: loads, values and consignments as drawn in the flow they leave."""
+    """Loads, values and consignments of vehicles from another port, as drawn in the flow they leave."""
     consignment = _consignments(flow_plan, draws.index)
     adopted = _draw_adoptions(flow_plan, draws, consignment)
     marks = _draw_marks(flow_plan, draws, adopted)
@@ -180,7 +180,7 @@ def _coming_from(plan: ManifestPlan, origin: FlowManifest) -> Diverted:
 
 
 def _detour(plan: ManifestPlan, origin: FlowManifest) -> int:
-    """How much later the vehicles that another flow diverted come."""
+    """Detour of the vehicles that another flow diverted, ms."""
     rule = plan.scenario.flows()[origin.name].diversion
     assert rule is not None
     return rule.detour
@@ -211,7 +211,7 @@ def _draw_arrivals(plan: ManifestPlan, flow_plan: FlowPlan, streams: Streams) ->
 
 
 def _diverts(shared: _Shared, flow_plan: FlowPlan, index: Times, arrivals: Times) -> Mask:
-    """Which vehicles go to another port: a share, by each one's own draw, of those in closures that have lasted."""
+    """True for vehicles that go to another port: a share, by each one's own draw, of those in lasting closures."""
     rule = flow_plan.flow.diversion
     if rule is None or not arrivals.size:
         return np.zeros(arrivals.size, dtype=bool)
@@ -230,7 +230,7 @@ def _diverts(shared: _Shared, flow_plan: FlowPlan, index: Times, arrivals: Times
 
 
 def _draw_adoptions(flow_plan: FlowPlan, draws: Draws, consignment: Times) -> dict[str, Mask]:
-    """Who adopts each policy; one that changes how consignments declare is adopted by whole consignments."""
+    """Adopters of each policy; one that changes how consignments declare is adopted by whole consignments."""
     adopted = {}
     for plan in flow_plan.adoptions:
         if plan.share >= 1:
@@ -272,7 +272,7 @@ def _draw_marks(flow_plan: FlowPlan, draws: Draws, adopted: dict[str, Mask]) -> 
 
 @dataclass(frozen=True)
 class _Loads:
-    """What each vehicle carries, tonnes; arrays of shape (vehicles,).
+    """Loads of vehicles, tonnes; arrays of shape (vehicles,).
 
     Attributes
     ----------

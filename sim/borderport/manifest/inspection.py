@@ -1,4 +1,4 @@
-"""Who carries contraband, who is selected, what is opened and found."""
+"""Contraband, selection, opened loads and finds, drawn vehicle by vehicle."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _bad_items(rule: Inspection, draws: Draws, index: Times) -> tuple[Times, Tim
 
 
 def draw_finds(flow_plan: FlowPlan, plan: InspectionPlan, draws: Draws, marks: dict[str, Mask]) -> dict[str, Mask]:
-    """Which of the selected are opened, and in which of those the contraband is found."""
+    """Marks of the selected vehicles that are opened, and of those in which the contraband is found."""
     rule, observed = plan.rule, flow_plan.trace.marks
     selected, carries = marks["selected"], marks["contraband"]
     opened = selected.copy()

@@ -77,7 +77,7 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
 
 
 def _by_arrival(vehicles: Times) -> tuple[dict[str, Any], Times]:
-    """What a network holds of each vehicle, in order of arrival, ties by flow; and the place of each in that order."""
+    """Arrays of a network's vehicles, in order of arrival, ties by flow; and the place of each in that order."""
     count, slots = vehicles.shape[0], vehicles.shape[1] - SIGNAL
     order = np.argsort(vehicles[:, ARRIVAL], kind="stable")
     place, (arrival, deadline, row) = np.empty(count, dtype=np.int64), np.empty((3, count), dtype=np.int64)
@@ -88,7 +88,7 @@ def _by_arrival(vehicles: Times) -> tuple[dict[str, Any], Times]:
 
 
 def _layouts(plan: NetworkPlan, first_vehicle: Times, first_record: Times, place: Times) -> tuple[FlowLayout, ...]:
-    """Where each flow's vehicles and records are."""
+    """Layout of each flow: its vehicles and its records."""
     return tuple(
         FlowLayout(
             flow.name,
@@ -125,7 +125,7 @@ def _columns_of_tasks(flow: FlowPlan, drawn: FlowManifest) -> tuple[NDArray[np.u
 
 
 def _answers(flow: FlowPlan, drawn: FlowManifest) -> Mask:
-    """For each choice of a route, which vehicles visit the step behind it; shape (choices, vehicles)."""
+    """True for vehicles that visit the step behind each choice of a route; shape (choices, vehicles)."""
     answers = np.ones((len(flow.choices), drawn.index.size), dtype=bool)
     for choice, wants in zip(flow.choices, answers, strict=True):
         for mark in choice.condition.has:

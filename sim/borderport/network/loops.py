@@ -1,4 +1,4 @@
-"""What is laid out vehicle by vehicle, compiled: one pass instead of one for each column."""
+"""Layout of records and declarations vehicle by vehicle, compiled: one pass instead of one for each column."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def fill_records(work: Any, task: Any, column: Any, records: Any) -> None:
     ----------
     work : int64 array, shape (tasks, vehicles)
     task, column : uint64 arrays, shape (pairs,)
-        Which task's work is done at which column.
+        Numbers of a task and of the column at which its work is done.
     records : int64 array, shape (vehicles, columns)
         Written.
     """
@@ -109,7 +109,7 @@ def find_distinct(numbers: Any, slots: Any, distinct: Any, places: Any) -> Any:
     Returns
     -------
     int
-        How many are distinct.
+        Number of distinct values.
     """
     found, last = 0, np.uint64(slots.size - 1)
     for i in range(numbers.size):
@@ -140,7 +140,7 @@ def choose_declarants(
         Column and choice of each step before the declaration; choice -1 for a step that all visit.
     answers : bool array, shape (choices, vehicles)
     together : bool array, shape (vehicles,)
-        Whose consignment declares together.
+        True for vehicles whose consignment declares together.
     goods : int64 array, shape (vehicles,)
         Number of each one's consignment, from 0 on.
     soonest, declarant : int64 arrays, shape (consignments or more,)
@@ -168,9 +168,9 @@ def merge_edges(
     Parameters
     ----------
     windows, broken : int64 arrays, shape (edges,)
-        When the pool is open, and when servers have failed: sorted, an opening and a closing edge in turn.
+        Times at which the pool is open, and at which servers have failed: sorted, opening and closing edges in turn.
     periods : int64 array, shape (periods, 3)
-        From when until when which other capacity holds; the last one that holds counts.
+        Begin, end and capacity of times with another capacity; the last one that holds counts.
     full, lost, stop : int
         Capacity otherwise; servers out while some have failed; end of the horizon.
     times, capacities : int64 arrays, shape (edges of all kinds + 1,)
@@ -179,7 +179,7 @@ def merge_edges(
     Returns
     -------
     int
-        How many changes there are.
+        Number of changes.
     """
     found = now = opened = failed = 0
     while now < stop:

@@ -22,7 +22,7 @@ def compile_program(
     ----------
     plan : FlowPlan
     answers : tuple of bool, length of ``plan.choices``
-        Whether the step behind each choice is visited.
+        True if the step behind each choice is visited.
     role : int
         `ALONE`, `DECLARES_FOR_ALL` or `WAITS_FOR_DECLARATION`.
     level : int

@@ -1,4 +1,4 @@
-"""Whether what a scenario asks for fits one run, found out before anything is drawn."""
+"""Check that a scenario fits one run, before anything is drawn."""
 
 from __future__ import annotations
 
