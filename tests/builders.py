@@ -18,6 +18,7 @@ from borderport.manifest import Manifest
 from borderport.metrics import Measures, measure
 from borderport.network import ColumnKind, FlowLayout, build_network
 from borderport.scenario import Scenario
+from borderport.scenario.quantities import Model
 from borderport.timeline import Timeline
 from borderport.trace import Trace
 from borderport.units import MS_PER_MINUTE
@@ -46,6 +47,11 @@ def read(text: str, *, policies: Mapping[str, str] | None = None, with_policies:
             head = "title: {en: A measure}\ndescription: A measure.\nassumed: for a test\n"
             (Path(folder) / "policies" / f"{name}.yaml").write_text(head + textwrap.dedent(policy), encoding="utf-8")
         return load_scenario(str(file), with_policies=[*(policies or {}), *with_policies]).scenario
+
+
+def models(below: type[Model] = Model) -> list[type[Model]]:
+    """Every model that files are read into."""
+    return [model for direct in below.__subclasses__() for model in (direct, *models(direct))]
 
 
 def scenario_text(

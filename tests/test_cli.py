@@ -22,11 +22,13 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from matplotlib.figure import Figure
 
 from borderport.cli import COMMANDS, main
 from borderport.cli import simulate as cli_simulate
 from borderport.errors import CheckFailed
 from borderport.metrics import METRICS
+from borderport.store import safe_name
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = """\
@@ -552,12 +554,23 @@ def test_in_a_comparison_policies_change_the_others_only(tiny: Path) -> None:
     assert all(v["worse"] in (0, None) and v["better"] in (0, None) for v in other["vehicles"])
 
 
+def made(start: str) -> Path:
+    """The one folder in results/ whose name begins so and goes on with a digest."""
+    found = [
+        path
+        for path in Path("results").resolve().iterdir()
+        if re.fullmatch(f"{re.escape(start)}.*-[0-9a-f]{{6}}", path.name)
+    ]
+    assert len(found) == 1, found
+    return found[0]
+
+
 def test_a_run_leaves_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In results/ by default, figures included; a second run writes over it and leaves nothing else."""
     monkeypatch.chdir(tmp_path)
     write_tiny(tmp_path)
     assert borderport("compare", "tiny.yaml", "quick.yaml", *FEW, "--quiet").code == 0
-    folder = tmp_path / "results" / "tiny-vs-quick"
+    folder = made("tiny-vs-quick")
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert {"run.json", "metrics.csv", "replications.csv.gz", "vehicles.csv", "differences.csv"} <= files
     assert "figures/saving-per-vehicle.png" in files
@@ -567,7 +580,8 @@ def test_a_run_leaves_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert [s["name"] for s in run["scenarios"]] == ["tiny", "quick"]
     assert run["scenarios"][0]["resolved"]["ports"]["east"]["resources"]["desk"]["capacity"] == 1
     assert {"borderport", "model", "numpy", "python"} <= set(run["versions"])
-    assert not any(word in (folder / "run.json").read_text() for word in (str(tmp_path), os.uname().nodename))
+    words = re.findall(r"[^\s\",:]+", (folder / "run.json").read_text())
+    assert not {os.uname().nodename, str(tmp_path)} & set(words) and str(tmp_path) not in "".join(words)
     tidy = rows_of(folder / "replications.csv.gz")
     assert list(tidy[0]) == ["scenario", "replication", "port", "flow", "station", "metric", "value", "unit"]
     assert {(row["scenario"], row["replication"]) for row in tidy} == {(s, r) for s in ("tiny", "quick") for r in "01"}
@@ -587,7 +601,94 @@ def test_names_that_a_spreadsheet_would_run_are_quoted(tiny: Path) -> None:
 def test_a_name_full_of_oddities_stays_in_its_folder(tiny: Path) -> None:
     (tiny.parent / "<b> 满洲里.yaml").write_text(TINY)
     assert borderport("run", "<b> 满洲里.yaml", *FEW, "--quiet", "--timeline").code == 0
-    assert {path.name for path in (tiny.parent / "results").iterdir()} == {"<b> 满洲里"}
+    assert {path.name[:-6] for path in (tiny.parent / "results").iterdir()} == {f"{safe_name('<b> 满洲里')}-"}
+    assert {path.name for path in made("").glob("timeline/*")} == {
+        f"{safe_name('<b> 满洲里')}-000{n}.csv" for n in "01"
+    }
+
+
+@pytest.mark.parametrize(
+    "stem", ["..", ".", " ", "con", "LPT1.x", "x" * 240, "é" * 120, "a:b?c*|", "tab\tbell\x07", "=1+1", "\udcff"]
+)
+def test_any_name_of_a_file_makes_a_folder_of_its_own_below_results(tiny: Path, stem: str) -> None:
+    (tiny.parent / f"{stem}.yaml").write_text(TINY)
+    before = set(tiny.parent.iterdir())
+    done = borderport("run", f"./{stem}.yaml", *FEW, "--quiet", "--timeline")
+    assert (done.code, done.err) == (0, "")
+    assert set(tiny.parent.iterdir()) - before == {tiny.parent / "results"}
+    (folder,) = (tiny.parent / "results").iterdir()
+    assert folder.name[:-7] == safe_name(folder.name[:-7]) and (folder / "run.json").is_file()
+    assert len(list(folder.glob("timeline/*.csv"))) == 2
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "con", "a/b\0", "x" * 5000])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "NAME.yaml"),
+        ("run", "tiny.yaml", "--out", "tiny.yaml/NAME"),
+        ("sweep", "tiny.yaml", "--vary", f"{DESK}=1,2", "--out", "tiny.yaml/NAME"),
+        ("calibrate", "NAME.yaml"),
+        ("calibrate", "NAME"),
+        ("check", "overlaid.yaml"),
+        ("show", "tiny.yaml", "--with", "NAME"),
+    ],
+)
+def test_a_name_that_no_file_has_is_one_message(tiny: Path, words: tuple[str, ...], name: str) -> None:
+    overlay = name.replace("\0", "").replace("/", "")
+    (tiny.parent / "overlaid.yaml").write_text(TINY + f"overlays: [{overlay}]\n")
+    done = borderport(*(word.replace("NAME", name) for word in words))
+    assert done.code in (2, 3, 5) and len(done.err.splitlines()) <= 4 and done.out == ""
+
+
+def test_long_names_of_scenarios_and_changes_are_told_apart(tiny: Path) -> None:
+    """Files of a timeline too: both names begin with the same hundred letters."""
+    for end in "ab":
+        (tiny.parent / f"{'x' * 150}{end}.yaml").write_text(TINY)
+    words = (f"{'x' * 150}a.yaml", f"{'x' * 150}b.yaml")
+    assert borderport("run", *words, *FEW, "--quiet", "--timeline").code == 0
+    assert len(list(made("x" * 93).glob("timeline/*.csv"))) == 4
+    done = borderport("run", "tiny.yaml", *FEW, "--quiet", *[w for n in range(1, 40) for w in ("--set", f"{DESK}={n}")])
+    assert done.code == 0, done.err
+
+
+def test_what_is_asked_tells_folders_apart(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same name of a value at two paths, another seed, more replications; not how many workers there are."""
+    lane = DESK.replace("desk", "lane")
+    asked: list[tuple[str, ...]] = [
+        *(("run", "tiny.yaml", "--set", f"{path}=3") for path in (DESK, lane)),
+        *(("run", "tiny.yaml", *more) for more in ((), ("--seed", "2"), ("--timeline",))),
+        ("compare", "tiny.yaml", "quick.yaml"),
+        *(("sweep", "tiny.yaml", "--vary", f"{path}=1,2") for path in (DESK, lane)),
+    ]
+    monkeypatch.setattr("borderport.cli.explore._figure", lambda result, response, key: Figure())
+    for words in asked:
+        assert borderport(*words, *FEW, "--quiet").code == 0
+    folders = {path for path in (tiny.parent / "results").iterdir() if path.is_dir()}
+    assert len(folders) == len(asked)
+    assert borderport("run", "tiny.yaml", "--reps", "3", "--jobs", "1", "--quiet").code == 0
+    assert borderport("run", "tiny.yaml", "--reps", "3", "--jobs", "2", "--json").code == 0  # asks the same
+    (tiny.parent / "tiny.yaml").write_text(TINY.replace("5 t", "6 t"))
+    assert borderport("run", "tiny.yaml", "--reps", "3", "--jobs", "1", "--quiet").code == 0
+    folders = {path for path in (tiny.parent / "results").iterdir() if path.is_dir()}
+    assert len(folders) == len(asked) + 2
+
+
+def test_a_folder_that_is_named_holds_the_last_run_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer replications, no timeline, no comparison, no figures: nothing of before is left, but all of the user's."""
+    monkeypatch.chdir(tmp_path)
+    write_tiny(tmp_path)
+    words = ("run", "tiny.yaml", "--jobs", "1", "--quiet", "--out")
+    assert borderport(*words, "alone", "--reps", "1").code == 0
+    assert borderport("compare", "tiny.yaml", "quick.yaml", *FEW, "--quiet", "--out", "out").code == 0
+    assert borderport(*words, "out", "--reps", "2", "--timeline").code == 0
+    mine = [Path("out/notes.txt"), Path("out/figures/mine.png"), Path("out/timeline/tiny-0009.csv")]
+    for path in mine:
+        path.write_text("mine")
+    assert borderport(*words, "out", "--reps", "1").code == 0
+    files = {path.relative_to("out"): path.read_bytes() for path in Path("out").rglob("*") if path.is_file()}
+    assert all(files.pop(path.relative_to("out")) == b"mine" for path in mine)
+    assert files == {path.relative_to("alone"): path.read_bytes() for path in Path("alone").rglob("*")}
 
 
 # --------------------------------------------------------------------------------------------------- timeline
@@ -687,6 +788,9 @@ def test_show_lists_every_assumption(tiny: Path) -> None:
     assert lines[1:] and all(
         re.fullmatch(r"ports\.east\.\S+: no reason given \(tiny\.yaml:\d+:\d+\)", li) for li in lines[1:]
     )
+    tiny.write_text(TINY.replace("payload: 5 t}", "payload: 5 t, marks: {assumed: 20 %}}"))
+    marked = borderport("show", "tiny.yaml", "--assumptions").out  # a mark of that name is no reason
+    assert [line for line in marked.splitlines() if "no reason" not in line] == lines[:1]
     chain = [ROOT / "scenarios" / name for name in ("2024.yaml", "2024-before.yaml")]
     written = sum(len(re.findall(r"\bassumed: ", file.read_text())) for file in chain)
     listed = borderport("show", "2024", "--assumptions").out

@@ -121,7 +121,7 @@ def test_every_model_with_days_is_tested_here() -> None:
         "Reported",
         "Effect",
         "Closing",
-        "Amendment",
+        "CapPayload",
     }
 
 

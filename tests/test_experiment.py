@@ -20,9 +20,9 @@ from borderport.experiment import (
     scenario_hash,
     simulate,
 )
-from borderport.scenario import Scenario
+from borderport.scenario import Scenario, for_readers
 from borderport.statistics import Precision, t_interval
-from tests.builders import at_minutes, port
+from tests.builders import at_minutes, models, port
 
 BODY = """
 resources: {desk: {capacity: 1}}
@@ -130,3 +130,48 @@ def test_texts_do_not_count_in_the_hash_and_numbers_do() -> None:
 def test_observed_vehicles_count_in_the_hash() -> None:
     hashes = {scenario_hash(at_minutes(small(), "cars", minutes)) for minutes in ([1, 2], [1, 3], [1, 2, 3])}
     assert len(hashes | {scenario_hash(small())}) == 4
+
+
+@pytest.mark.parametrize("name", ["source", "assumed", "label", "description", "title", "name", "reported", "question"])
+def test_what_users_call_like_a_text_counts_in_the_hash(name: str) -> None:
+    """At any place: a resource, a station, a task, a mark, a load, a group and a port of that name."""
+    body = """
+resources: {NAME: {capacity: 1}}
+stations: {NAME: {needs: [NAME], tasks: {NAME: {service: 5 min, if: NAME}}}}
+routes: {NAME: {steps: [NAME]}}
+flows: {NAME: {route: NAME, volume: 50 cars per d, marks: {NAME: 50 %}, payload: {NAME: {law: 2 t}}}}
+""".replace("NAME", name)
+    changes = ["capacity: 1", "service: 5 min", "50 cars", "50 %", "law: 2 t"]
+    top = f"groups: {{{name}: [east.{name}]}}\n"
+    bodies = [
+        body,
+        *(body.replace(text, text.replace("5", "6").replace("1", "2").replace("2 t", "3 t")) for text in changes),
+    ]
+    hashes = [scenario_hash(port(changed, top=top)) for changed in bodies]
+    hashes.append(scenario_hash(port(body)))
+    assert len(set(hashes)) == len(hashes)
+
+
+def test_the_order_of_what_is_listed_counts_in_the_hash() -> None:
+    """Stations seize resources in the order in which the port lists them, and vehicles are numbered flow by flow."""
+    one = "resources: {desk: {capacity: 1}, lane: {capacity: 1}}\n"
+    other = "resources: {lane: {capacity: 1}, desk: {capacity: 1}}\n"
+    rest = BODY.partition("\n")[2].partition("\n")[2].replace("needs: [desk]", "needs: [desk, lane]")
+    assert scenario_hash(port(one + rest)) != scenario_hash(port(other + rest))
+
+
+def test_the_hash_sees_the_last_bit() -> None:
+    share = "flows: {cars: {route: out, volume: 50 cars per d, marks: {red: SHARE %}}}"
+    body = BODY.rpartition("flows")[0] + share
+    assert scenario_hash(port(body.replace("SHARE", "33.3333333333333"))) != scenario_hash(
+        port(body.replace("SHARE", "33.3333333333334"))
+    )
+
+
+def test_every_field_that_is_for_readers_is_a_text() -> None:
+    """Nothing that a computation reads is marked as for readers: what is marked is listed here."""
+    found = {(model.__name__, name) for model in models() for name in model.model_fields if for_readers(model, name)}
+    assert {pair for pair in found if pair[1] not in ("source", "assumed", "label")} == {
+        *(("Scenario", name) for name in ("name", "title", "question", "reported")),
+        *(("Policy", name) for name in ("title", "description")),
+    }

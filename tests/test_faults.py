@@ -21,7 +21,7 @@ import pytest
 from borderport.cli import simulate as cli_simulate
 from borderport.errors import SimError
 from borderport.executors import MOST_STRIKES, PoolExecutor, WorkerLost, map_unordered, open_executor
-from borderport.store import ResultStore
+from borderport.store import LIST, ResultStore, RunFolder
 from tests.test_cli import borderport, start, write_tiny
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -166,7 +166,8 @@ def test_random_kills_of_a_run_leave_whole_files_only(tiny: Path) -> None:
         process.wait()
         for path in (folder / "killed").rglob("*") if (folder / "killed").exists() else ():
             if path.is_file() and not path.name.startswith(".writing-"):
-                assert path.read_bytes() == (folder / "calm" / path.relative_to(folder / "killed")).read_bytes()
+                calm = (folder / "calm" / path.relative_to(folder / "killed")).read_bytes()
+                assert path.read_bytes() == calm or (path.name == LIST and calm.startswith(path.read_bytes()))
     assert subprocess.run([sys.executable, "-m", "borderport", *command, "killed"], cwd=folder).returncode == 0
     assert not list((folder / "killed").rglob(".writing-*"))
 
@@ -305,9 +306,74 @@ def test_a_full_disk_ends_with_5_and_whole_files(
     assert (done.code, done.out) == (5, "")
     assert done.err == "full: cannot write results: No space left on device\n"
     left = {path.name: path.read_bytes() for path in (tiny.parent / "full").iterdir()}
+    listed = left.pop(LIST).decode().splitlines()[1:]
     assert left == {name: calm[name] for name in left} and len(left) == calls
+    assert set(left) < set(listed) and "run.json" not in left
     assert borderport(*words, "full").code == 0
     assert {path.name: path.read_bytes() for path in (tiny.parent / "full").iterdir()} == calm
+
+
+@pytest.mark.parametrize("calls", range(5))
+def test_a_folder_that_a_full_disk_left_half_written_does_not_pretend_to_be_whole(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    """Over an older run of three replications: no file of it stands beside the new ones, and the next run is alone."""
+    assert (
+        borderport("run", "tiny.yaml", "--reps", "3", "--jobs", "1", "--timeline", "--quiet", "--out", "out").code == 0
+    )
+    words = ("compare", "tiny.yaml", "quick.yaml", "--reps", "2", "--jobs", "1", "--quiet", "--out")
+    assert borderport(*words, "calm").code == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", full_after(calls, os.replace))
+        assert borderport(*words, "out").code == (5 if calls < 5 else 0)
+    left = {path.name for path in Path("out").rglob("*") if path.is_file()}
+    assert "run.json" not in left and not any(name.startswith("tiny-") for name in left)
+    assert borderport(*words, "out").code == 0
+    both = [{p.relative_to(top): p.read_bytes() for p in Path(top).rglob("*")} for top in ("calm", "out")]
+    assert both[0] == both[1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there, what is open cannot be removed")
+@pytest.mark.parametrize("again", [pytest.param(False, marks=pytest.mark.slow), True])
+def test_a_store_removed_during_a_sweep_is_no_success(tiny: Path, again: bool) -> None:
+    """Not even if somebody puts another one there: what was computed since is nowhere."""
+    folder = tiny.parent
+    process = start(folder, *SWEEP[:-2], "--reps", "100000", "--out", "out", "--jobs", "1", stderr=subprocess.PIPE)
+    assert wait_for(lambda: records_in(folder / "out" / "store.sqlite") > 0)
+    shutil.rmtree(folder / "out")
+    if again:
+        (folder / "out").mkdir()
+        ResultStore(folder / "out" / "store.sqlite").close()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 5, err
+    assert b"store.sqlite: this store was removed or replaced while in use" in err and b"Traceback" not in err
+
+
+@pytest.mark.parametrize("when", ["simulated", "written"])
+def test_a_folder_removed_during_a_run_is_written_whole_or_reported(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    def remove(*_: object) -> None:
+        shutil.rmtree("out")
+
+    words = ("run", "tiny.yaml", "--reps", "2", "--jobs", "1", "--quiet", "--out")
+    assert borderport(*words, "calm").code == 0
+    if when == "simulated":
+        one_run = RunFolder.one_run
+
+        def removed_before(self: RunFolder) -> Any:
+            remove()
+            return one_run(self)
+
+        monkeypatch.setattr(RunFolder, "one_run", removed_before)
+        assert borderport(*words, "out").code == 0
+        both = [{p.name: p.read_bytes() for p in Path(top).iterdir()} for top in ("calm", "out")]
+        assert both[0] == both[1]
+        return
+    monkeypatch.setattr(cli_simulate, "_draw", remove)
+    done = borderport(*words, "out")
+    assert done.code == 5 and done.err.endswith(" was removed while results were written: run it again\n")
+    assert not Path("out/run.json").exists()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")

@@ -780,7 +780,7 @@ def test_points_that_cannot_be_compared_stand_apart_from_the_curve(tmp_path: Pat
     np.testing.assert_allclose(xs(curve), [2, 3])
     np.testing.assert_allclose((xs(apart), ys(apart)), ([1], [1]))
     assert apart.get_markerfacecolor() == "white"
-    assert "1 point: too many vehicles unfinished to compare" in texts(figure)
+    assert "1 point: another share of the vehicles is cleared than in the base, so not to be compared" in texts(figure)
     style.save(figure, tmp_path / "curve.png")
     assert "unfinished" not in texts(response_curve([3, 1, 2], mean, mean - 1, mean + 1, **given))
 
@@ -794,7 +794,7 @@ def test_cells_that_cannot_be_compared_have_no_colour(tmp_path: Path) -> None:
     assert bar.get_ylim() == (50.0, 70.0)
     hatched = [patch.get_xy() for patch in ax.patches if patch.get_hatch()]
     assert hatched == [(0, 0), (0, 1)]
-    assert "2 points: too many vehicles unfinished to compare" in texts(figure)
+    assert "2 points: another share of the vehicles is cleared than in the base, so not to be compared" in texts(figure)
     style.save(figure, tmp_path / "map.png")
 
 

@@ -7,11 +7,10 @@ import pytest
 
 from borderport.calendars import NEVER
 from borderport.errors import ScenarioInvalid
-from borderport.experiment import EngineName, Study, prepare, simulate
+from borderport.experiment import EngineName, prepare, simulate
 from borderport.manifest import FlowManifest
 from borderport.network import ABANDONED, EXITED, UNFINISHED
-from borderport.scenario import Scenario
-from borderport.timeline import Timeline
+from borderport.scenario import Ref, Scenario
 from borderport.units import MS_PER_MINUTE
 from tests.builders import at_minutes, port
 
@@ -38,16 +37,11 @@ def queue(patience: str = WAITING) -> Scenario:
 
 def simulated(scenario: Scenario, engine: EngineName) -> tuple[FlowManifest, list[float | None], list[int]]:
     """The cars with their exits in minutes and their outcomes."""
-    manifest, timeline = _simulate(prepare(scenario), engine)
+    manifest, timeline = simulate(prepare(scenario), 1, 0, engine)
+    timeline.check()
     vehicle = timeline.network.flows[0].vehicle
     exits = [None if t < 0 else t / MS_PER_MINUTE for t in timeline.exit_ms[vehicle].tolist()]
-    return manifest.flows["east.cars"], exits, timeline.outcome[vehicle].tolist()  # type: ignore[index]
-
-
-def _simulate(study: Study, engine: EngineName) -> tuple[object, Timeline]:
-    manifest, timeline = simulate(study, 1, 0, engine)
-    timeline.check()
-    return manifest, timeline
+    return manifest.flows[Ref("east", "cars")], exits, timeline.outcome[vehicle].tolist()
 
 
 def test_a_later_truck_fetches_what_a_driver_left_behind(engine: EngineName) -> None:

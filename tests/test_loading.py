@@ -14,7 +14,7 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from borderport.distributions import Constant, Gamma, Lognormal
+from borderport.distributions import LAW_NAMES, Constant, Gamma, Lognormal
 from borderport.errors import Problem, ScenarioInvalid, UsageError
 from borderport.loading import (
     Loaded,
@@ -869,6 +869,28 @@ def test_a_thing_that_is_called_like_a_law_is_none() -> None:
     assert law_name(below) is None
     assert set(merged(below, above).plain()) == {"normal", "early"}
     assert law_name(option_node({"normal": {"mean": "2 min"}}, "x")) == "normal"
+
+
+@pytest.mark.parametrize("name", sorted(LAW_NAMES))
+def test_a_policy_called_like_a_law_does_not_replace_the_others(tmp_path: Path, policies: Path, name: str) -> None:
+    """``exponential: {}`` is a law where a law stands, and a name elsewhere."""
+    (policies / f"{name}.yaml").write_text(
+        POLICY.replace("station: gate", "flow: cars").replace("service: 1 min", "priority: 1")
+    )
+    write(tmp_path, base=TINY + "policies: {quick-gate: {adoption: 40 %}}\ngroups: {some: [east.cars]}\n")
+    loaded = load(
+        tmp_path, f"extends: base.yaml\npolicies: {{{name}: {{}}}}\ngroups: {{{name}: [east.cars]}}\n"
+    ).scenario
+    assert list(loaded.policies) == ["quick-gate", name] and list(loaded.groups) == ["some", name]
+
+
+def test_what_is_entered_is_not_called_as_a_station(tmp_path: Path) -> None:
+    text = edited(
+        ("- {enter: yard}", "- {enter: gate}"),
+        ("- {leave: yard}", "- {leave: gate}"),
+        ("      yard: {capacity: 5}", "      gate: {capacity: 5}"),
+    )
+    assert "'gate' is a station too" in problem(tmp_path, text).message
 
 
 def test_all_policies_of_another_file_can_be_left_out(tmp_path: Path, policies: Path) -> None:

@@ -193,6 +193,19 @@ def test_calendars_are_closed_on_the_days_given() -> None:
     assert found.granted("vans", "desk") == [2 * 1440 + 480]
 
 
+def test_two_paces_and_two_closures_of_one_policy_both_hold() -> None:
+    both, _ = apply(
+        policy({"on": {"station": "check"}, "pace": "50 %"}, {"on": {"station": "drive"}, "pace": "25 %"}),
+    )
+    alone = at_minutes(at_minutes(both, "vans", [9000]), "buses", [0])
+    found = run(at_minutes(alone, "cars", [480], selected=[1]))
+    assert found.exits("cars") == [480 + 11 + 120] and found.exits("buses") == [20]
+    first, last = ({"first_day": f"2024-01-0{day}", "last_day": f"2024-01-0{day}"} for day in (1, 2))
+    closed, _ = apply(policy({"on": {"calendar": "day"}, "close": first}, {"on": {"calendar": "day"}, "close": last}))
+    alone = at_minutes(at_minutes(closed, "cars", [9000]), "vans", [0])
+    assert run(alone).granted("vans", "desk") == [2 * 1440 + 480]
+
+
 def test_consignments_get_their_size() -> None:
     grouped, _ = apply(policy({"on": {"flow": "vans"}, "consignment": 3}))
     assert {n: f.consignment for n, f in grouped.ports["east"].flows.items()} == {

@@ -9,12 +9,12 @@ import io
 import json
 import math
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,17 @@ from hypothesis import strategies as st
 from borderport import store as sim_store
 from borderport.errors import StoreError
 from borderport.metrics import Key
-from borderport.store import MODEL_MODULES, ResultStore, RunFolder, json_text, model_hash, record_key, tidy_rows
+from borderport.store import (
+    LIST,
+    LIST_HEAD,
+    ResultStore,
+    RunFolder,
+    json_text,
+    model_hash,
+    record_key,
+    safe_name,
+    tidy_rows,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD: dict[Key, float] = {
@@ -93,6 +103,82 @@ def test_a_folder_that_cannot_be_written_to_is_refused_at_once(tmp_path: Path, m
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
     with pytest.raises(StoreError, match=f"{tmp_path}: cannot write results: Read-only file system"):
         RunFolder(tmp_path)
+
+
+def write_run(folder: RunFolder, *names: str) -> None:
+    with folder.one_run():
+        for name in names:
+            folder.write(name, b"new")
+        folder.finish({})
+
+
+def below(path: Path) -> set[str]:
+    return {str(file.relative_to(path)) for file in path.rglob("*")}
+
+
+def test_a_folder_holds_one_run_and_what_is_the_users(tmp_path: Path) -> None:
+    write_run(RunFolder(tmp_path), "a.csv", "figures/a.png", "timeline/a.csv")
+    (tmp_path / "timeline" / "mine.csv").touch()
+    write_run(RunFolder(tmp_path), "b.csv")
+    assert below(tmp_path) == {"b.csv", "run.json", "timeline", "timeline/mine.csv", LIST}
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "../kept",
+        "/KEPT",
+        "figures/../../kept",
+        "link/kept",
+        "",
+        ".",
+        "..",
+        LIST,
+        "folder",
+        "a\0b",
+        "kep",
+        "\udcff",
+        "x" * 5000,
+    ],
+)
+def test_a_list_that_somebody_spoilt_removes_nothing_else(tmp_path: Path, listed: str) -> None:
+    for name in ("kept", "out/kept", "out/folder/kept"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).touch()
+    (tmp_path / "out" / "link").symlink_to(tmp_path)
+    text = listed.replace("/KEPT", str(tmp_path / "kept"))
+    (tmp_path / "out" / LIST).write_bytes(f"{LIST_HEAD}\n{text}\nkept".encode(errors="surrogateescape"))  # cut off
+    write_run(RunFolder(tmp_path / "out"), "b.csv")
+    assert {"kept", "out/kept", "out/folder/kept", "out/b.csv", "out/run.json"} <= below(tmp_path)
+
+
+def test_a_file_of_the_users_that_is_called_like_the_list_is_none(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").touch()
+    (tmp_path / LIST).write_text("mine.csv\nmine.csv\n")
+    write_run(RunFolder(tmp_path), "b.csv")
+    assert below(tmp_path) == {"b.csv", "mine.csv", "run.json", LIST}
+
+
+def test_two_runs_into_one_folder_leave_one_of_them(tmp_path: Path) -> None:
+    """The later waits until the earlier is whole."""
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom borderport.store import RunFolder\n"
+        "folder = RunFolder(Path(sys.argv[1]))\nwith folder.one_run():\n    for i in range(20):\n"
+        "        folder.write(f'{sys.argv[2]}-{i}.csv', b'x')\n        time.sleep(0.01)\n"
+        "    folder.finish({'who': sys.argv[2]})\n"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), who], cwd=ROOT / "sim") for who in "ab"]
+    assert [process.wait(timeout=60) for process in running] == [0, 0]
+    who = json.loads((tmp_path / "run.json").read_text())["who"]
+    assert below(tmp_path) == {f"{who}-{i}.csv" for i in range(20)} | {"run.json", LIST}
+
+
+@given(st.text())
+def test_a_safe_name_is_safe_and_tells_names_apart(text: str) -> None:
+    name = safe_name(text)
+    assert safe_name(name) == name and 0 < len(name.encode()) < 120
+    assert not set(name) & set('/\\:*?"<>|\0') and name not in (".", "..") and name.strip(" .") == name
+    assert name == text or safe_name(text + "x") != name
 
 
 @pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
@@ -166,23 +252,26 @@ def test_the_key_is_of_everything_that_decides_a_result() -> None:
     assert record_key("s", 1, 2, "m") == keys[0]
 
 
-def test_a_change_of_the_model_makes_stored_results_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every module that decides results counts, and one that only draws figures does not."""
+@pytest.mark.parametrize("library", ["numpy", "scipy", "numba", "llvmlite"])
+def test_another_release_of_what_decides_last_bits_makes_stored_results_stale(
+    monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
     before = model_hash()
-    shutil.copytree(ROOT / "sim" / "borderport", tmp_path / "borderport", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(sim_store, "__file__", str(tmp_path / "borderport" / "store.py"))
-    assert model_hash() == before
-    for name in MODEL_MODULES:
-        place = tmp_path / "borderport" / name
-        for file in sorted(place.glob("*.py")) or [place]:
-            original = file.read_bytes()
-            file.write_bytes(original + b"# changed\n")
-            assert model_hash() != before, file
-            file.write_bytes(original)
-    (tmp_path / "borderport" / "figures" / "bars.py").write_text("")
-    assert model_hash() == before
-    monkeypatch.setattr(np, "__version__", "0.0")
+    versions = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "0.0" if name == library else versions(name))
     assert model_hash() != before
+
+
+def test_another_source_or_python_makes_stored_results_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The digest is that of the compiled loops: `tests/test_compiling.py` says what it is of."""
+    before = model_hash()
+    with monkeypatch.context() as patched:
+        patched.setattr(sim_store, "sources_digest", lambda: "another")
+        assert model_hash() != before
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "version_info", (3, 99, 0))
+        assert model_hash() != before
+    assert model_hash() == before
 
 
 # ----------------------------------------------------------------------------------------------------- damage
@@ -262,6 +351,22 @@ def test_a_file_that_is_no_store_is_refused_and_left_alone(tmp_path: Path, make:
     with pytest.raises(StoreError, match=r"store.sqlite: cannot use this store: "):
         ResultStore(path)
     assert path.is_dir() if before is None else path.read_bytes() == before
+
+
+def test_a_store_that_is_there_no_more_takes_no_records(tmp_path: Path) -> None:
+    """To the file that was removed they could be written, and nobody would find them."""
+    for left in (False, True):
+        store = ResultStore(tmp_path / "store.sqlite")
+        store.put([("a", RECORD)])
+        (tmp_path / "store.sqlite").unlink()
+        if left:
+            (tmp_path / "store.sqlite").touch()
+        with pytest.raises(StoreError, match="removed or replaced while in use"):
+            store.put([("b", RECORD)])
+        with pytest.raises(StoreError, match="removed or replaced while in use"):
+            store.close()
+        for path in tmp_path.iterdir():
+            path.unlink()
 
 
 def test_another_programs_database_is_refused(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from borderport.cli import simulate as cli_simulate
 from borderport.errors import ScenarioInvalid, UsageError
-from borderport.store import ResultStore
+from borderport.store import LIST, ResultStore
 from borderport.sweep import Sweep, parse_variation, plan_sweep, run_sweep
-from tests.test_cli import borderport, means, rows_of, write_tiny
+from tests.test_cli import borderport, made, means, rows_of, write_tiny
 
 DESK = "ports.east.resources.desk.capacity"
 LANE = "ports.east.resources.lane.capacity"
@@ -325,9 +325,10 @@ def test_the_command_writes_table_figure_and_store(tiny: Path) -> None:
         "1",
     )
     done = borderport(*command)
-    folder = tiny.parent / "results" / "tiny-sweep"
+    folder = made("tiny-sweep")
     assert done.code == 0 and "8 of 10 replications were computed" in done.out
-    assert {path.name for path in folder.iterdir()} == {"sweep.csv", "run.json", "store.sqlite", "figures"}
+    assert {path.name for path in folder.iterdir()} == {"sweep.csv", "run.json", "figures", LIST}
+    assert {path.name for path in folder.parent.iterdir()} == {folder.name, "store.sqlite"}
     assert (folder / "figures" / "response.png").read_bytes()[:4] == b"\x89PNG"
     rows = [
         row
@@ -346,6 +347,8 @@ def test_the_command_writes_table_figure_and_store(tiny: Path) -> None:
     table = (folder / "sweep.csv").read_bytes()
     again = borderport(*command)
     assert "0 of 10 replications were computed" in again.out and (folder / "sweep.csv").read_bytes() == table
+    wider = borderport(*(word.replace("1..2", "1..3") for word in command))  # another folder, the same store
+    assert "4 of 14 replications were computed" in wider.out and (folder / "sweep.csv").read_bytes() == table
 
 
 @pytest.mark.parametrize(

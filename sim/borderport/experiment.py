@@ -10,24 +10,27 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from datetime import date
 from typing import Literal, TypeVar
 
 import numpy as np
+from pydantic import BaseModel
 
 from borderport.bounds import MOST_FIGURES
-from borderport.distributions import Array
+from borderport.distributions import Array, Law
 from borderport.errors import TooLarge, UsageError
 from borderport.executors import default_jobs, map_unordered, open_executor
 from borderport.loading.tree import suggest
 from borderport.manifest import Manifest, ManifestPlan, draw_manifest, plan_manifest
 from borderport.metrics import ALL, METRICS, Key, Measures, MetricsPlan, measure, plan_metrics
 from borderport.network import NetworkPlan, build_network, check_size, plan_network
-from borderport.scenario import Scenario
+from borderport.scenario import Scenario, for_readers
 from borderport.statistics import MOST_REPLICATIONS, Precision, outlook, t_interval, t_intervals
 from borderport.timeline import Timeline
+from borderport.trace import Trace
 
 EngineName = Literal["compiled", "simpy"]
 Progress = Callable[[int, int], None]
@@ -120,22 +123,29 @@ def check_watched(scenario: Scenario, flow: str, metric: str) -> None:
 
 
 def scenario_hash(scenario: Scenario) -> str:
-    """SHA-256 of a resolved scenario, policies in force included; its name and texts do not count."""
-    plain = scenario.model_dump(mode="json", exclude={"name", "title", "question", "reported"})
-    plain["adoptions"] = scenario.adoptions
-    plain["policy_costs"] = scenario.policy_costs
-    plain["amendments"] = [amendment.model_dump(mode="json") for amendment in scenario.amendments]
-    plain["traces"] = {name: trace.digest() for name, trace in scenario.traces.items()}
-    text = json.dumps(_without_texts(plain), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """SHA-256 of all that decides a scenario's results, policies in force and observed vehicles included.
+
+    Fields that are for readers (`borderport.scenario.ForReaders`) do not count. Names do, and so does their order:
+    flows are numbered, and resources seized, as they are listed.
+    """
+    text = json.dumps(_counted(scenario), separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _without_texts(value: object) -> object:
-    if isinstance(value, dict):
-        return {
-            k: _without_texts(v) for k, v in value.items() if k not in ("source", "assumed", "label", "description")
-        }
-    return [_without_texts(item) for item in value] if isinstance(value, list | tuple) else value
+def _counted(value: object) -> object:
+    """The part of a model that counts, as plain data; numbers to the last bit."""
+    if isinstance(value, BaseModel):
+        model = type(value)
+        return {name: _counted(getattr(value, name)) for name in model.model_fields if not for_readers(model, name)}
+    if isinstance(value, Trace):
+        return value.digest()
+    if isinstance(value, Mapping):
+        return {key: _counted(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_counted(item) for item in value]
+    if isinstance(value, Law):
+        return [type(value).__name__, *(_counted(getattr(value, field.name)) for field in fields(value))]
+    return value.isoformat() if isinstance(value, date) else value
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """The one place that writes and reads results/.
 
-A run writes one folder; each file appears whole or not at all (written beside, flushed to disk, renamed). A sweep keeps
-its replications in a SQLite store keyed by what determines them, so what is there is never computed again and an
-interrupted sweep goes on where it stopped.
+A run writes one folder, which holds that run and no other; each file appears whole or not at all (written beside,
+flushed to disk, renamed). A sweep keeps its replications in a SQLite store keyed by what determines them, so what is
+there is never computed again and an interrupted sweep goes on where it stopped.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import hashlib
@@ -14,42 +15,37 @@ import io
 import json
 import os
 import platform
+import re
 import sqlite3
+import sys
 import tempfile
 import time
+import unicodedata
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
 
+from borderport.compiling import sources_digest
 from borderport.distributions import Array
 from borderport.errors import StoreError
 from borderport.metrics import Key, unit_of
 
-# Files and folders that decide a replication's figures; a change to any of them makes stored ones stale.
-MODEL_MODULES = (
-    "bounds.py",
-    "calendars.py",
-    "compiling.py",
-    "detection.py",
-    "deviates.py",
-    "distributions.py",
-    "engines",
-    "manifest",
-    "metrics",
-    "network",
-    "policies.py",
-    "scenario",
-    "streams.py",
-    "timeline.py",
-    "trace.py",
-    "units.py",
-)
+# Libraries that decide the last bits of a figure beside the program: functions, compilers. So does Python, whose `sum` of
+# floats was another one before 3.12.
+LIBRARIES = ("numpy", "scipy", "numba", "llvmlite")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+LIST = "borderport-files.txt"
+LIST_HEAD = "# What the run in this folder wrote. The next run that is written here removes these files and no others."
+MARK = "run.json"
+LONGEST_NAME = 100  # bytes: file systems take 255, and a folder's path has some more
+_UNSAFE = frozenset('<>:"/\\|?*')
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\s*(\.|$)", re.IGNORECASE)  # on Windows
 BUSY_SECONDS = 60.0  # how long to wait for another sweep that writes to the same store
 
 
@@ -59,18 +55,15 @@ def version() -> str:
 
 
 def model_hash() -> str:
-    """SHA-256 of the sources that decide results and of numpy's version, whose functions may change a last bit."""
-    total = hashlib.sha256(np.__version__.encode())
-    folder = Path(__file__).parent
-    for name in MODEL_MODULES:
-        for file in sorted((folder / name).rglob("*.py")) or [folder / name]:
-            total.update(file.read_bytes())
-    return total.hexdigest()
+    """SHA-256 of all that decides results but the scenario: the program's sources, its libraries and Python."""
+    python = "{}.{}".format(*sys.version_info[:2])
+    versions = [f"{name} {metadata.version(name)}" for name in LIBRARIES]
+    return hashlib.sha256(" ".join((sources_digest(), python, *versions)).encode()).hexdigest()
 
 
 def provenance() -> dict[str, str]:
     """Versions that a reader needs to repeat a run; nothing that names a machine."""
-    names = ("numpy", "scipy", "numba", "simpy", "pandas", "matplotlib")
+    names = (*LIBRARIES, "simpy", "pandas", "matplotlib")
     return {
         "borderport": version(),
         "model": model_hash(),
@@ -89,7 +82,11 @@ def _disk(folder: Path) -> Iterator[None]:
 
 
 class RunFolder:
-    """The folder of one run; made, and found writable, before anything is simulated.
+    """A folder of results; made, and found writable, before anything is simulated.
+
+    It holds one run, whole: what is written within `one_run` takes the place of what the run before wrote. Which files
+    that were, a list in the folder says; no other file is ever removed. ``run.json`` is gone while a run is written and
+    comes last, so a folder that has one is whole, whatever happened.
 
     Parameters
     ----------
@@ -104,11 +101,63 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._list: FileIO | None = None
+        self._written: list[str] = []
         with _disk(path):
             path.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=path) as probe:
                 probe.write(b"x")
             _sweep_out(path)
+
+    @contextmanager
+    def one_run(self) -> Iterator[None]:
+        """Remove what the run before wrote, and list what is written from now on; other programs wait meanwhile."""
+        with _disk(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._list, self._written = FileIO(self.path / LIST, "a+"), []
+        try:
+            with _disk(self.path):
+                _lock(self._list)
+                self._clear(self._list)
+            yield
+        finally:
+            self._list.close()
+            self._list = None
+
+    def _clear(self, listed: FileIO) -> None:
+        """Remove the files of a list, and folders that are empty then; the list is begun anew last."""
+        listed.seek(0)
+        head, *names = listed.read().decode(errors="replace").split("\n")[:-1] or [""]  # the last one may be cut off
+        (self.path / MARK).unlink(missing_ok=True)
+        for file in map(self._inside, names if head == LIST_HEAD else ()):
+            if file is not None:
+                file.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # other files are in there
+                    file.parent.rmdir()
+        listed.truncate(0)
+        listed.write(f"{LIST_HEAD}\n".encode())
+
+    def _inside(self, name: str) -> Path | None:
+        """A file of this folder, or None if the name leads out of it or to no file."""
+        file = self.path / name.replace("\0", "")
+        try:
+            within = name != LIST and file.parent.resolve().is_relative_to(self.path.resolve())
+            return file if within and (file.is_file() or file.is_symlink()) else None
+        except OSError:  # too long a name to be one of ours
+            return None
+
+    def finish(self, document: object) -> Path:
+        """Write ``run.json``: all that belongs to the run is there.
+
+        Raises
+        ------
+        StoreError
+            Something of it is gone already.
+        """
+        for name in (LIST, *self._written):
+            if not (self.path / name).is_file():
+                raise StoreError(f"{self.path}: '{name}' was removed while results were written: run it again")
+        return self.write_json(MARK, document)
 
     def place(self, name: str, make: Callable[[Path], object]) -> Path:
         """Make one file beside its place, flush it to disk and put it there: it appears whole or not at all.
@@ -127,6 +176,9 @@ class RunFolder:
         """
         target = self.path / name
         with _disk(self.path):
+            if self._list is not None:
+                self._list.write(f"{name}\n".encode())
+                self._written.append(name)
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary = target.with_name(f".writing-{os.getpid()}-{target.name}")
             try:
@@ -168,6 +220,38 @@ def _packed(raw: BinaryIO, packed: bool) -> Iterator[BinaryIO]:
         return
     with gzip.GzipFile("", "wb", 1, raw, 0) as inner:
         yield cast(BinaryIO, inner)
+
+
+def _lock(file: FileIO) -> None:
+    """Wait until no other program has the file locked; it is unlocked when it is closed, by a kill too."""
+    if sys.platform != "win32":
+        import fcntl
+
+        with contextlib.suppress(OSError):  # file systems of a network may have no locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def safe_name(text: str) -> str:
+    """A name for a file that every file system takes, the text itself if it is one.
+
+    Examples
+    --------
+    >>> safe_name("my-port+capacity-3"), safe_name("a/b"), safe_name("..")
+    ('my-port+capacity-3', 'a_b-f5effa', '_-a8ca44')
+    """
+    name = "".join("_" if c in _UNSAFE or unicodedata.category(c)[0] == "C" else c for c in text)
+    name = re.sub(r"^[. ]+|[. ]+$", "_", name) or "_"
+    name = f"_{name}" if _RESERVED.match(name) else name
+    if name == text and len(name.encode()) <= LONGEST_NAME:
+        return name
+    kept = name.encode()[: LONGEST_NAME - 7].decode(errors="ignore")
+    return f"{kept}-{short_digest(text)}"
+
+
+def short_digest(asked: object) -> str:
+    """Six hexadecimal digits of what was asked, to tell names apart."""
+    text = json.dumps(asked, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 def _sweep_out(folder: Path) -> None:
@@ -245,6 +329,7 @@ class ResultStore:
             self.connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
             self.connection.text_factory = bytes  # a flipped bit can turn a record into text that cannot be decoded
             self._set_up()
+            self._file = _identity(path)
 
     def _set_up(self) -> None:
         """Turn the log on and make the table; SQLite does not wait for another who does so at this moment, so we do."""
@@ -275,6 +360,11 @@ class ResultStore:
         """True if there is a record under a key, and it is sound."""
         return self._record(key) is not None
 
+    def _check_there(self) -> None:
+        """A file that was removed goes on taking records, which nobody will ever read."""
+        if _identity(self.path) != self._file:
+            raise StoreError(f"{self.path}: this store was removed or replaced while in use: what it held is lost")
+
     def get(self, key: str) -> dict[Key, float] | None:
         """The record under a key, or None if there is none or it is damaged (it is then computed again)."""
         record = self._record(key)
@@ -290,7 +380,13 @@ class ResultStore:
         return row[1] if sound else None
 
     def put(self, records: Iterable[tuple[str, dict[Key, float]]]) -> None:
-        """Keep records; all of one call are kept, or none."""
+        """Keep records; all of one call are kept, or none.
+
+        Raises
+        ------
+        StoreError
+            They cannot be kept, or the file is there no more.
+        """
         rows = []
         for key, values in records:
             items = [[*of, value] for of, value in values.items()]
@@ -298,11 +394,22 @@ class ResultStore:
             rows.append((key, _checksum(key, record), record))
         with self._guard(), self.connection:
             self.connection.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", rows)
+        self._check_there()
 
     def close(self) -> None:
         """Fold the log into the file and close it."""
         with self._guard():
             self.connection.close()
+        self._check_there()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Identity of the file that a path leads to; None if it leads to none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _checksum(key: str, record: bytes) -> int:

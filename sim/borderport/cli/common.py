@@ -17,12 +17,14 @@ from borderport.units import parse_share
 
 if TYPE_CHECKING:
     from borderport.scenario import Scenario
+    from borderport.store import RunFolder
 
 F = TypeVar("F", bound=Callable[..., Any])
 Advance = Callable[[int, int], None]
 SECONDS_BEFORE_LINES = 1.0
 SECONDS_BETWEEN_LINES = 10.0
 LONGEST_NAME = 32  # columns that the name of a scenario may take in a table
+RESULTS = Path("results")
 
 
 class Percentages(click.ParamType[tuple[float, ...]]):
@@ -58,6 +60,8 @@ class Folder(click.Path):
         """Read a path."""
         if not str(value).strip():
             self.fail("the name of a folder is empty", param, ctx)
+        if "\0" in str(value):
+            self.fail("the name of a folder cannot have a NUL in it", param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -136,6 +140,41 @@ def workers(jobs: int | None, executor: str | None) -> int | None:
     if executor == "serial":
         return 1
     return (jobs or os.cpu_count() or 1) if executor == "processes" else jobs
+
+
+# What a command is asked that its scenarios say, or that changes no result.
+_NOT_TOLD_APART = frozenset(
+    (
+        "scenario",
+        "scenarios",
+        "base",
+        "others",
+        "sets",
+        "with_",
+        "without",
+        "jobs",
+        "executor",
+        "as_json",
+        "quiet",
+        "out",
+    )
+)
+
+
+def results_folder(words: str, scenarios: Sequence[Scenario]) -> RunFolder:
+    """The folder of the command that runs: the one it is told, or one in ``results/``.
+
+    The name there is ``words`` and a short digest of the scenarios and of all options that change results.
+    """
+    from borderport.experiment import scenario_hash
+    from borderport.store import RunFolder, safe_name, short_digest
+
+    context = click.get_current_context()
+    if context.params["out"] is not None:
+        return RunFolder(context.params["out"])
+    asked = {name: value for name, value in sorted(context.params.items()) if name not in _NOT_TOLD_APART}
+    digest = short_digest([context.command.name, asked, [(s.name, scenario_hash(s)) for s in scenarios]])
+    return RunFolder(RESULTS / f"{safe_name(words)}-{digest}")
 
 
 @contextmanager

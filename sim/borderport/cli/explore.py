@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from borderport.cli.common import (
+    RESULTS,
     Advance,
     ScenarioName,
     loading_options,
     progress,
+    results_folder,
     run_options,
     scenario_options,
     workers,
@@ -48,12 +50,12 @@ def sweep(
 ) -> None:
     """Run SCENARIO over a grid of values, paired to SCENARIO as it is.
 
-    Finished replications are kept in the folder's store, so the same command goes on where it was interrupted. A policy
-    is varied with --vary policies.NAME=on,off.
+    Finished replications are kept in results/store.sqlite, or in the folder of --out, so the same command goes on where
+    it was interrupted. A policy is varied with --vary policies.NAME=on,off.
     """
     from borderport.errors import UsageError
     from borderport.executors import default_jobs
-    from borderport.store import ResultStore, RunFolder
+    from borderport.store import ResultStore
     from borderport.sweep import parse_variation, plan_sweep, run_sweep
 
     variations = [parse_variation(text) for text in vary]
@@ -65,9 +67,9 @@ def sweep(
             **loading_options(options),
         )
     key = _key_of(design.base, (port, flow, station, metric))
-    folder = RunFolder(options["out"] or Path("results") / f"{design.base.name}-sweep")
+    folder = results_folder(f"{design.base.name}-sweep", [design.base])
     jobs = workers(options["jobs"], options["executor"]) or default_jobs(options["reps"] * len(design))
-    store = ResultStore(folder.path / "store.sqlite")
+    store = ResultStore((options["out"] or RESULTS) / "store.sqlite")  # its keys tell sweeps apart
     try:
         with progress("replications", options["quiet"]) as advance:
             result = run_sweep(
@@ -83,12 +85,13 @@ def sweep(
             none = f"no vehicle or resource gave '{key[3]}' of port {key[0]}, flow {key[1]}, station {key[2]}"
             raise UsageError(none)
         response = result.response(key)
-        with progress("points written", options["quiet"]) as advance:
-            _write_sweep(folder, result, advance)
+        with folder.one_run(), progress("points written", options["quiet"]) as advance:
+            _write_table(folder, result, advance)
+            _draw_sweep(folder, result, response, key)
+            folder.finish(_about(result))
     finally:
         store.close()
-    _draw_sweep(folder, result, response, key)
-    _report_sweep(folder, result, response, key, options)
+    _report_sweep((folder.path, store.path), result, response, key, options)
 
 
 def _key_of(scenario: Scenario, asked: Key) -> Key:
@@ -121,25 +124,26 @@ def _key_of(scenario: Scenario, asked: Key) -> Key:
     return port, flow, station, metric
 
 
-def _write_sweep(folder: RunFolder, result: Sweep, advance: Advance) -> None:
-    """Write the tidy table, point by point, and what was run."""
-    from borderport.store import provenance
-
-    design = result.design
-    paths = [v.path for v in design.variations]
+def _write_table(folder: RunFolder, result: Sweep, advance: Advance) -> None:
+    """Write the tidy table, point by point."""
+    paths = [v.path for v in result.design.variations]
     header = ("point", *paths, "port", "flow", "station", "metric", "unit", "mean", "low", "high")
     header = (*header, "difference", "difference_low", "difference_high", "not_cleared", "marked")
     folder.write_csv("sweep.csv", header, _sweep_rows(result, advance))
-    folder.write_json(
-        "run.json",
-        {
-            "base": design.base.name,
-            "vary": {v.path: list(v.values) for v in design.variations},
-            "replications": result.replications,
-            "seed": result.seed,
-            "versions": provenance(),
-        },
-    )
+
+
+def _about(result: Sweep) -> dict[str, Any]:
+    """The run of a sweep as its documents describe it."""
+    from borderport.store import provenance
+
+    design = result.design
+    return {
+        "base": design.base.name,
+        "vary": {v.path: list(v.values) for v in design.variations},
+        "replications": result.replications,
+        "seed": result.seed,
+        "versions": provenance(),
+    }
 
 
 def _sweep_rows(result: Sweep, advance: Advance) -> Iterator[tuple[object, ...]]:
@@ -217,8 +221,10 @@ def _figure(result: Sweep, response: Response, key: Key) -> Any:
     )
 
 
-def _report_sweep(folder: RunFolder, result: Sweep, response: Response, key: Key, options: dict[str, Any]) -> None:
-    """Print the response, its paired difference to the base, and who was cleared, at each point."""
+def _report_sweep(
+    places: tuple[Path, Path], result: Sweep, response: Response, key: Key, options: dict[str, Any]
+) -> None:
+    """Print the response, its paired difference to the base, who was cleared, and where the rest is."""
     from borderport.compare import MOST_APART
     from borderport.metrics import unit_of
     from borderport.store import json_text
@@ -250,7 +256,11 @@ def _report_sweep(folder: RunFolder, result: Sweep, response: Response, key: Key
         print_table(title, [*header, "cleared", "unfinished", "not cleared"], rows, note, keys=1 + len(paths))
         rest = "the rest was in the store, or another point is the same"
         print_text(f"{result.computed} of {len(design) * result.replications} replications were computed; {rest}")
-        say(f"Table, figure and store are in {folder.path}")
+        folder, store = places
+        if store.parent == folder:
+            say(f"Table, figure and store are in {folder}")
+        else:
+            say(f"Table and figure are in {folder}, the store is {store}")
 
 
 def _response_documents(design: Design, response: Response) -> list[dict[str, Any]]:
@@ -323,7 +333,7 @@ def calibrate(recipe: str, write: bool, **options: Any) -> None:
         )
     if folder is not None:
         for name, text in overlay_texts(result, recipe).items():
-            folder.write(f"{name}.yaml", text.encode())
+            folder.write(f"{name}.yaml", text.encode(errors="replace"))
     _report_calibration(result, recipe, options)
     if folder is not None and not options["as_json"] and not options["quiet"]:
         say(f"Overlays are in {folder.path}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,7 @@ from borderport.cli.common import (
     ScenarioName,
     loading_options,
     progress,
+    results_folder,
     run_options,
     scenario_options,
     workers,
@@ -53,12 +53,11 @@ def frontier(scenario: str, rates: tuple[float, ...], targeting: tuple[float, ..
     from borderport.errors import UsageError
     from borderport.frontier import trace_frontier
     from borderport.loading import load_scenario
-    from borderport.store import RunFolder
 
     if options["reps"] < 2:
         raise UsageError("--reps: a frontier is judged by intervals, which take at least 2 replications")
     loaded = load_scenario(scenario, **loading_options(options)).scenario
-    folder = RunFolder(options["out"] or Path("results") / f"{loaded.name}-frontier")
+    folder = results_folder(f"{loaded.name}-frontier", [loaded])
     with progress("replications", options["quiet"]) as advance:
         result = trace_frontier(
             loaded,
@@ -70,7 +69,8 @@ def frontier(scenario: str, rates: tuple[float, ...], targeting: tuple[float, ..
             jobs=workers(options["jobs"], options["executor"]),
             progress=advance,
         )
-    _write_frontier(folder, result)
+    with folder.one_run():
+        _write_frontier(folder, result)
     _report_frontier(folder, result, options)
 
 
@@ -118,9 +118,9 @@ def _write_frontier(folder: RunFolder, result: Frontier) -> None:
         for row in rows
     ]
     folder.write_csv("frontier.csv", ("point", *header), [(i, *line) for i, line in enumerate(lines)])
-    about = {"scenario": result.scenario.name, "replications": result.replications, "seed": result.seed}
-    folder.write_json("run.json", {**about, "versions": provenance()})
     folder.place("figures/frontier.png", functools.partial(save, detection_against_delay(result)))
+    about = {"scenario": result.scenario.name, "replications": result.replications, "seed": result.seed}
+    folder.finish({**about, "versions": provenance()})
 
 
 def _report_frontier(folder: RunFolder, result: Frontier, options: dict[str, Any]) -> None:

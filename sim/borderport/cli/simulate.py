@@ -6,7 +6,6 @@ import functools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -17,6 +16,7 @@ from borderport.cli.common import (
     loading_options,
     port_labels,
     progress,
+    results_folder,
     run_options,
     scenario_options,
     short_names,
@@ -70,18 +70,21 @@ def run(scenarios: tuple[str, ...], timeline: bool, **options: Any) -> None:
     """Run replications of each SCENARIO; write tables, figures and run.json."""
     from borderport.cli.documents import sample_document
     from borderport.experiment import PASSAGE_MEAN, run_scenarios, watched_values
-    from borderport.store import RunFolder, json_text
+    from borderport.store import json_text
 
     loaded = _told_apart(_load_all([_Side(name, options) for name in scenarios], "run them apart"))
     metric = options["of"] or PASSAGE_MEAN
     goal = goal_of(options, loaded, "all", metric, metric)
-    folder = RunFolder(options["out"] or Path("results") / "-".join(s.name for s in loaded))
+    folder = results_folder("-".join(s.name for s in loaded), loaded)
     with progress("replications", options["quiet"]) as advance:
         samples = run_scenarios(loaded, progress=advance, **(goal.arguments if goal else {}), **_how(options))
-    _write_samples(folder, samples, report_precision(goal, *watched_values(samples, metric)))
-    if timeline:
-        _write_timelines(folder, loaded, samples[0].replications, options["seed"], options["engine"])
-    drawn = _draw(folder, samples, None)
+    reached = report_precision(goal, *watched_values(samples, metric))
+    with folder.one_run():
+        _write_samples(folder, samples)
+        if timeline:
+            _write_timelines(folder, loaded, samples[0].replications, options["seed"], options["engine"])
+        drawn = _draw(folder, samples, None)
+        folder.finish(_about(samples, reached))
     documents = [sample_document(sample) for sample in samples]
     if options["as_json"]:
         say_json(json_text(documents[0] if len(documents) == 1 else {"scenarios": documents}))
@@ -109,7 +112,7 @@ def compare(
     """
     from borderport.cli.documents import comparison_document
     from borderport.compare import compare_scenarios, headline_group
-    from borderport.store import RunFolder, json_text
+    from borderport.store import json_text
 
     plain = {**options, "with_": (), "without": ()}
     sides = [_Side(base, plain, "--set-base", set_base), *(_Side(n, options, "--set-other", set_other) for n in others)]
@@ -117,13 +120,15 @@ def compare(
     group = headline_group(loaded[0])
     what = f"saving of {group} in passage, wall" if options["of"] is None else f"change of {options['of']}, {group}"
     goal = goal_of(options, loaded, group, options["of"], what)
-    folder = RunFolder(options["out"] or Path("results") / "-vs-".join(s.name for s in loaded))
+    folder = results_folder("-vs-".join(s.name for s in loaded), loaded)
     with progress("replications", options["quiet"]) as advance:
         comparison = compare_scenarios(loaded, progress=advance, **(goal.arguments if goal else {}), **_how(options))
     reached = report_precision(goal, [scenario.name for scenario in loaded[1:]], comparison.watched)
-    _write_samples(folder, comparison.samples, reached)
-    _write_comparison(folder, comparison)
-    drawn = _draw(folder, comparison.samples, comparison)
+    with folder.one_run():
+        _write_samples(folder, comparison.samples)
+        _write_comparison(folder, comparison)
+        drawn = _draw(folder, comparison.samples, comparison)
+        folder.finish(_about(comparison.samples, reached))
     if options["as_json"]:
         say_json(json_text(comparison_document(comparison)))
     elif not options["quiet"]:
@@ -310,10 +315,9 @@ def print_costs(samples: Sequence[Sample], paired: bool = False) -> None:
     print_table("What the period cost", header, rows, "\n".join(notes), keys=2)
 
 
-def _write_samples(folder: RunFolder, samples: Sequence[Sample], precision: dict[str, Any] | None) -> None:
+def _write_samples(folder: RunFolder, samples: Sequence[Sample]) -> None:
     from borderport.cli.documents import sample_document
-    from borderport.experiment import scenario_hash
-    from borderport.store import TIDY_HEADER, provenance, tidy_rows
+    from borderport.store import TIDY_HEADER, tidy_rows
 
     rows = [row for sample in samples for row in tidy_rows(sample.scenario.name, sample.keys, sample.values)]
     folder.write_csv("replications.csv.gz", TIDY_HEADER, rows)
@@ -324,22 +328,26 @@ def _write_samples(folder: RunFolder, samples: Sequence[Sample], precision: dict
         for metric in sample_document(sample)["metrics"]
     ]
     folder.write_csv("metrics.csv", ("scenario", *fields), summary)
+
+
+def _about(samples: Sequence[Sample], precision: dict[str, Any] | None) -> dict[str, Any]:
+    """The content of ``run.json``: the run, its settings, and the versions it was made with."""
+    from borderport.experiment import scenario_hash
+    from borderport.store import provenance
+
     scenarios = [
         {"name": s.scenario.name, "hash": scenario_hash(s.scenario), "resolved": s.scenario.model_dump(mode="json")}
         for s in samples
     ]
     first = samples[0]
-    folder.write_json(
-        "run.json",
-        {
-            "seed": first.seed,
-            "replications": first.replications,
-            "engine": first.engine,
-            **({} if precision is None else {"precision": precision}),
-            "versions": provenance(),
-            "scenarios": scenarios,
-        },
-    )
+    return {
+        "seed": first.seed,
+        "replications": first.replications,
+        "engine": first.engine,
+        **({} if precision is None else {"precision": precision}),
+        "versions": provenance(),
+        "scenarios": scenarios,
+    }
 
 
 def _write_comparison(folder: RunFolder, comparison: Comparison) -> None:
@@ -373,6 +381,7 @@ def _write_timelines(
     """Write every visit and what became of every vehicle, a file of each for each scenario and replication."""
     from borderport.experiment import prepare, simulate
     from borderport.histories import vehicle_table, visit_table
+    from borderport.store import safe_name
 
     for scenario in scenarios:
         study = prepare(scenario)
@@ -381,7 +390,9 @@ def _write_timelines(
             timeline.check()
             for name, tabulate in (("timeline", visit_table), ("outcomes", vehicle_table)):
                 table = tabulate(scenario, manifest, timeline)
-                folder.write_csv(f"{name}/{scenario.name}-{replication:04d}.csv", tuple(table.columns), table.rows())
+                folder.write_csv(
+                    f"{name}/{safe_name(scenario.name)}-{replication:04d}.csv", tuple(table.columns), table.rows()
+                )
 
 
 def _draw(folder: RunFolder, samples: list[Sample], comparison: Comparison | None) -> bool:

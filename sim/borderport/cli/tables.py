@@ -163,7 +163,11 @@ def _records(header: Sequence[str], rows: Sequence[Sequence[str]], keys: int, wi
     """Row by row: its names, and below them each value beside its heading, or below it."""
     out: list[str] = []
     for row in rows:
-        out += wrap(", ".join(f"{header[i]} {row[i]}".strip() for i in range(keys) if row[i]), width)
+        names = wrap(", ".join(f"{header[i]} {row[i]}".strip() for i in range(keys) if row[i]), width)
+        if any(length(line) > width for line in names):  # a number may not be parted from the one before it
+            texts = [text for i in range(keys) if row[i] for text in (header[i], row[i])]
+            names = [line for text in texts for line in wrap(text, width)]
+        out += names
         for heading, value in zip(header[keys:], row[keys:], strict=True):
             line = f"{INDENT}{heading}: {value}"
             out += (

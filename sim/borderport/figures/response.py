@@ -67,7 +67,7 @@ def response_curve(
     base : float or str, optional
         The parameter's value in the scenario itself.
     marked : bool array, shape (points,), optional
-        Points at which so many more or fewer vehicles are left unfinished that they must not be compared with the
+        Points at which so much larger or smaller a share is cleared that they must not be compared with the
         others: drawn apart from the curve, open and grey.
 
     Returns
@@ -135,7 +135,7 @@ def _open() -> Line2D:
 
 def _not_compared(marked: Marks) -> str:
     count = int(marked.sum())
-    return f"{count} point{'' if count == 1 else 's'}: too many vehicles unfinished to compare"
+    return f"{count} point{'' if count == 1 else 's'}: another share of the vehicles is cleared than in the base, so not to be compared"
 
 
 def _mark_base(ax: Axes, values: Points, base: float | str | None) -> None:
@@ -221,7 +221,7 @@ def heat_map(
     base : pair of float or str, optional
         The parameters' values in the scenario itself; the cell is framed.
     marked : bool array, shape (rows, columns), optional
-        Points at which so many more or fewer vehicles are left unfinished that they must not be compared with the
+        Points at which so much larger or smaller a share is cleared that they must not be compared with the
         others: drawn without colour, hatched.
 
     Returns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ class Catalogue:
         message = f"unknown policy '{name}'; " + (f"did you mean '{meant[0]}'? " if meant else "")
         looked = ["the built-in ones (borderport list policies)", *map(shown_name, self.folders)]
         message += f"looked among {' and in '.join(looked)}"
-        if self.beside is not None and (self.beside / f"{stem}.yaml").is_file():
+        if self.beside is not None and os.path.isfile(self.beside / f"{stem}.yaml"):
             return f"{message}; {stem}.yaml lies beside the scenario: move it into {FOLDER}/"
         where = f"in {FOLDER}/ beside the scenario or " if self.beside is not None else ""
         return f"{message}; one of your own is a file NAME.yaml {where}in the folder that --policies DIR names"

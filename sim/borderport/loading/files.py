@@ -241,7 +241,7 @@ def _read_overlay(item: Node) -> tuple[Node | None, list[Finding]]:
     if not _OVERLAY_NAME.fullmatch(name):
         raise ValueError("must be the name of a file in calibration/, without .yaml")
     path = folder / f"{name}.yaml"
-    if not path.is_file():
+    if not os.path.isfile(path):  # a name that is too long, too
         hint = suggest(name, sorted(other.stem for other in folder.glob("*.yaml")))
         raise ValueError(f"there is no calibration/{name}.yaml{hint}")
     node, findings = read_mapping(Source(shown_name(path), path))

@@ -104,7 +104,7 @@ def load_scenario(
     findings += more
     root, more = _changed(root, catalogue, sets, with_policies, without_policies)
     findings += more
-    name = Path(reference).stem if is_path(reference) else reference
+    name = Path(reference).stem.encode(errors="replace").decode() if is_path(reference) else reference
     plain, more = _validated(root, name)
     raise_if_any([*findings, *more])
     assert plain is not None

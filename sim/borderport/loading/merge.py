@@ -23,7 +23,7 @@ def merged(below: Node, above: Node, path: KeyPath = ()) -> Node:
 
     Mappings merge key by key; lists and scalars replace; ``null`` above removes what is below; a law replaces
     and is replaced as a whole unless both are the same law, whose parameters then merge. Every value keeps
-    the origin of the file it was written in.
+    the origin of the file it was written in. ``key`` is what both stand below.
     """
     if not isinstance(below.value, dict) or not isinstance(above.value, dict):
         return above
@@ -43,7 +43,7 @@ def merged(below: Node, above: Node, path: KeyPath = ()) -> Node:
 def law_name(node: Node) -> str | None:
     """Name of the law that a mapping is, None if it is none.
 
-    A port may call a calendar ``normal``: a law's parameters tell them apart.
+    A flow may call one of its loads ``normal``: a law's parameters tell them apart.
     """
     if not isinstance(node.value, dict) or len(node.value) != 1:
         return None

@@ -72,7 +72,8 @@ def numbers_of(model: BaseModel, written: Written) -> list[Number]:
     A reason covers the mapping that it stands in and what is below, in its own file, down to things with a name of
     their own: that of a port covers its altitude, not its resources.
     """
-    return [_number(path, thing, written) for path, thing in _paths(model, (), (), False)]
+    entries = frozenset(path for path, _ in _entries(model, ()))
+    return [_number(path, thing, written, entries) for path, thing in _paths(model, (), (), False)]
 
 
 class Said(NamedTuple):
@@ -161,25 +162,28 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | date | Law) and not isinstance(value, bool)
 
 
-def _number(path: KeyPath, thing: KeyPath, written: Written) -> Number:
+def _number(path: KeyPath, thing: KeyPath, written: Written, entries: frozenset[KeyPath]) -> Number:
     found, node = locate(written.root, path)
     parts = [(below, item.at) for below, item in node.walk(found) if not isinstance(item.value, dict | list)]
     reasons = []
     for below, at in parts or [(found, node.at)]:
-        reason = _reason(below, len(thing), written.layer(at))
+        reason = _reason(below, len(thing), written.layer(at), entries)
         if reason is None:
             return Number(path, thing, at, ())
         reasons.append(reason)
     return Number(path, thing, node.at, tuple(dict.fromkeys(reasons)))
 
 
-def _reason(path: KeyPath, least: int, layer: Node | None) -> Reason | None:
-    """The nearest reason above a value in the layer that it was written in, not above the thing it belongs to."""
+def _reason(path: KeyPath, least: int, layer: Node | None, entries: frozenset[KeyPath]) -> Reason | None:
+    """The nearest reason above a value in the layer that it was written in, not above the thing it belongs to.
+
+    Only ``entries`` give reasons: elsewhere ``assumed`` is what a user calls something.
+    """
     above = [layer]
     for part in path[:-1]:
         above.append(above[-1].child(part) if above[-1] is not None else None)
     for depth in range(len(above) - 1, least - 1, -1):
-        node = above[depth]
+        node = above[depth] if path[:depth] in entries else None
         given = [(kind, node.child(kind)) for kind in KINDS] if node is not None else []
         texts = tuple((kind, item.value, item.at) for kind, item in given if item and isinstance(item.value, str))
         if texts:

@@ -55,9 +55,11 @@ from borderport.scenario.quantities import (
     Duration,
     Entry,
     Factor,
+    ForReaders,
     Mass,
     Share,
     check_order,
+    for_readers,
     overlapping,
 )
 from borderport.scenario.refs import Ref
@@ -87,6 +89,7 @@ __all__ = [
     "Factor",
     "Flow",
     "FlowAmendments",
+    "ForReaders",
     "HoldingBack",
     "Horizon",
     "HourProfile",
@@ -126,6 +129,7 @@ __all__ = [
     "WorldKind",
     "check_order",
     "claim",
+    "for_readers",
     "overlapping",
     "tasks_at",
     "visited_mark",

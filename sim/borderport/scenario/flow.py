@@ -15,6 +15,7 @@ from borderport.scenario.quantities import (
     Duration,
     DurationLaw,
     Entry,
+    ForReaders,
     Hourly,
     Hours,
     Label,
@@ -184,7 +185,7 @@ class Flow(Entry):
         Loss of the goods' value with time; needs a value.
     """
 
-    label: Label | None = None
+    label: ForReaders[Label | None] = None
     route: Name
     direction: Literal["export", "import", "transit"] = "export"
     counts: Literal["vehicles", "persons"] = "vehicles"

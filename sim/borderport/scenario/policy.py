@@ -15,6 +15,7 @@ from borderport.scenario.quantities import (
     DurationLaw,
     Entry,
     Factor,
+    ForReaders,
     Label,
     Load,
     Model,
@@ -152,8 +153,8 @@ class Policy(Entry):
     """
 
     name: Name
-    title: Label
-    description: str
+    title: ForReaders[Label]
+    description: ForReaders[str]
     adoption: Share = 1.0
     effects: tuple[Effect, ...] = ()
     variants: dict[VariantName, tuple[Effect, ...]] = Field(default_factory=dict)

@@ -16,6 +16,7 @@ from borderport.scenario.quantities import (
     Duration,
     DurationLaw,
     Entry,
+    ForReaders,
     Label,
     Length,
     Model,
@@ -191,7 +192,7 @@ class Resource(Entry):
         Failures of servers; work that has begun is finished all the same.
     """
 
-    label: Label | None = None
+    label: ForReaders[Label | None] = None
     capacity: Servers | None = None
     calendar: Name | None = None
     periods: tuple[CapacityPeriod, ...] = ()
@@ -241,7 +242,7 @@ class Station(Entry):
         ``vehicle``, or ``consignment``: the first vehicle ready declares, the others wait for it.
     """
 
-    label: Label | None = None
+    label: ForReaders[Label | None] = None
     needs: tuple[Name, ...] = ()
     tasks: dict[TaskName, Task] = Field(default_factory=dict)
     pace: Name | None = None
@@ -319,7 +320,7 @@ class Span(Model):
 class Route(Entry):
     """The ordered steps of a flow. ``passage`` is the customs-controlled stretch; left out, it is the whole route."""
 
-    label: Label | None = None
+    label: ForReaders[Label | None] = None
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
     passage: Span | None = None
 
@@ -327,7 +328,7 @@ class Route(Entry):
 class Port(Entry):
     """A border port: both sides of the line where both matter."""
 
-    label: Label
+    label: ForReaders[Label]
     zone: Zone | None = None
     altitude: Altitude | None = None
     calendars: dict[Name, Calendar] = Field(default_factory=dict)

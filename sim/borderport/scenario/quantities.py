@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar
@@ -57,6 +58,27 @@ def refuse(found: Iterable[tuple[tuple[str | int, ...], str]]) -> None:
     ]
     if errors:
         raise ValidationError.from_exception_data("", errors)
+
+
+@dataclass(frozen=True)
+class _ReadOnly:
+    """The mark of a field that is there to be read, see `ForReaders`."""
+
+
+T = TypeVar("T")
+
+
+READ_ONLY = _ReadOnly()
+
+
+# A field for readers: whatever stands in it changes no result. Which fields these are is said here, in the models, and
+# nowhere by the name of a key, for users call their own things `source` or `label` too.
+ForReaders = Annotated[T, READ_ONLY]
+
+
+def for_readers(model: type[BaseModel], field: str) -> bool:
+    """True if a field of a model is there to be read only."""
+    return READ_ONLY in model.model_fields[field].metadata
 
 
 def _text(pattern: str, example: str, bound: Bound) -> WithJsonSchema:
@@ -462,5 +484,5 @@ class Entry(Model):
         The reason for numbers that nobody has published. Both may stand: each says what it covers.
     """
 
-    source: str | None = None
-    assumed: str | None = None
+    source: ForReaders[str | None] = None
+    assumed: ForReaders[str | None] = None

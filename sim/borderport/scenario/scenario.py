@@ -21,6 +21,7 @@ from borderport.scenario.quantities import (
     Day,
     Duration,
     Entry,
+    ForReaders,
     Mass,
     Model,
     Moment,
@@ -109,16 +110,16 @@ class Scenario(Model):
     `borderport.policies.apply_policies` fills them in.
     """
 
-    name: str
-    title: str
-    question: str | None = None
+    name: ForReaders[str]
+    title: ForReaders[str]
+    question: ForReaders[str | None] = None
     horizon: Horizon
     profiles: dict[Name, Months] = Field(default_factory=dict)
     inspections: dict[Name, Inspection] = Field(default_factory=dict)
     ports: dict[Name, Port]
     policies: dict[Name, PolicyUse] = Field(default_factory=dict)
     groups: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
-    reported: dict[Name, Reported] = Field(default_factory=dict)
+    reported: ForReaders[dict[Name, Reported]] = Field(default_factory=dict)
     costs: Costs | None = None
     traces: dict[str, Annotated[Trace, WithJsonSchema({})]] = Field(default_factory=dict, exclude=True)
     adoptions: dict[str, float] = Field(default_factory=dict, exclude=True)

@@ -1,8 +1,4 @@
-"""The numbers behind the names: spans, clocks, parts of time, tables of times, and what there is to look at.
-
-A compiled loop keeps the values it was compiled with until its own file changes: after a change here, delete the caches
-of numba.
-"""
+"""The numbers behind the names: spans, clocks, parts of time, tables of times, and what there is to look at."""
 
 from __future__ import annotations
 
