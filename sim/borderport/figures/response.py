@@ -135,7 +135,8 @@ def _open() -> Line2D:
 
 def _not_compared(marked: Marks) -> str:
     count = int(marked.sum())
-    return f"{count} point{'' if count == 1 else 's'}: another share of the vehicles is cleared than in the base, so not to be compared"
+    why = "another share of the vehicles is cleared than in the base, so not to be compared"
+    return f"{count} point{'' if count == 1 else 's'}: {why}"
 
 
 def _mark_base(ax: Axes, values: Points, base: float | str | None) -> None:
