@@ -36,8 +36,8 @@ from borderport.distributions import Array
 from borderport.errors import StoreError
 from borderport.metrics import Key, unit_of
 
-# Libraries that decide the last bits of a figure beside the program: functions, compilers. So does Python, whose `sum` of
-# floats was another one before 3.12.
+# Libraries that decide the last bits of a figure beside the program: functions, compilers. Python decides them too: its
+# `sum` of floats was another one before 3.12.
 LIBRARIES = ("numpy", "scipy", "numba", "llvmlite")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 LIST = "borderport-files.txt"
