@@ -20,7 +20,7 @@ PACKAGE = ROOT / "sim" / "borderport"
 ORDER = (
     "errors compiling bounds units deviates distributions detection trace scenario calendars policies loading streams "
     "manifest network timeline histories engines metrics statistics wording executors experiment compare store "
-    "attribute sweep frontier calibrate verify figures report cli"
+    "sweep frontier calibrate figures cli"
 ).split()
 ENGINES = ("ordering", "reference", "compiled")
 HOME: dict[str, str] = {
@@ -89,6 +89,9 @@ def stage(dotted: str) -> str | None:
 def test_every_module_has_its_place_in_the_order() -> None:
     found = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in modules()} - {"__init__", "__main__"}
     assert found <= set(ORDER), f"say where these stand: {sorted(found - set(ORDER))}"
+    assert set(ORDER) <= found, f"there is no such module: {sorted(set(ORDER) - found)}"
+    for name in (*HOME.values(), *DESIGNS):
+        assert (PACKAGE / name).exists(), name
 
 
 def test_the_readme_shows_the_same_order() -> None:
@@ -179,7 +182,7 @@ def test_random_numbers_begin_in_streams_only(path: Path) -> None:
 
 
 # Designs of experiments and fits of parameters have random numbers of their own, apart from the simulation's.
-DESIGNS = {"sweep.py", "calibrate.py", "attribute.py", "frontier.py"}
+DESIGNS = {"sweep.py", "calibrate.py", "frontier.py"}
 
 
 def code_of(path: Path) -> str:

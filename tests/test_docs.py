@@ -44,6 +44,7 @@ from tests.test_architecture import ORDER
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
+PACKAGE = ROOT / "sim" / "borderport"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 PAGE_NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 SCENARIO_PAGES = sorted(page for page in (DOCS / "scenarios").glob("*.md") if page.stem != "README")
@@ -176,6 +177,17 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         goal = page.parent / name if name else page
         assert goal.exists(), target
         assert not anchor or anchor in anchors(goal), f"{target}: there are {sorted(anchors(goal))}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=PAGE_NAMES)
+def test_every_file_of_the_repository_that_is_named_is_there(page: Path) -> None:
+    """Named in full, ``sim/borderport/network/``, or a module from the package, ``scenario/routes.py``."""
+    kept = ("sim", "tests", "scenarios", "calibration", "docs", ".ci")
+    for name in re.findall(r"`([\w.-]+(?:/[\w.-]*)+)`", BLOCK.sub("", page.read_text(encoding="utf-8"))):
+        if name.split("/")[0] in kept and "NAME" not in name:
+            assert (ROOT / name).exists(), name
+        elif name.endswith(".py"):
+            assert (PACKAGE / name).exists(), name
 
 
 def test_every_decision_has_its_number_and_its_parts() -> None:
