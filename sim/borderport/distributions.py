@@ -1,11 +1,11 @@
-"""Laws of service, payload and batch size as data, evaluated whole arrays at a time.
+"""Laws, the distributions of service, payload and batch size, as data; evaluated whole arrays at a time.
 
-A law is evaluated at a vehicle's *luck*: a standard normal number drawn once, with the manifest. Every law
-here rises with the luck, so it is a monotone re-labelling of the quantile function: a policy that replaces
-a law gives the same vehicle the same rank under the new one (comonotone coupling, the coupling with the
-least variance of the difference; Glasserman & Yao 1992, doi:10.1287/mnsc.38.6.884). A normal luck is
-used rather than a uniform one because most service laws here are lognormal, and then cost one ``exp``. The formulas of
-the common laws are in `borderport.deviates`, where they are compiled; their parameters, and the other laws, are here.
+A law is evaluated at a vehicle's *luck*, its normal score: a standard normal number drawn once, with the manifest.
+Every law here rises with the luck, so it is a monotone re-labelling of the quantile function: a policy that replaces
+a law gives the same vehicle the same rank under the new one (comonotone coupling, the coupling with the least variance
+of the difference; Glasserman & Yao 1992, doi:10.1287/mnsc.38.6.884). A normal score is used rather than a uniform
+number because most service laws here are lognormal, and then cost one ``exp``. The formulas of the common laws are in
+`borderport.deviates`, where they are compiled; their parameters, and the other laws, are here.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class Payload(Model):
 
 
 class Patience(Model):
-    """The driver's patience: ``share`` of them leave if, ``after`` their arrival, they still queue at one of ``at``.
+    """The driver's patience (reneging): ``share`` leave if, ``after`` their arrival, they still queue at one of ``at``.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ class Patience(Model):
 
 
 class HoldingBack(Model):
-    """Holding back: while closures last longer than ``closures_over``, only a share ``sets_out`` of vehicles sets out.
+    """Holding back (balking): in closures longer than ``closures_over`` only the share ``sets_out`` sets out when due.
 
     The rest come after the reopening, by the law ``rest`` of the delay and at the hour of the day at which they were
     due, or ``never``.
