@@ -24,7 +24,7 @@ from borderport.units import (
     parse_share,
 )
 
-LEVEL = 0.95
+CONFIDENCE = 0.95
 MOST_REPLICATIONS = 10_000  # that are run for the sake of a precision
 FIRST_STEP = 10
 ENOUGH_TO_JUDGE = 30  # replications after which a figure that hardly any of them gives is given up
@@ -44,7 +44,7 @@ class Interval:
         return (self.high - self.low) / 2
 
 
-def t_interval(values: Sequence[float] | Array, level: float = LEVEL) -> Interval:
+def t_interval(values: Sequence[float] | Array, level: float = CONFIDENCE) -> Interval:
     """Mean and Student-t interval of independent replications.
 
     Parameters
@@ -67,7 +67,7 @@ def t_interval(values: Sequence[float] | Array, level: float = LEVEL) -> Interva
     return Interval(float(mean[0]), float(low[0]), float(high[0]))
 
 
-def t_intervals(values: Array, level: float = LEVEL) -> tuple[Array, Array, Array]:
+def t_intervals(values: Array, level: float = CONFIDENCE) -> tuple[Array, Array, Array]:
     """Intervals of many metrics at once.
 
     Parameters
@@ -89,14 +89,14 @@ def t_intervals(values: Array, level: float = LEVEL) -> tuple[Array, Array, Arra
     return mean - half, mean, mean + half
 
 
-def share_interval(shares: Sequence[float] | Array, level: float = LEVEL) -> Interval:
+def share_interval(shares: Sequence[float] | Array, level: float = CONFIDENCE) -> Interval:
     """Mean and Student-t interval of shares over replications, cut off where it would pass 0 or 1."""
     found = t_interval(shares, level)
     low, high = np.clip([found.low, found.high], 0.0, 1.0)
     return Interval(found.mean, float(low), float(high))
 
 
-def ratio_interval(top: Array, bottom: Array, level: float = LEVEL) -> Interval:
+def ratio_interval(top: Array, bottom: Array, level: float = CONFIDENCE) -> Interval:
     """Ratio of two means over the same replications, with its interval (Fieller 1954).
 
     Parameters
@@ -268,7 +268,7 @@ def outlook(values: Sequence[float] | Array, precision: Precision, most: int = M
     if interval.half_width <= wanted:
         return Outlook(interval, present, done, wanted, done, done)
     needed = _replications_for(interval.half_width, present, wanted) * done / present
-    at_best = needed * (present - 1) / float(chdtri(present - 1, (1 - LEVEL) / 2))
+    at_best = needed * (present - 1) / float(chdtri(present - 1, (1 - CONFIDENCE) / 2))
     total = done if at_best > most else min(max(2 * done, FIRST_STEP), most, max(done + 1, math.ceil(needed)))
     return Outlook(interval, present, done, wanted, needed, max(done, total))
 
@@ -313,6 +313,6 @@ def _replications_for(half_width: float, done: int, wanted: float) -> float:
     """Values that would bring the half-width of ``done`` values down to ``wanted``; infinite if none would."""
     if wanted == 0:
         return float("inf")
-    now = float(stdtrit(done - 1, (1 + LEVEL) / 2))
+    now = float(stdtrit(done - 1, (1 + CONFIDENCE) / 2))
     first = done * (half_width / wanted) ** 2
-    return first * float(stdtrit(max(first - 1, 1), (1 + LEVEL) / 2) / now) ** 2
+    return first * float(stdtrit(max(first - 1, 1), (1 + CONFIDENCE) / 2) / now) ** 2

@@ -13,7 +13,7 @@ ONE = np.uint64(1)
 SPREAD = np.uint64(0x9E3779B97F4A7C15)  # an odd number whose products differ in their upper bits
 UPPER = np.uint64(40)
 # Columns of the table of vehicles; one for each slot of signals from the last on.
-ARRIVAL, DEADLINE, ROW, START, SIGNAL = range(5)
+AT_ARRIVAL, AT_DEADLINE, AT_ROW, AT_START, AT_SIGNALS = range(5)
 
 
 @compiled
@@ -46,18 +46,18 @@ def fill_vehicles(arrival: Any, deadline: Any, start: Any, goods: Any, numbers: 
         ``goods`` are the consignments, numbered from 0 on.
     numbers : tuple of int
         The flow's first record, records of each vehicle, and first signal.
-    vehicles : int64 array, shape (vehicles, SIGNAL + slots)
+    vehicles : int64 array, shape (vehicles, AT_SIGNALS + slots)
         Written.
     """
     first_record, records, first_signal = numbers
-    slots = vehicles.shape[1] - SIGNAL
+    slots = vehicles.shape[1] - AT_SIGNALS
     for number in range(arrival.size):
         vehicle = vehicles[number]
-        vehicle[ARRIVAL], vehicle[DEADLINE], vehicle[START] = arrival[number], deadline[number], start[number]
-        vehicle[ROW] = first_record + number * records
-        vehicle[SIGNAL] = first_signal + goods[number] * slots
+        vehicle[AT_ARRIVAL], vehicle[AT_DEADLINE], vehicle[AT_START] = arrival[number], deadline[number], start[number]
+        vehicle[AT_ROW] = first_record + number * records
+        vehicle[AT_SIGNALS] = first_signal + goods[number] * slots
         for slot in range(1, slots):
-            vehicle[SIGNAL + slot] = first_signal + number * slots + slot
+            vehicle[AT_SIGNALS + slot] = first_signal + number * slots + slot
 
 
 @compiled
@@ -70,7 +70,7 @@ def put_in_order(
     ----------
     order : int64 array, shape (vehicles,)
         Numbers of the vehicles as they come.
-    vehicles : int64 array, shape (vehicles, SIGNAL + slots)
+    vehicles : int64 array, shape (vehicles, AT_SIGNALS + slots)
         By number: what the other arrays hold in order, side by side, so that one vehicle is read at once.
     places : int64 array, shape (vehicles,)
         Place of each number in the order; written.
@@ -80,10 +80,10 @@ def put_in_order(
     for place in range(order.size):
         number = np.uint64(order[place])
         places[number] = place
-        arrival[place], deadline[place] = vehicles[number, ARRIVAL], vehicles[number, DEADLINE]
-        row[place], start[place] = vehicles[number, ROW], vehicles[number, START]
+        arrival[place], deadline[place] = vehicles[number, AT_ARRIVAL], vehicles[number, AT_DEADLINE]
+        row[place], start[place] = vehicles[number, AT_ROW], vehicles[number, AT_START]
         for slot in range(signal.shape[1]):
-            signal[place, slot] = vehicles[number, SIGNAL + slot]
+            signal[place, slot] = vehicles[number, AT_SIGNALS + slot]
 
 
 @compiled
