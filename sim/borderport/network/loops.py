@@ -14,6 +14,8 @@ SPREAD = np.uint64(0x9E3779B97F4A7C15)  # an odd number whose products differ in
 UPPER = np.uint64(40)
 # Columns of the table of vehicles; one for each slot of signals from the last on.
 AT_ARRIVAL, AT_DEADLINE, AT_ROW, AT_START, AT_SIGNALS = range(5)
+# Columns of the table of steps before a declaration.
+OF_COLUMN, OF_CHOICE = range(2)
 
 
 @compiled
@@ -151,9 +153,9 @@ def choose_declarants(
             continue
         ready = arrival[vehicle]
         for step in range(steps.shape[0]):
-            choice = steps[step, 1]
+            choice = steps[step, OF_CHOICE]
             if choice < 0 or answers[choice, vehicle]:
-                ready += records[vehicle, steps[step, 0]]
+                ready += records[vehicle, steps[step, OF_COLUMN]]
         own = goods[vehicle]
         if declarant[own] < 0 or ready < soonest[own]:
             soonest[own], declarant[own] = ready, vehicle
