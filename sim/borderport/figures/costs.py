@@ -56,7 +56,9 @@ def costs(samples: Sequence[Sample]) -> Figure:
         heights = [style.AROUND_MM + style.LINE_MM * KEY_COLUMNS + TOTAL_MM * len(samples)]
         if others:
             heights.append(style.AROUND_MM + bars.row_mm(others, CHANGE_MM) * (len(COST_WORDS) + 1))
-        keys: list[style.Key] = [(Patch(color=c), text) for c, text in zip(COLOURS, COST_WORDS.values(), strict=True)]
+        keys: list[style.LegendEntry] = [
+            (Patch(color=c), text) for c, text in zip(COLOURS, COST_WORDS.values(), strict=True)
+        ]
         figure = frame("Cost of the reported period", samples, note, sum(heights))
         axes = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
         _stack(axes[0], samples, names)

@@ -47,7 +47,7 @@ def frame(
     texts = [_legend(name, whole) for name, whole in zip(names, full, strict=True)] if len(samples) > 1 else []
     if against_first:
         what, names, texts = f"{what} against {names[0]}", names[1:], [f"{texts[0]} (base)", *texts[1:]]
-    legend: list[style.Key] = [(key(number), text) for number, text in enumerate(texts)]
+    legend: list[style.LegendEntry] = [(key(number), text) for number, text in enumerate(texts)]
     footer = [_titles(samples), style.basis(samples[0].replications, samples[0].seed), note]
     return style.sheet(f"{what}: {in_title(names)}", footer, body_mm, legend)
 

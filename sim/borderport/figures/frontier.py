@@ -42,7 +42,7 @@ def detection_against_delay(result: Frontier) -> Figure:
     """
     targetings = sorted({point.targeting for point in result.points[1:] if point.targeting is not None})
     with style.style():
-        keys: list[style.Key] = [
+        keys: list[style.LegendEntry] = [
             (style.line_key(i, style.marker_of(i)), f"targeting {t:.0%}".replace("%", " %"))
             for i, t in enumerate(targetings)
         ]

@@ -117,7 +117,7 @@ def _panel(figure: Figure, ax: Axes, port: str, samples: Sequence[Sample], month
     monthly = [[interval_of(sample, port, _metric(month)) for month in months] for sample in samples]
     largest = max((i.mean for line in monthly for i in line if i.mean == i.mean), default=0.0)
     scale, unit = (1000.0, "kt") if largest >= 1000 else (1.0, "t")
-    entries: list[style.Key] = []
+    entries: list[style.LegendEntry] = []
     for i, sample in enumerate(samples):
         _bars(ax, monthly[i], scale, i, len(samples))
         for bar, month in zip(ax.patches[-len(months) :], months, strict=True):

@@ -96,7 +96,7 @@ def time_by_station(samples: Sequence[Sample]) -> Figure:
         )
         closes = {port: any(row.total(("closed",)) > 0 for row in rows) for port, rows in table.items()}
         parts = [part for part in PARTS if part != "closed" or any(closes.values())]
-        keys: list[style.Key] = [(Patch(**LOOKS[part]), WORDS[part]) for part in parts]
+        keys: list[style.LegendEntry] = [(Patch(**LOOKS[part]), WORDS[part]) for part in parts]
         figure = frame("Passage time by station", samples, note, max(sum(heights), 30))
         if not table:
             style.nothing(figure, "no vehicle was cleared")

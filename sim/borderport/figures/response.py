@@ -81,7 +81,7 @@ def response_curve(
         mean, low, high = (np.asarray(column, dtype=np.float64)[order] for column in (mean, low, high))
         apart = np.zeros(len(values), dtype=bool) if marked is None else np.asarray(marked, dtype=bool)[order]
         texts, upright, below_mm = _names(values, ROOM_MM) if _texts(values) else ([], False, 0.0)
-        keys: list[style.Key] = [(_open(), _not_compared(apart))] if apart.any() else []
+        keys: list[style.LegendEntry] = [(_open(), _not_compared(apart))] if apart.any() else []
         figure = style.sheet(title, [_basis(scenario, replications, seed), whiskers], CURVE_MM + below_mm, keys)
         ax = figure.subplots()
         _points(ax, places, mean, low, high, apart, joined=not _texts(values))
@@ -236,7 +236,7 @@ def heat_map(
         texts, written = _written(values, low, high, MAP_MM / len(x_values), rows_mm / len(y_values))
         title = f"{_capital(shown(metric))} by {shown(x_parameter)} and {shown(y_parameter)}: {shown(scenario)}"
         note = " ".join([written, *(["Framed: as in the scenario."] if base is not None else [])])
-        keys: list[style.Key] = [(Patch(**_hatched()), _not_compared(apart))] if apart.any() else []
+        keys: list[style.LegendEntry] = [(Patch(**_hatched()), _not_compared(apart))] if apart.any() else []
         names, upright, below_mm = _names(x_values, MAP_MM)
         body_mm = rows_mm + below_mm + style.AROUND_MM
         figure = style.sheet(title, [_basis(scenario, replications, seed), note], body_mm, keys)

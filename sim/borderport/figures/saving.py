@@ -95,7 +95,7 @@ def _effect(effects: Iterable[VehicleEffect], port: str, clock: str) -> VehicleE
 
 def _panel(figure: Figure, ax: Axes, port: str, clock: str, comparison: Comparison) -> None:
     """One port's saving on one clock, a curve for each other scenario; its mean below."""
-    entries: list[style.Key] = []
+    entries: list[style.LegendEntry] = []
     for i, (grid, effects) in enumerate(zip(comparison.saving_grid, comparison.effects, strict=True), start=1):
         effect = _effect(effects, port, clock)
         if effect is None:

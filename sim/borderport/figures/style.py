@@ -45,7 +45,7 @@ TITLE_SIZE, HEAD_SIZE, FOOTER_SIZE = 8.5, 6.5, 6.0
 LEGEND_WIDTH, LEGEND_BETWEEN = 124, 8
 
 # An entry of a legend: its sample, and its text.
-Key = tuple[Artist, str]
+LegendEntry = tuple[Artist, str]
 
 _lock = threading.RLock()
 _NO_DATE: dict[str, dict[str, Any]] = {
@@ -180,7 +180,9 @@ def head_mm(scenarios: int) -> float:
     return LINE_MM * -(-scenarios // head_columns(scenarios))
 
 
-def head(figure: Figure, ax: Axes, title: str, entries: Sequence[Key], wrap: int = 62, columns: int = 1) -> None:
+def head(
+    figure: Figure, ax: Axes, title: str, entries: Sequence[LegendEntry], wrap: int = 62, columns: int = 1
+) -> None:
     """Put a panel's title above it, and below the title one entry per key with what is worth reading off."""
     texts = ["\n".join(line for part in text.split("\n") for line in textwrap.wrap(part, wrap)) for _, text in entries]
     legend = ax.legend(
@@ -216,7 +218,7 @@ def basis(replications: int, seed: int) -> str:
     return f"{count}, {'95 %' if replications > 1 else 'no'} interval, seed {seed}"
 
 
-def sheet(title: str, footer: Sequence[str], body_mm: float, keys: Sequence[Key] = ()) -> Figure:
+def sheet(title: str, footer: Sequence[str], body_mm: float, keys: Sequence[LegendEntry] = ()) -> Figure:
     """A figure as wide as a page's text, with its title, the keys of all panels above them, and a footer.
 
     Parameters
