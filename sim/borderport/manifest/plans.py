@@ -140,7 +140,7 @@ class InspectionPlan:
 
 
 @dataclass(frozen=True)
-class FlowPlan:
+class DrawingPlan:
     """Everything that a flow's manifest needs and no draw changes."""
 
     name: Ref
@@ -180,10 +180,10 @@ class FlowPlan:
 
 @dataclass(frozen=True)
 class ManifestPlan:
-    """A scenario made ready for drawing: one `FlowPlan` for each flow, each after the one whose vehicles it takes."""
+    """A scenario made ready for drawing: one `DrawingPlan` for each flow, each after the one whose vehicles it takes."""
 
     scenario: Scenario
-    flows: tuple[FlowPlan, ...]
+    flows: tuple[DrawingPlan, ...]
     fixed_closures: dict[Ref, tuple[Closure, Windows]] = field(repr=False)
     always_closed: dict[Ref, Windows] = field(repr=False)
 
@@ -218,11 +218,11 @@ def plan_manifest(scenario: Scenario) -> ManifestPlan:
     return ManifestPlan(scenario, tuple(flows), fixed, always)
 
 
-def _plan_flow(scenario: Scenario, name: Ref, flow: Flow) -> FlowPlan:
+def _plan_flow(scenario: Scenario, name: Ref, flow: Flow) -> DrawingPlan:
     amendments = FlowAmendments.of(scenario.amendments, name)
     adoptions = tuple(_plan_adoptions(scenario, amendments))
     trace = scenario.traces.get(name, NO_TRACE)
-    return FlowPlan(
+    return DrawingPlan(
         name=name,
         flow=flow,
         rate=_plan_rate(scenario, name.port, flow),
