@@ -17,7 +17,7 @@ from borderport import calendars
 from borderport.calendars import NEVER, Times, Windows
 from borderport.distributions import Array, durations
 from borderport.manifest.draws import Draws
-from borderport.manifest.values import FlowManifest
+from borderport.manifest.manifest import FlowManifest
 from borderport.scenario import Flow, HoldingBack, HourProfile, Ref, Scenario
 from borderport.units import MS_PER_DAY
 

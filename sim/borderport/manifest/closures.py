@@ -8,8 +8,8 @@ from borderport import calendars
 from borderport.calendars import Windows
 from borderport.distributions import durations
 from borderport.manifest.arrivals import poisson_positions, port_zone
-from borderport.manifest.plans import ManifestPlan
-from borderport.manifest.values import Mask
+from borderport.manifest.drawing_plan import ManifestPlan
+from borderport.manifest.manifest import Mask
 from borderport.scenario import Closure, RandomDays, Ref
 from borderport.streams import Streams
 from borderport.units import MS_PER_DAY

@@ -14,10 +14,10 @@ from borderport.distributions import Array
 from borderport.manifest.arrivals import convoy_sizes, fixed_moments, port_zone
 from borderport.manifest.behaviour import Along, Closings, add_later_trucks, draw_deadlines, moments_of_coming
 from borderport.manifest.closures import draw_breakdowns, draw_closures, draw_slow_days
+from borderport.manifest.drawing_plan import DrawingPlan, ManifestPlan, closed_windows
 from borderport.manifest.draws import Draws, Rates
 from borderport.manifest.inspection import by_risk, draw_carriers, draw_finds
-from borderport.manifest.plans import DrawingPlan, ManifestPlan, closed_windows
-from borderport.manifest.values import Diverted, FlowManifest, Manifest, Mask
+from borderport.manifest.manifest import Diverted, FlowManifest, Manifest, Mask
 from borderport.scenario import Ref
 from borderport.streams import Streams
 

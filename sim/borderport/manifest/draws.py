@@ -11,7 +11,7 @@ import numpy as np
 from borderport.calendars import Times
 from borderport.deviates import fill_chances
 from borderport.distributions import Array
-from borderport.manifest.values import Mask
+from borderport.manifest.manifest import Mask
 from borderport.scenario import ScaleRate, SetRate
 from borderport.streams import Streams
 

@@ -7,9 +7,9 @@ import numpy as np
 from borderport import detection
 from borderport.calendars import Times
 from borderport.distributions import Array
+from borderport.manifest.drawing_plan import DrawingPlan, InspectionPlan, items_of
 from borderport.manifest.draws import Draws, Rates
-from borderport.manifest.plans import DrawingPlan, InspectionPlan, items_of
-from borderport.manifest.values import Mask
+from borderport.manifest.manifest import Mask
 from borderport.scenario import Inspection
 
 

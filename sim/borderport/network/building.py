@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from borderport.calendars import Times
 from borderport.manifest import FlowManifest, Manifest, Mask
 from borderport.network.changes import all_changes, open_now, pace_changes
+from borderport.network.flow_plan import FlowPlan, NetworkPlan
 from borderport.network.loops import (
     AT_ARRIVAL,
     AT_SIGNALS,
@@ -20,9 +21,8 @@ from borderport.network.loops import (
     find_distinct,
     put_in_order,
 )
-from borderport.network.plans import FlowPlan, NetworkPlan
+from borderport.network.network import FlowLayout, Network, Ops
 from borderport.network.programs import ALONE, DECLARES_FOR_ALL, WAITS_FOR_DECLARATION, compile_program
-from borderport.network.values import FlowLayout, Network, Ops
 
 
 def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:

@@ -7,8 +7,8 @@ import numpy as np
 from borderport import calendars
 from borderport.calendars import Times, Windows
 from borderport.manifest import Manifest, Mask, port_zone
+from borderport.network.flow_plan import NetworkPlan
 from borderport.network.loops import merge_edges
-from borderport.network.plans import NetworkPlan
 from borderport.scenario import Horizon, Ref, Resource
 
 ALWAYS, NOT_AT_ALL = np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int64)  # edges: open from time 0 on; never

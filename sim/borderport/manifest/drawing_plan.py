@@ -180,7 +180,7 @@ class DrawingPlan:
 
 @dataclass(frozen=True)
 class ManifestPlan:
-    """A scenario made ready for drawing: one `DrawingPlan` for each flow, each after the one whose vehicles it takes."""
+    """A scenario made ready for drawing: a `DrawingPlan` for each flow, each after the one whose vehicles it takes."""
 
     scenario: Scenario
     flows: tuple[DrawingPlan, ...]

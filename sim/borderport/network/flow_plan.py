@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from borderport import calendars
 from borderport.calendars import Windows
 from borderport.manifest import port_zone
-from borderport.network.values import Column, Ids, Ops
+from borderport.network.network import Column, Ids, Ops
 from borderport.scenario import (
     Condition,
     Flow,
