@@ -120,12 +120,12 @@ class Run:
     measures: Measures
 
     def layout(self, flow: str) -> FlowLayout:
-        """Where the moments of ``flow`` are."""
+        """Layout of the moments of ``flow``."""
         full = flow if "." in flow else f"east.{flow}"
         return next(layout for layout in self.timeline.network.flows if layout.name == full)
 
     def done(self, flow: str, station: str, kind: ColumnKind = "service") -> list[float | None]:
-        """When each vehicle was done with this part of a station; None if it never was."""
+        """Moments at which vehicles were done with this part of a station; None for those that never were."""
         layout = self.layout(flow)
         full = station if "." in station else f"east.{station}"
         columns = [i for i, c in enumerate(layout.columns) if (c.station, c.kind) == (full, kind)]
@@ -133,7 +133,7 @@ class Run:
         return _minutes(self.timeline.of(layout)[:, columns[0]].tolist())
 
     def granted(self, flow: str, resource: str) -> list[float | None]:
-        """When each vehicle got its unit of a resource."""
+        """Moments at which vehicles got their unit of a resource."""
         layout, names = self.layout(flow), self.timeline.network.resources
         full = resource if "." in resource else f"east.{resource}"
         columns = [i for i, c in enumerate(layout.columns) if c.resource >= 0 and names[c.resource] == full]
@@ -141,7 +141,7 @@ class Run:
         return _minutes(self.timeline.of(layout)[:, columns[0]].tolist())
 
     def exits(self, flow: str) -> list[float | None]:
-        """When each vehicle left; None if it is still inside."""
+        """Moments at which vehicles left; None for those still inside."""
         return _minutes(self.timeline.exit_ms[self.layout(flow).vehicle].tolist())
 
     def outcomes(self, flow: str) -> list[int]:

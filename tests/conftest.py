@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""Fixtures for every test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from borderport.experiment import EngineName
 
 @pytest.fixture(autouse=True)
 def width_of_output(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a command prints is as wide here as in any pipe, however wide the terminal is that the tests run in."""
+    """Output is as wide here as in any pipe, however wide the terminal is that the tests run in."""
     monkeypatch.delenv("COLUMNS", raising=False)
 
 

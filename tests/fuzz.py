@@ -445,7 +445,7 @@ def _repeat(tree: Any, path: Path_, rng: random.Random) -> None:
 
 
 def _named(path: Path_) -> bool:
-    """Whether the last part of a path is a name that the file's author chose."""
+    """True if the last part of a path is a name that the file's author chose."""
     return len(path) > 1 and path[-2] in NAMED and isinstance(path[-1], str)
 
 
@@ -474,7 +474,7 @@ def _rename(tree: Any, path: Path_, rng: random.Random) -> None:
 
 
 def _copy(tree: Any, path: Path_, rng: random.Random) -> None:
-    """What stands at one place is written over what has the same key at another."""
+    """Write the value at one place over that with the same key at another."""
     likely = [place for place in _places(tree) if place and place[-1] == path[-1] and place != path]
     if likely:
         other = rng.choice(likely)
@@ -486,12 +486,12 @@ _CHANGES = (_change_value,) * 8 + (_drop, _repeat, _swap, _rename, _copy)
 
 
 class Bench:
-    """Where cases are tried out, one after the other.
+    """A bench on which cases are tried out, one after the other.
 
     Parameters
     ----------
     folder : Path
-        Where their files are written; what did not change is not written or read again.
+        Folder for their files; a file that did not change is not written or read again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -501,7 +501,7 @@ class Bench:
         (folder / "policies").mkdir()
 
     def policy(self, path: Path) -> Any:
-        """What `borderport.loading.catalogue` reads of a policy's file, which it would read for every case."""
+        """The content of a policy's file for `borderport.loading.catalogue`, which would read it for every case."""
         if path not in self.policies:
             self.policies[path] = _read_policy(path)
         return self.policies[path]
@@ -525,7 +525,7 @@ class Bench:
         ----------
         case : Case
         both_engines : bool
-            Whether the reference must return the same timeline.
+            True if the reference must return the same timeline.
 
         Returns
         -------

@@ -1,10 +1,11 @@
-"""What the syntax trees say: imports point one way, each library has its place, and no port is known to the code."""
+"""The architecture, read from syntax trees: imports point one way, each library has its place, no code knows a port."""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ PACKAGE = ROOT / "sim" / "borderport"
 ORDER = (
     "errors compiling bounds units deviates distributions detection trace scenario calendars policies loading streams "
     "manifest network timeline histories engines metrics statistics wording executors experiment compare store "
-    "attribute sweep frontier calibrate verify figures report cli"
+    "sweep frontier calibrate figures cli"
 ).split()
 ENGINES = ("ordering", "reference", "compiled")
 HOME: dict[str, str] = {
@@ -88,6 +89,9 @@ def stage(dotted: str) -> str | None:
 def test_every_module_has_its_place_in_the_order() -> None:
     found = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in modules()} - {"__init__", "__main__"}
     assert found <= set(ORDER), f"say where these stand: {sorted(found - set(ORDER))}"
+    assert set(ORDER) <= found, f"there is no such module: {sorted(set(ORDER) - found)}"
+    for name in (*HOME.values(), *DESIGNS):
+        assert (PACKAGE / name).exists(), name
 
 
 def test_the_readme_shows_the_same_order() -> None:
@@ -178,7 +182,7 @@ def test_random_numbers_begin_in_streams_only(path: Path) -> None:
 
 
 # Designs of experiments and fits of parameters have random numbers of their own, apart from the simulation's.
-DESIGNS = {"sweep.py", "calibrate.py", "attribute.py", "frontier.py"}
+DESIGNS = {"sweep.py", "calibrate.py", "frontier.py"}
 
 
 def code_of(path: Path) -> str:
@@ -192,6 +196,36 @@ def code_of(path: Path) -> str:
                 if not (isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant))
             ] or [ast.Pass()]
     return ast.unparse(tree)
+
+
+# A text that begins so describes a thing by a question; in plain order it is a noun phrase or a statement.
+ROUNDABOUT = re.compile(
+    r"(?:(?:about|as|at|by|for|from|in|of|on|to|with) )?(?:what|who|whom|whose|where|how|when|whether|which|why)\b",
+    re.IGNORECASE,
+)
+
+
+def texts(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, text) of each docstring's first paragraph and of each description in its sections."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        body = getattr(node, "body", None)
+        for child in body if isinstance(body, list) else []:
+            if not (isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)):
+                continue
+            if isinstance(child.value.value, str):
+                lines = child.value.value.splitlines()
+                yield child.lineno, lines[0]
+                for number, (before, line) in enumerate(pairwise(lines[1:]), start=2):
+                    # An entry's name, then its description, further in.
+                    if before.strip() and len(line) - len(line.lstrip()) > len(before) - len(before.lstrip()):
+                        yield child.lineno + number, line.strip()
+
+
+@pytest.mark.parametrize("path", modules(), ids=IDS)
+def test_docstrings_say_what_a_thing_is_in_plain_order(path: Path) -> None:
+    """They read "True for dates within the season", not "Which dates lie in the season"."""
+    found = [f"{name_of(path)}:{line}: {text}" for line, text in texts(path) if ROUNDABOUT.match(text)]
+    assert not found
 
 
 @pytest.mark.parametrize("path", modules(), ids=IDS)

@@ -30,7 +30,7 @@ def lanes(lanes: int = 2, mean: int = 20, volume: int = 40) -> Scenario:
 
 
 def exits(scenario: Scenario, replication: int = 0, engine: EngineName = "compiled") -> NDArray[np.int64]:
-    """When each vehicle left; the end of time for those still inside."""
+    """Moments at which vehicles left; the end of time for those still inside."""
     timeline = simulate(prepare(scenario), SEED, replication, engine)[1]
     return np.where(timeline.exit_ms < 0, 2**62, timeline.exit_ms)
 

@@ -1,4 +1,4 @@
-"""When things are open, against clocks and against brute force, minute by minute."""
+"""Open times, against clocks and against brute force, minute by minute."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ WINDOWS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=8
 
 
 def minutes(windows: Windows) -> NDArray[np.bool_]:
-    """Which of the minutes 0 .. 59 lie in a window."""
+    """True for those of the minutes 0 .. 59 that lie in a window."""
     out = np.zeros(60, dtype=bool)
     for start, stop in windows:
         out[start:stop] = True

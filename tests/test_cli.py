@@ -61,7 +61,7 @@ PRINTED = ("scenario", "replications", "seed", "engine", "version", "hash", "met
 
 @dataclass(frozen=True)
 class Done:
-    """How a command line ended."""
+    """The end of a command line: exit code and output."""
 
     code: int
     out: str

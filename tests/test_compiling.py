@@ -1,4 +1,4 @@
-"""What is compiled belongs to the sources that decide results: when one of them changes, it is compiled anew."""
+"""Compiled loops belong to the sources that decide results: when one of them changes, they are compiled anew."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def double(tmp_path: Path) -> Callable[[], Any]:
 def test_what_is_kept_is_named_by_the_digest_and_found_by_it_only(
     double: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What other versions of the sources kept is removed, and nothing else."""
+    """Loops kept by other versions of the sources are removed, and nothing else."""
 
     def kept() -> set[str]:
         return {path.name for path in (tmp_path / "__pycache__").iterdir()}
@@ -112,7 +112,7 @@ def test_a_disk_that_is_full_keeps_nothing_and_hinders_nobody(
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_constant_that_changed_in_another_file_shows_in_the_figures(tmp_path: Path) -> None:
-    """With what was compiled before still there: a day of twice the hours halves what goods lose in a day."""
+    """Compiled loops of before are still there: a day of twice the hours halves the loss of goods in a day."""
     package = copied(tmp_path / "sim")
     (tmp_path / "case.yaml").write_text(SPOILS)
     (tmp_path / "cars.csv").write_text("arrival_ms\n0\n")

@@ -1,4 +1,4 @@
-"""What time, fuel, spoilage, officers and policies cost: each against a sum done on paper, on both engines."""
+"""Costs of time, fuel, spoilage, officers and policies: each against a sum done on paper, on both engines."""
 
 from __future__ import annotations
 

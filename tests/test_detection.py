@@ -1,4 +1,4 @@
-"""Who is selected and what is found: against closed forms, published tables and sums done by hand."""
+"""Selection and finds: against closed forms, published tables and sums done by hand."""
 
 from __future__ import annotations
 

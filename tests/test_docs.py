@@ -1,4 +1,4 @@
-"""What the documentation shows is executed, and what it lists exists.
+"""The documentation: all that it shows is executed, and all that it lists exists.
 
 ``python -m tests.test_docs`` writes the shown outputs and figures, the generated tables and ``results/reference`` anew;
 with ``--tables``, only the outputs and the tables; with ``--figures``, only the figures; with the paths of pages, only
@@ -44,6 +44,7 @@ from tests.test_architecture import ORDER
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
+PACKAGE = ROOT / "sim" / "borderport"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 PAGE_NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 SCENARIO_PAGES = sorted(page for page in (DOCS / "scenarios").glob("*.md") if page.stem != "README")
@@ -74,7 +75,7 @@ def commands(block: str) -> list[tuple[str, str]]:
 
 
 def printed(command: str) -> str:
-    """What a command prints on standard output, or the message it ends with."""
+    """Standard output of a command, or the message it ends with."""
     words = shlex.split(command.removeprefix("$ "))
     if words[0] == "borderport":
         out = io.StringIO()
@@ -161,7 +162,7 @@ def test_examples_in_yaml_can_be_read(page: Path) -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """What may follow the # of a link to a page."""
+    """Texts that may follow the # of a link to a page."""
     headings = re.findall(r"^#+ (.+)$", BLOCK.sub("", page.read_text(encoding="utf-8")), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -176,6 +177,17 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         goal = page.parent / name if name else page
         assert goal.exists(), target
         assert not anchor or anchor in anchors(goal), f"{target}: there are {sorted(anchors(goal))}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=PAGE_NAMES)
+def test_every_file_of_the_repository_that_is_named_is_there(page: Path) -> None:
+    """Named in full, ``sim/borderport/network/``, or a module from the package, ``scenario/routes.py``."""
+    kept = ("sim", "tests", "scenarios", "calibration", "docs", ".ci")
+    for name in re.findall(r"`([\w.-]+(?:/[\w.-]*)+)`", BLOCK.sub("", page.read_text(encoding="utf-8"))):
+        if name.split("/")[0] in kept and "NAME" not in name:
+            assert (ROOT / name).exists(), name
+        elif name.endswith(".py"):
+            assert (PACKAGE / name).exists(), name
 
 
 def test_every_decision_has_its_number_and_its_parts() -> None:
@@ -199,7 +211,7 @@ def test_the_readme_lists_the_modules_there_are() -> None:
 
 
 def generated(page: Path, name: str) -> str:
-    """What stands between the markers of a generated part."""
+    """The text between the markers of a generated part."""
     text = page.read_text(encoding="utf-8")
     return text.partition(f"<!-- begin: {name} -->\n")[2].partition(f"<!-- end: {name} -->")[0]
 
@@ -328,7 +340,7 @@ def validation_table() -> str:
 
 
 def saving_table() -> str:
-    """What the same vehicles save, on each clock."""
+    """Table of the savings of the same vehicles, on each clock."""
     found = {(r["flow"], r["span"], r["clock"]): r for r in rows_of("vehicles.csv") if r["port"] == "all"}
     names = ("saving_min", "low_min", "high_min")
     rows = [
@@ -343,7 +355,7 @@ def saving_table() -> str:
 
 
 def backlog_table() -> str:
-    """Where vehicles wait at the largest port, before and after."""
+    """Table of the stations at which vehicles wait at the largest port, before and after."""
     found = {(r["scenario"], r["station"], r["metric"]): float(r["mean"]) for r in rows_of("waiting.csv")}
     rows = []
     for station, words in BACKLOG.items():

@@ -84,7 +84,7 @@ def records_in(path: Path) -> int:
 
 
 def has_more(store: Path, before: int, process: subprocess.Popen[bytes]) -> bool:
-    """Whether a store has grown, or nobody is left to let it grow."""
+    """True if a store has grown, or nobody is left to let it grow."""
     return records_in(store) > before or process.poll() is not None
 
 

@@ -76,7 +76,7 @@ def load(folder: Path, text: str | bytes = TINY, **options: Any) -> Loaded:
 
 
 def problems(folder: Path, text: str | bytes = TINY, **options: Any) -> list[Problem]:
-    """What is wrong with a scenario; the places without the folder."""
+    """Problems of a scenario; the places without the folder."""
     with pytest.raises(ScenarioInvalid) as caught:
         load(folder, text, **options)
     return [Problem(p.where.replace(f"{folder}{os.sep}", ""), p.path, p.message) for p in caught.value.problems]
@@ -1338,7 +1338,7 @@ def test_random_sets_are_refused_not_fatal(tmp_path: Path, place: str, value: st
 
 
 def test_null_leaves_out_a_policy_of_the_file_that_is_extended(tmp_path: Path) -> None:
-    """Where the other file has none of that name, a name with nothing behind it puts it in force."""
+    """If the other file has none of that name, a name with nothing behind it puts it in force."""
     (tmp_path / "case.yaml").write_text('extends: "2024"\npolicies: {smart-review: null, longer-hours: }\n')
     policies = load_scenario(str(tmp_path / "case.yaml")).scenario.policies
     assert "smart-review" not in policies

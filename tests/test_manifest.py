@@ -1,4 +1,4 @@
-"""What the manifest promises: draws that never move, rates and volumes that hit what the scenario says."""
+"""Promises of the manifest: draws that never move, rates and volumes that hit what the scenario says."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def differing(before: FlowManifest, after: FlowManifest) -> set[str]:
 
 
 def within(values: Sequence[float] | NDArray[np.float64], expected: float, width: float = 3.5) -> bool:
-    """Whether the mean of independent values lies within ``width`` standard errors of what is expected."""
+    """True if the mean of independent values lies within ``width`` standard errors of what is expected."""
     found = np.asarray(values, dtype=np.float64)
     return bool(abs(found.mean() - expected) <= width * found.std(ddof=1) / np.sqrt(found.size))
 

@@ -1,4 +1,4 @@
-"""What the built-in ports are put together from, each in a case small enough to be worked out on paper.
+"""Mechanisms that the built-in ports are put together from, each in a case small enough to be worked out on paper.
 
 The operations and features one by one stand in `test_network.py`; here is how a port uses them together.
 """

@@ -168,7 +168,7 @@ def test_the_mean_queue_is_what_counting_heads_gives(busy: Run) -> None:
 
 
 def _moments(found: Run, flow: str, resource: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """When each vehicle got its unit, or stopped queueing for it; the end of time if it still queues."""
+    """Moments at which vehicles got their unit, or stopped queueing for it; the end of time if they still queue."""
     layout = found.layout(flow)
     number = found.timeline.network.resources.index(f"east.{resource}")
     column = next(i for i, c in enumerate(layout.columns) if c.resource == number)

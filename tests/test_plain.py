@@ -248,7 +248,7 @@ def dated(network: Network) -> Network:
 
 
 def columns_of(network: Network, start: int, flow: int) -> tuple[Column, ...]:
-    """What the columns of a program record: queues, some of them blocked, services, signals; two make a station."""
+    """Columns that a program records: queues, some of them blocked, services, signals; two make a station."""
     columns = [Column(Ref("east", f"s{place // 2}"), "service") for place in range(COLUMNS)]
     for code, argument, place, *_ in network.ops[start:].tolist():
         station = Ref("east", f"s{place // 2}")
@@ -301,7 +301,7 @@ def scenario_of(network: Network) -> Scenario:
 
 
 def plan_of(scenario: Scenario, network: Network) -> NetworkPlan:
-    """What measuring asks of a network before it is run."""
+    """The plan that measuring asks of a network before it is run."""
     route = scenario.ports["east"].routes["out"]
     flows = tuple(
         FlowPlan(

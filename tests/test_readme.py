@@ -1,4 +1,4 @@
-"""What the README shows is what the program prints."""
+"""Outputs that the README shows are those that the program prints."""
 
 from __future__ import annotations
 

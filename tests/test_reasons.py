@@ -1,4 +1,4 @@
-"""Where numbers come from: the reason of a value is never that of the one it replaced."""
+"""Reasons of numbers: that of a value is never that of the one it replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What things are called changes no figure: not those of a user whose names the program uses too.
+"""Names of things change no figure: not those of a user whose names the program uses too.
 
 A scenario with every kind of name is written with its names in angle brackets, and read with other names in their
 places. Which numbers a vehicle draws is the one thing that names decide, and by design: a draw's address has the names
@@ -258,7 +258,7 @@ def called(names: Mapping[str, str]) -> Scenario:
 
 
 def told_apart(names: Mapping[str, str]) -> bool:
-    """Whether tables tell the renamed things apart: a group from ports and flows, a station from what is waited for."""
+    """True if tables tell the renamed things apart: a group from ports and flows, stations from resources."""
     new = {old: names.get(old, old) for space in SPACES for old in space}
     flows = {new[old] for old in ("trucks", "escorts", "vans", "others")}
     groups = {new["goods"], new["guests"]}
@@ -343,7 +343,7 @@ def test_every_name_counts_in_the_hash(names: dict[str, str], space: tuple[str, 
 
 
 def test_a_policy_called_like_a_pace_or_a_closure_leaves_it_alone() -> None:
-    """What a policy adds to a port has a name that no file can write."""
+    """An object that a policy adds to a port has a name that no file can write."""
     for other in ("cold", "holiday"):
         names = {"slower": other}
         same_figures(measured(names), plain(), names)

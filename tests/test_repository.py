@@ -1,4 +1,4 @@
-"""What holds for the files of the repository, whatever they are about."""
+"""Rules for the files of the repository, whatever they are about."""
 
 import re
 import subprocess

@@ -84,7 +84,7 @@ def test_a_name_that_cannot_be_a_file_is_the_disks_error(tmp_path: Path) -> None
 
 
 def test_what_a_killed_run_left_behind_is_swept_out(tmp_path: Path) -> None:
-    """What a run that goes on is writing stays, and so does every file of the user's."""
+    """Files that a run still going on is writing stay, and so does every file of the user's."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     (tmp_path / "figures").mkdir()
@@ -313,7 +313,7 @@ def read_all(path: Path, keys: list[str]) -> list[dict[Key, float] | None]:
 
 @pytest.mark.parametrize("damage", ["flip", "cut"])
 def test_a_damaged_file_gives_no_wrong_record(tmp_path: Path, damage: str) -> None:
-    """What is read is right, or missing, or the store is refused with what to do: never another exception."""
+    """A record read is right, or missing, or the store is refused with what to do: never another exception."""
     records = fill(tmp_path / "whole.sqlite")
     content = (tmp_path / "whole.sqlite").read_bytes()
     rng = np.random.default_rng(1)

@@ -1,4 +1,4 @@
-"""Where random numbers begin: one address, one stream, for ever."""
+"""Random numbers begin at one address: one address, one stream, for ever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the terminal shows: never a digit cut off, nothing that steers it, and no stream that ends a command."""
+"""Output on the terminal: never a digit cut off, nothing that steers it, and no stream that ends a command."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_a_terminal_of_any_kind_shows_every_digit(term: str, columns: int) -> No
 
 
 def on_a_terminal(words: list[str], columns: int, **settings: str) -> str:
-    """What Python writes on a terminal of so many columns."""
+    """Output of Python on a terminal of so many columns."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "sim"), "PYTHONUTF8": "1", **settings}
@@ -304,7 +304,7 @@ def test_a_stream_that_takes_nothing_ends_cleanly(line: str, code: int, says: st
 
 
 def test_a_closed_output_takes_the_place_of_no_file(tmp_path: Path) -> None:
-    """What is written to a closed stream does not end in a file that was opened in its place."""
+    """Text written to a closed stream does not end in a file that was opened in its place."""
     write_tiny(tmp_path)
     done = shell(f"borderport sweep tiny.yaml --vary {DESK}=1,2 --reps 2 --jobs 1 --out out >&- 2>&-", tmp_path)
     assert done.returncode == 0

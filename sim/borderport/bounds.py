@@ -1,8 +1,8 @@
-"""How large the numbers of a scenario may be: one bound for each kind, chosen by what it means; here and nowhere else.
+"""The largest numbers a scenario may hold: one bound for each kind, chosen by its meaning; here and nowhere else.
 
-What lies beyond is a slip of the pen, and would end in numbers that do not fit their bits. Quantities that files write
-with units have a `Bound`; plain numbers, a constant. What depends on several numbers at once, such as how many vehicles
-fit one run, is at the end.
+A number beyond its bound is a slip of the pen, and would end in numbers that do not fit their bits. Quantities that
+files write with units have a `Bound`; plain numbers, a constant. Bounds that depend on several numbers at once, such as
+the number of vehicles that fit one run, are at the end.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Bound(NamedTuple):
     text : str
         As a scenario file writes it.
     why : str
-        What it is more than.
+        A comparison in words: more than what.
     """
 
     most: float

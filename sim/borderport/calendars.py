@@ -42,7 +42,7 @@ class LocalDays:
     midnight_ms: Times
 
     def window(self, first: date | None, last: date | None) -> tuple[int, int]:
-        """From the midnight that begins ``first`` to the one that ends ``last``; ``None`` means no limit."""
+        """Window from the midnight that begins ``first`` to the one that ends ``last``; ``None`` means no limit."""
         start = int(self.midnight_ms[0]) if first is None else self._midnight(first)
         stop = int(self.midnight_ms[-1]) if last is None else self._midnight(last + timedelta(days=1))
         return start, stop
@@ -99,7 +99,7 @@ def local_texts(zone: str, horizon: Horizon, times: Times) -> NDArray[np.str_]:
 
 
 def season_mask(dates: NDArray[np.datetime64], season: Season | None) -> NDArray[np.bool_]:
-    """Which dates lie in the season, shape as ``dates``; a season may run over new year."""
+    """True for dates within the season, shape as ``dates``; a season may run over new year."""
     if season is None:
         return np.ones(dates.shape, dtype=bool)
     month_day = np.asarray([str(day)[5:] for day in dates])
@@ -113,17 +113,17 @@ def weekday_of(dates: NDArray[np.datetime64]) -> NDArray[np.int64]:
 
 
 def open_days(calendar: Calendar, dates: NDArray[np.datetime64]) -> NDArray[np.bool_]:
-    """Which dates have windows by weekday and season; closures are not looked at."""
+    """True for dates that have windows by weekday and season; closures are not looked at."""
     return np.asarray(season_mask(dates, calendar.season) & open_weekdays(calendar)[weekday_of(dates)])
 
 
 def open_weekdays(calendar: Calendar) -> NDArray[np.bool_]:
-    """On which days of the week a calendar opens in its season, Monday first, shape (7,)."""
+    """True for days of the week on which a calendar opens in its season, Monday first, shape (7,)."""
     return np.asarray([name not in calendar.closed_on for name in WEEKDAYS])
 
 
 def open_windows(calendar: Calendar, zone: str, horizon: Horizon) -> Windows:
-    """When a calendar is open by its hours, weekdays and season; closures are subtracted elsewhere.
+    """Windows of a calendar by its hours, weekdays and season; closures are subtracted elsewhere.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def open_windows(calendar: Calendar, zone: str, horizon: Horizon) -> Windows:
 
 
 def wall_clock(days: LocalDays, chosen: Times, since_midnight_ms: int) -> Times:
-    """When a clock on the wall says so much, at most 48 h, on the chosen days, int64 ms since time 0.
+    """Moments at which a clock on the wall shows a time, at most 48 h, on the chosen days, int64 ms since time 0.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def wall_clock(days: LocalDays, chosen: Times, since_midnight_ms: int) -> Times:
     chosen : int64 array
         Places of days among ``days``.
     since_midnight_ms : int
-        What the clock shows; above 24 h on the day after.
+        Time that the clock shows; above 24 h on the day after.
     """
     begin = days.midnight_ms[chosen]
     times = begin + since_midnight_ms
@@ -196,7 +196,7 @@ def clip(windows: Windows, start: int, stop: int) -> Windows:
 
 
 def subtract(windows: Windows, closed: Windows) -> Windows:
-    """What is left of ``windows`` outside ``closed``; both sorted and disjoint."""
+    """The parts of ``windows`` outside ``closed``; both sorted and disjoint."""
     if closed.shape[0] == 0 or windows.shape[0] == 0:
         return windows
     gap_opens = np.concatenate([[-NEVER], closed[:, 1]])
@@ -211,12 +211,12 @@ def subtract(windows: Windows, closed: Windows) -> Windows:
 
 
 def intersect(windows: Windows, others: Windows) -> Windows:
-    """Where both are open; both sorted and disjoint."""
+    """The times at which both are open; both sorted and disjoint."""
     return subtract(windows, subtract(windows, others))
 
 
 def inside(windows: Windows, times: Times) -> NDArray[np.bool_]:
-    """Whether each time lies in a window, shape as ``times``; quicker for many times in order."""
+    """True for times that lie in a window, shape as ``times``; quicker for many times in order."""
     if windows.shape[0] == 0:
         return np.zeros(times.shape, dtype=bool)
     if times.size > 4 * windows.shape[0] and (times[1:] >= times[:-1]).all():
@@ -229,7 +229,7 @@ def inside(windows: Windows, times: Times) -> NDArray[np.bool_]:
 
 
 def quota_changes(quota: Quota, zone: str, horizon: Horizon) -> tuple[Times, Times, NDArray[np.bool_]]:
-    """When a quota is refilled, by how much, and which entries are refills rather than a new capacity.
+    """Moments at which a quota changes, its capacity from then on, and True for refills rather than a new capacity.
 
     Outside its days the quota does not bind (capacity `UNLIMITED`).
     """
@@ -246,7 +246,7 @@ def quota_changes(quota: Quota, zone: str, horizon: Horizon) -> tuple[Times, Tim
 
 
 def pace_changes(pace: Pace, slow_days: NDArray[np.bool_] | None, zone: str, horizon: Horizon) -> tuple[Times, Times]:
-    """When a pace changes and what it becomes, in per mille of normal; the first change is at time 0.
+    """Moments at which a pace changes, and the pace from then on in per mille of normal; the first change is at time 0.
 
     Parameters
     ----------

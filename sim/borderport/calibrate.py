@@ -51,7 +51,7 @@ class Free(Entry):
     sets : str or None
         Path at which the share is written instead.
     start, low, high : float
-        Where the fit begins and its bounds.
+        Begin of the fit, and its bounds.
     overlay : str
         Name of the overlay file that holds the fitted values.
     """
@@ -143,7 +143,7 @@ class TargetResult:
 
     @property
     def met(self) -> bool:
-        """Whether the deviation lies within the tolerance."""
+        """True if the deviation lies within the tolerance."""
         return abs(self.deviation) <= self.tolerance
 
 
@@ -188,7 +188,7 @@ def load_recipe(reference: str) -> Recipe:
 
 
 def _placed(folder: Source, given: Mapping[str, str]) -> tuple[dict[str, str], list[tuple[KeyPath, str]]]:
-    """Where the scenarios of a recipe are, which lie in its folder or are built in; and what is wrong with them."""
+    """Paths of a recipe's scenarios, which lie in its folder or are built in; and the faults found with them."""
     places: dict[str, str] = {}
     wrong: list[tuple[KeyPath, str]] = []
     for name, at in given.items():
@@ -200,7 +200,7 @@ def _placed(folder: Source, given: Mapping[str, str]) -> tuple[dict[str, str], l
 
 
 def _unknown(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
-    """What a recipe names that its scenarios do not have."""
+    """Names in a recipe that its scenarios do not have."""
     loaded: dict[str, Scenario] = {}
     for name in SCENARIOS:
         try:
@@ -234,7 +234,7 @@ def _unknown(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _overlaps(horizon: Horizon, target: Target) -> bool:
-    """Whether some of the target's months are simulated; its last month counts if it has begun at the end."""
+    """True if some of the target's months are simulated; its last month counts if it has begun at the end."""
     first, last = f"{horizon.start:%Y-%m}", f"{horizon.end - timedelta(microseconds=1):%Y-%m}"
     return first <= (target.last_month or last) and (target.first_month or first) <= last
 
@@ -244,7 +244,7 @@ def _percent(value: float) -> str:
 
 
 def settings_of(recipe: Recipe, values: Mapping[str, float]) -> dict[str, dict[str, str]]:
-    """What the parameters set, by overlay: path of the scenario → value as a scenario file writes it."""
+    """The settings that the parameters make, by overlay: path of the scenario → value as a scenario file writes it."""
     flows = load_scenario(recipe.base, overlays=False).plain.flows()
     out: dict[str, dict[str, str]] = {free.overlay: {} for free in recipe.free.values()}
     for name, free in recipe.free.items():

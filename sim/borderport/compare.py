@@ -31,7 +31,7 @@ from borderport.statistics import (
 from borderport.units import MS_PER_MINUTE
 
 EffectKey = tuple[str, str, str, str]
-# Where the shares of vehicles that are not cleared differ by more than this, means are over other vehicles.
+# If the shares of vehicles that are not cleared differ by more than this, means are over other vehicles.
 MOST_APART = 0.01
 
 
@@ -93,7 +93,7 @@ def not_cleared(scenario: Scenario, flows: Iterable[Ref], keys: Sequence[Key], v
 
 
 def unlike(base: Array, other: Array) -> bool:
-    """Whether the mean shares that are not cleared, over replications, differ by more than `MOST_APART`, either way."""
+    """True if the mean shares not cleared, over replications, differ by more than `MOST_APART`, either way."""
     shares = [values[~np.isnan(values)] for values in (base, other)]
     if not all(found.size for found in shares):
         return any(found.size for found in shares)
@@ -137,7 +137,7 @@ class VehicleEffect:
     base_not_cleared, other_not_cleared : float
         Share of the group that is `not_cleared` in either.
     marked : bool
-        Whether these shares are `unlike`, so that means over the cleared are over other vehicles.
+        True if these shares are `unlike`, so that means over the cleared are over other vehicles.
     """
 
     port: str
@@ -183,7 +183,7 @@ class Comparison:
         For each other scenario, by (port, clock): quantiles of the passage saving in minutes per vehicle at `GRID`,
         mean over replications.
     watched : float array, shape (replications, others)
-        What a precision was asked of: see `compare_scenarios`.
+        The values for which a precision was asked: see `compare_scenarios`.
     """
 
     samples: list[Sample]
@@ -277,8 +277,8 @@ def compare_scenarios(
     precision : Precision or None
         Go on until what is watched is known to this for every other scenario, or will not be.
     watched : str or None
-        What that is, of the base's `headline_group`: the paired difference of a metric, or, by default, the saving per
-        vehicle in the passage, on the wall clock.
+        The watched figure of the base's `headline_group`: the paired difference of a metric, or, by default, the saving
+        per vehicle in the passage, on the wall clock.
 
     Returns
     -------
@@ -305,7 +305,7 @@ def headline_group(scenario: Scenario) -> str:
 
 
 def _watching(group: str, metric: str | None) -> Callable[[_Paired], list[float]]:
-    """What is watched in one replication, for each other scenario."""
+    """A function that gives the watched value of one replication, for each other scenario."""
 
     def saving(row: _Paired) -> list[float]:
         return [_saving_min(sums.get((ALL, group, "passage", "wall"), NOBODY)) for sums in row.sums]

@@ -1,7 +1,7 @@
 """The one place that knows numba: loops over arrays, compiled when first called and kept on disk.
 
-What is kept belongs to the sources that decide results, all of them: a compiled loop has taken over constants and steps
-of other files, of which numba's own cache knows nothing.
+A loop that is kept belongs to all the sources that decide results: it has taken over constants and steps of other
+files, of which numba's own cache knows nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who is selected for inspection, and what an inspection finds: the formulas, on whole arrays at a time.
+"""Selection for inspection, and the finds of an inspection: the formulas, on whole arrays at a time.
 
 Selection weighs *who* (classes of traders, by relative risk) and *what* (how well the carriers of contraband are told
 from the others). Both spread a given selection rate over the vehicles; neither changes how many are selected.
@@ -189,7 +189,7 @@ def sample_size(items: Counts, level: float, confidence: float) -> Counts:
 
 
 def _misses_at_most(missed: Fraction, lots: Counts, bad: Counts, sample: Counts) -> NDArray[np.bool_]:
-    """Whether a sample misses all bad items of a lot with at most this chance; exact, shape as ``lots``."""
+    """True if a sample misses all bad items of a lot with at most this chance; exact, shape as ``lots``."""
     from scipy.special import gammaln
 
     good = lots - bad
@@ -205,7 +205,7 @@ def _misses_at_most(missed: Fraction, lots: Counts, bad: Counts, sample: Counts)
 
 
 def _exactly_at_most(missed: Fraction, lot: int, good: int, sample: int) -> bool:
-    """Whether C(good, sample) / C(lot, sample) is at most ``missed``, in whole numbers."""
+    """True if C(good, sample) / C(lot, sample) is at most ``missed``, in whole numbers."""
     bad = lot - good
     if sample > bad:  # the same chance with fewer factors: that the bad ones are all among those not looked at
         good, sample = lot - sample, bad

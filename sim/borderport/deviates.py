@@ -17,9 +17,9 @@ import numpy as np
 from borderport.bounds import ENDLESS_MS
 from borderport.compiling import compiled, inlined
 
-_FIRST_COUNT = np.uint64(1)  # where SFC64's counter begins, which bounds its period from below
+_FIRST_COUNT = np.uint64(1)  # SFC64's counter begins here, which bounds its period from below
 LAYERS = 256
-# Where the lowest layer of each ziggurat ends and its tail begins; all layers then have the same area.
+# Ends of the lowest layers of the ziggurats, where their tails begin; all layers then have the same area.
 NORMAL_EDGE = 3.6541528853610088
 EXPONENTIAL_EDGE = 7.69711747013105
 _TO_UNIT = 1.0 / 2**53
@@ -35,7 +35,7 @@ def _layers(edge: float, area: float, bits: int, density: Callable[..., float], 
     Parameters
     ----------
     edge, area : float
-        Where the lowest layer ends, and the area of each.
+        End of the lowest layer, and the area of each.
     bits : int
         Of the whole number that is scaled to a layer's width.
 
@@ -102,7 +102,7 @@ def fill_uniform(state: Any, out: Any) -> None:
 
 @compiled
 def fill_chances(states: Any, rates: Any, index: Any, room: Any, out: Any) -> None:
-    """Whether uniform numbers are below their stream's rate, those of an ``index``; shape (streams, numbers)."""
+    """True where a uniform number of ``index`` is below its stream's rate, written to ``out``; (streams, numbers)."""
     for stream in range(out.shape[0]):
         fill_uniform(states[stream], room)
         for place in range(index.size):
@@ -111,7 +111,7 @@ def fill_chances(states: Any, rates: Any, index: Any, room: Any, out: Any) -> No
 
 @compiled
 def _rest_of_normal(number: Any, value: Any, a: Any, b: Any, c: Any, count: Any) -> Any:
-    """Whether a point lies under the density that does not for certain; the value, and the state after."""
+    """Decide a point that is not certain to lie under the density: True if it does; the value, and the state after."""
     layer = number & _LAYER
     if layer == _NONE:  # in the tail, by Marsaglia's method
         beyond, rise = 1.0, 0.0
@@ -185,7 +185,7 @@ def fill_arrivals(state: Any, expected: Any, time_ms: Any, out: Any) -> Any:
     Returns
     -------
     int
-        How many arrivals there are; more than ``out`` has room for if it was too small.
+        Number of arrivals; more than ``out`` has room for if it was too small.
     """
     a, b, c, count = state[0], state[1], state[2], _FIRST_COUNT
     found, stretch, last = 0, 0, expected.size - 1
@@ -205,7 +205,7 @@ def fill_arrivals(state: Any, expected: Any, time_ms: Any, out: Any) -> Any:
 # --- laws --------------------------------------------------------------------------------------------------
 
 CONSTANT, LOGNORMAL, EXPONENTIAL, NORMAL, UNIFORM, TRIANGULAR, GIVEN, SCALED = range(8)
-# What a step of work can be: a law; values given in a row of a table; the work before times a.
+# Kinds of steps of work: a law; values given in a row of a table; the work before times a.
 KINDS = {
     "constant": CONSTANT,
     "lognormal": LOGNORMAL,
@@ -279,7 +279,7 @@ def fill_work(
         steps of each begin. ``steps`` float64, shape (steps, 7): policy (-1: everybody), kind, parameters a to d, and
         strength: how far from the work before to this step's.
     states : uint64 array, shape (tasks, 3)
-        Where each task's stream begins; zeros for a task without luck.
+        Initial state of each task's stream; zeros for a task without luck.
     begins, rows : int64 arrays, shape (groups + 1,) and (all groups' vehicles,)
         The vehicles of group ``g`` are ``rows[begins[g] : begins[g + 1]]``.
     index : int64 array, shape (vehicles,)

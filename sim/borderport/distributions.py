@@ -1,11 +1,11 @@
-"""Laws of service, payload and batch size as data, evaluated whole arrays at a time.
+"""Laws, the distributions of service, payload and batch size, as data; evaluated whole arrays at a time.
 
-A law is evaluated at a vehicle's *luck*: a standard normal number drawn once, with the manifest. Every law
-here rises with the luck, so it is a monotone re-labelling of the quantile function: a policy that replaces
-a law gives the same vehicle the same rank under the new one (comonotone coupling, the coupling with the
-least variance of the difference; Glasserman & Yao 1992, doi:10.1287/mnsc.38.6.884). A normal luck is
-used rather than a uniform one because most service laws here are lognormal, and then cost one ``exp``. The formulas of
-the common laws are in `borderport.deviates`, where they are compiled; their parameters, and the other laws, are here.
+A law is evaluated at a vehicle's *luck*, its normal score: a standard normal number drawn once, with the manifest.
+Every law here rises with the luck, so it is a monotone re-labelling of the quantile function: a policy that replaces
+a law gives the same vehicle the same rank under the new one (comonotone coupling, the coupling with the least variance
+of the difference; Glasserman & Yao 1992, doi:10.1287/mnsc.38.6.884). A normal score is used rather than a uniform
+number because most service laws here are lognormal, and then cost one ``exp``. The formulas of the common laws are in
+`borderport.deviates`, where they are compiled; their parameters, and the other laws, are here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 Code = tuple[str, float, float, float, float]
 
 _YAML_NAME = {"mean_value": "mean"}
-# Parameters without a unit, and what they may be.
+# Parameters without a unit, and the values they may have.
 _PLAIN = {"cv": (LEAST_CV, MOST_CV), "a": (LEAST_SHAPE, MOST_SHAPE), "b": (LEAST_SHAPE, MOST_SHAPE)}
 
 
@@ -45,7 +45,7 @@ class Law(ABC):
             raise ValueError(f"{type(self).__name__.lower()} {fault}")
 
     def faults(self) -> Iterator[str]:
-        """What keeps the parameters from making a law; here, what is wrong with each number by itself."""
+        """Reasons why the parameters make no law; here, the faults of each number by itself."""
         left_out = {field.name for field in fields(self) if getattr(self, field.name) == field.default}
         for name, value in self.parameters().items():
             if name in _PLAIN:
@@ -76,7 +76,7 @@ def _is_number(value: object) -> bool:
 
 
 def _wrong_value(name: str, value: float) -> Iterator[str]:
-    """What is wrong with a parameter that has the unit of what is drawn."""
+    """Faults of a parameter that has the unit of the values drawn."""
     if not _is_number(value) or not math.isfinite(value):
         yield f"needs a finite number as {name}, got '{value}'"
     elif value < 0:
@@ -84,7 +84,7 @@ def _wrong_value(name: str, value: float) -> Iterator[str]:
 
 
 def _wrong_shape(name: str, value: float) -> Iterator[str]:
-    """What is wrong with a parameter that is a plain number."""
+    """Faults of a parameter that is a plain number."""
     least, most = _PLAIN[name]
     if not _is_number(value) or not (least <= value < most or (name == "cv" and value == 0)):
         none = "0 or " if name == "cv" else ""
@@ -92,7 +92,7 @@ def _wrong_shape(name: str, value: float) -> Iterator[str]:
 
 
 def _no_mean(mean: float) -> Iterator[str]:
-    """What is wrong with the mean of a law that spreads around it."""
+    """Faults of the mean of a law that spreads around it."""
     if mean == 0:
         yield "needs a mean above 0; write a constant instead"
 
@@ -413,7 +413,7 @@ def parse_law(value: object, parse: Callable[[object], float], most: float = mat
     parse : callable
         Reads one quantity of the field's dimension, e.g. `borderport.units.parse_duration`.
     most : float
-        What a law that is a `Law` already may have as its largest parameter; ``parse`` has a bound of its own.
+        Largest parameter that a finished `Law` may have; ``parse`` has a bound of its own.
 
     Returns
     -------

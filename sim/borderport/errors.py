@@ -1,4 +1,4 @@
-"""What can go wrong, by name. The command line catches `SimError` and nothing else."""
+"""The errors of the program, by name. The command line catches `SimError` and nothing else."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Problem:
     path : str
         Dotted path of the value in the scenario, e.g. ``ports.zhangmu.flows.nev.payload``.
     message : str
-        What is wrong, what would be right.
+        The fault, and what would be right.
     """
 
     where: str

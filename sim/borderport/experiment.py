@@ -133,7 +133,7 @@ def scenario_hash(scenario: Scenario) -> str:
 
 
 def _counted(value: object) -> object:
-    """What of a model counts, as plain data; numbers to the last bit."""
+    """The part of a model that counts, as plain data; numbers to the last bit."""
     if isinstance(value, BaseModel):
         model = type(value)
         return {name: _counted(getattr(value, name)) for name in model.model_fields if not for_readers(model, name)}
@@ -179,7 +179,7 @@ class Sample:
 
     @property
     def replications(self) -> int:
-        """How many."""
+        """Number of replications."""
         return int(self.values.shape[0])
 
     def of(self, port: str, flow: str, metric: str, station: str = "all") -> Array:
@@ -256,7 +256,7 @@ def run_scenarios(
     jobs : int or None
         Worker processes; by default as many as pay.
     detail : bool
-        Whether to keep what only figures need.
+        True to keep what only figures need.
     precision : Precision or None
         Go on until every scenario's figure of the metric ``watched`` is known to this, or will not be
         (`borderport.statistics.outlook` of its values then says so).
@@ -283,7 +283,7 @@ def watched_values(samples: Sequence[Sample], metric: str) -> tuple[list[str], A
 
 @dataclass(frozen=True)
 class Plan:
-    """What `collect` is to run: scenarios, how often, how precisely, by how many workers."""
+    """The order given to `collect`: scenarios, number of replications, precision wanted, number of workers."""
 
     scenarios: tuple[Scenario, ...]
     replications: int
@@ -318,7 +318,7 @@ def collect(
     ----------
     plan : Plan
     task : callable
-        What a worker does with a chunk; returns one row for each of its replications.
+        The work on a chunk, done by a worker; returns one row for each of its replications.
     watched : callable
         The figures of a row that ``plan.precision`` is about; NaN for one that it does not have.
     executor : Executor, optional

@@ -52,7 +52,7 @@ class Point:
 
     @property
     def label(self) -> str:
-        """How tables name it."""
+        """Name of the point in tables."""
         return "as given" if self.rate is None else f"{self.rate * 100:.4g} %"
 
     def detection(self) -> Interval:
@@ -90,12 +90,12 @@ class Frontier:
 
     @property
     def marked(self) -> tuple[bool, ...]:
-        """For each point, whether the share that it does not clear is unlike that with nobody selected."""
+        """True for each point whose share not cleared is unlike that with nobody selected."""
         return tuple(unlike(self.points[1].not_cleared, point.not_cleared) for point in self.points)
 
     @property
     def rare(self) -> bool:
-        """Whether so few finds were seen that intervals are worth little."""
+        """True if so few finds were seen that intervals are worth little."""
         return bool(max(float(point.found.sum()) for point in self.points) < FEWEST_FINDS)
 
 
@@ -195,7 +195,7 @@ def _point(sample: Sample, rate: float | None, targeting: float | None) -> Point
 
 
 def _dominated(points: list[Point]) -> tuple[int | None, ...]:
-    """For each point, one that dominates it."""
+    """Number of a point that dominates each point, or None."""
     pairs = [(a, b) for a in range(len(points)) for b in range(a)]
     finds = [points[a].found - points[b].found for a, b in pairs]
     hours = [points[a].vehicle_hours - points[b].vehicle_hours for a, b in pairs]
@@ -226,5 +226,5 @@ def _costs(points: list[Point]) -> tuple[Interval, ...]:
 
 
 def _one_curve(one: Point, other: Point) -> bool:
-    """Whether two points have the same targeting, or one of them is where targeting does not matter."""
+    """True if two points have the same targeting, or one of them is where targeting does not matter."""
     return one.targeting == other.targeting or one.rate == 0

@@ -1,4 +1,4 @@
-"""What became of each vehicle of one replication, as two tables: its visits, and the vehicle itself.
+"""Histories of the vehicles of one replication as two tables: their visits, and the vehicles themselves.
 
 Times are ms since the start of the reported period, so they are negative in a lead-in; beside them stand dates and
 times of day local to the port. What has not happened is None, an empty cell of a CSV file.
@@ -82,7 +82,7 @@ def vehicle_table(scenario: Scenario, manifest: Manifest, timeline: Timeline) ->
 
 
 def _came(layout: FlowLayout, drawn: FlowManifest, timeline: Timeline) -> Columns:
-    """What became of those who set out; moments since time 0, `NEVER` for what has not happened."""
+    """Histories of those who set out; moments since time 0, `NEVER` for events that have not happened."""
     matrix, vehicle, (first, after) = timeline.of(layout), layout.vehicle, layout.passage
     arrived, counts = arrivals_of(timeline, layout, drawn), counted(timeline, layout, drawn)
     standing, ended, exit_ms = timeline.standing[vehicle], timeline.outcome[vehicle], timeline.exit_ms[vehicle]

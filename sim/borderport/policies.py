@@ -60,7 +60,7 @@ def apply_policies(scenario: Scenario, catalogue: Mapping[str, Policy]) -> tuple
     Scenario
         With world effects made, ``adoptions``, ``amendments`` and ``policy_costs`` filled in.
     list of (path, message)
-        What is wrong: a policy that selects nothing, two that set the same thing without ``after``, a world effect
+        Faults: a policy that selects nothing, two that set the same thing without ``after``, a world effect
         with partial adoption. The scenario must not be used unless it is empty.
     """
     problems: Problems = []
@@ -80,7 +80,7 @@ def apply_policies(scenario: Scenario, catalogue: Mapping[str, Policy]) -> tuple
 
 
 def _beyond_bounds(scenario: Scenario) -> Iterator[tuple[str, str]]:
-    """What policies have made larger than a scenario may say it, though each effect by itself is not."""
+    """Numbers that policies make larger than a scenario may say, though each effect by itself does not."""
     for port_name, port in scenario.ports.items():
         for name, resource in port.resources.items():
             most = max([resource.capacity or 0, *(period.capacity for period in resource.periods)])

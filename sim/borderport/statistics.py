@@ -24,7 +24,7 @@ from borderport.units import (
     parse_share,
 )
 
-LEVEL = 0.95
+CONFIDENCE = 0.95
 MOST_REPLICATIONS = 10_000  # that are run for the sake of a precision
 FIRST_STEP = 10
 ENOUGH_TO_JUDGE = 30  # replications after which a figure that hardly any of them gives is given up
@@ -44,7 +44,7 @@ class Interval:
         return (self.high - self.low) / 2
 
 
-def t_interval(values: Sequence[float] | Array, level: float = LEVEL) -> Interval:
+def t_interval(values: Sequence[float] | Array, level: float = CONFIDENCE) -> Interval:
     """Mean and Student-t interval of independent replications.
 
     Parameters
@@ -67,7 +67,7 @@ def t_interval(values: Sequence[float] | Array, level: float = LEVEL) -> Interva
     return Interval(float(mean[0]), float(low[0]), float(high[0]))
 
 
-def t_intervals(values: Array, level: float = LEVEL) -> tuple[Array, Array, Array]:
+def t_intervals(values: Array, level: float = CONFIDENCE) -> tuple[Array, Array, Array]:
     """Intervals of many metrics at once.
 
     Parameters
@@ -89,14 +89,14 @@ def t_intervals(values: Array, level: float = LEVEL) -> tuple[Array, Array, Arra
     return mean - half, mean, mean + half
 
 
-def share_interval(shares: Sequence[float] | Array, level: float = LEVEL) -> Interval:
+def share_interval(shares: Sequence[float] | Array, level: float = CONFIDENCE) -> Interval:
     """Mean and Student-t interval of shares over replications, cut off where it would pass 0 or 1."""
     found = t_interval(shares, level)
     low, high = np.clip([found.low, found.high], 0.0, 1.0)
     return Interval(found.mean, float(low), float(high))
 
 
-def ratio_interval(top: Array, bottom: Array, level: float = LEVEL) -> Interval:
+def ratio_interval(top: Array, bottom: Array, level: float = CONFIDENCE) -> Interval:
     """Ratio of two means over the same replications, with its interval (Fieller 1954).
 
     Parameters
@@ -183,7 +183,7 @@ def variance_saved(base: Array, other: Array) -> float:
 
 @dataclass(frozen=True)
 class Precision:
-    """How precisely a figure is wanted, by half of its interval.
+    """Precision wanted of a figure: half of its interval.
 
     Attributes
     ----------
@@ -202,7 +202,7 @@ class Precision:
 
 @dataclass(frozen=True)
 class Outlook:
-    """How far a figure is from the precision wanted, and how many replications that takes.
+    """Distance of a figure from the precision wanted, and the replications that it takes.
 
     Attributes
     ----------
@@ -216,7 +216,7 @@ class Outlook:
         Replications in all that would reach it, by the variance seen; infinite where none would, NaN where it cannot be
         told.
     total : int
-        How many to run in all before looking again; ``done`` if it is time to stop.
+        Replications to run in all before looking again; ``done`` if it is time to stop.
     """
 
     interval: Interval
@@ -228,7 +228,7 @@ class Outlook:
 
     @property
     def reached(self) -> bool:
-        """Whether half of the interval is as small as wanted."""
+        """True if half of the interval is as small as wanted."""
         return self.interval.half_width <= self.wanted
 
 
@@ -268,12 +268,12 @@ def outlook(values: Sequence[float] | Array, precision: Precision, most: int = M
     if interval.half_width <= wanted:
         return Outlook(interval, present, done, wanted, done, done)
     needed = _replications_for(interval.half_width, present, wanted) * done / present
-    at_best = needed * (present - 1) / float(chdtri(present - 1, (1 - LEVEL) / 2))
+    at_best = needed * (present - 1) / float(chdtri(present - 1, (1 - CONFIDENCE) / 2))
     total = done if at_best > most else min(max(2 * done, FIRST_STEP), most, max(done + 1, math.ceil(needed)))
     return Outlook(interval, present, done, wanted, needed, max(done, total))
 
 
-# Units in which a precision can be given, and how: those of metrics that a scenario file can give too.
+# Units in which a precision can be given, with parser and example: those of metrics that scenario files have too.
 ABSOLUTE: dict[str, tuple[Callable[[str], float], str]] = {
     "min": (lambda text: parse_duration(text) / MS_PER_MINUTE, "0.5 min"),
     "h": (lambda text: parse_duration(text) / MS_PER_HOUR, "100 h"),
@@ -310,9 +310,9 @@ def parse_precision(text: str, unit: str) -> Precision:
 
 
 def _replications_for(half_width: float, done: int, wanted: float) -> float:
-    """How many values would bring the half-width of ``done`` values down to ``wanted``; infinite if none would."""
+    """Values that would bring the half-width of ``done`` values down to ``wanted``; infinite if none would."""
     if wanted == 0:
         return float("inf")
-    now = float(stdtrit(done - 1, (1 + LEVEL) / 2))
+    now = float(stdtrit(done - 1, (1 + CONFIDENCE) / 2))
     first = done * (half_width / wanted) ** 2
-    return first * float(stdtrit(max(first - 1, 1), (1 + LEVEL) / 2) / now) ** 2
+    return first * float(stdtrit(max(first - 1, 1), (1 + CONFIDENCE) / 2) / now) ** 2

@@ -36,8 +36,8 @@ from borderport.distributions import Array
 from borderport.errors import StoreError
 from borderport.metrics import Key, unit_of
 
-# What decides the last bits of a figure beside the program: functions, compilers, and Python, whose `sum` of floats was
-# another one before 3.12.
+# Libraries that decide the last bits of a figure beside the program: functions, compilers. Python decides them too: its
+# `sum` of floats was another one before 3.12.
 LIBRARIES = ("numpy", "scipy", "numba", "llvmlite")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 LIST = "borderport-files.txt"
@@ -357,7 +357,7 @@ class ResultStore:
             raise StoreError(f"{self.path}: cannot use this store: {error}{hint}") from error
 
     def has(self, key: str) -> bool:
-        """Whether there is a record under a key, and it is sound."""
+        """True if there is a record under a key, and it is sound."""
         return self._record(key) is not None
 
     def _check_there(self) -> None:
@@ -404,7 +404,7 @@ class ResultStore:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file a path leads to; None if it leads to none."""
+    """Identity of the file that a path leads to; None if it leads to none."""
     try:
         found = path.stat()
     except OSError:

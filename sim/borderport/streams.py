@@ -41,9 +41,9 @@ class Streams:
         Parameters
         ----------
         owner : str
-            Whose draw: ``port.flow``, or ``port.closure`` for closures at random.
+            Owner of the draw: ``port.flow``, or ``port.closure`` for closures at random.
         purpose : str
-            What it decides, e.g. ``arrivals`` or ``declaration.service``.
+            The decision drawn for, e.g. ``arrivals`` or ``declaration.service``.
         n : int
             A longer draw begins with the shorter.
         """
@@ -76,7 +76,7 @@ class Streams:
             room = found
 
     def states(self, owner: str, purposes: tuple[str | None, ...]) -> NDArray[np.uint64]:
-        """Where the streams of some purposes begin, shape (purposes, 3); zeros for None."""
+        """Initial states of the streams of some purposes, shape (purposes, 3); zeros for None."""
         digests = [NO_STREAM if purpose is None else self._digest(owner, purpose) for purpose in purposes]
         return np.frombuffer(b"".join(digests), dtype="<u8").reshape(-1, 3)
 

@@ -1,7 +1,7 @@
 """A design over parameters and policies: every point runs with the same random numbers, paired to the base.
 
-What a replication of a point gave is kept in the store as soon as it is known, under a key of everything that
-determines it; an interrupted sweep, or a wider one, computes only what is missing. Points are loaded one after the
+The figures of a replication of a point are kept in the store as soon as they are known, under a key of everything that
+determines them; an interrupted sweep, or a wider one, computes only what is missing. Points are loaded one after the
 other as they are needed, and their figures are read back from the store: a design of any size takes little memory.
 """
 
@@ -49,7 +49,7 @@ class Variation:
 
 @dataclass(frozen=True)
 class Design:
-    """What is varied about which scenario; its points are loaded when they are asked for.
+    """The variations of a scenario; its points are loaded when they are asked for.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Design:
     policies: Path | None = None
 
     def __len__(self) -> int:
-        """How many points there are, the base included."""
+        """Number of points, the base included."""
         return 1 + math.prod(len(v.values) for v in self.variations)
 
     def points(self) -> Iterator[tuple[str, ...]]:
@@ -105,7 +105,7 @@ class Response:
         The metric; vehicles cleared and unfinished of its port, flow or group, and the share of these that is
         `borderport.compare.not_cleared`.
     marked : bool array, shape (points,)
-        Where that share is unlike the base's: the metric is then one of other vehicles, and must not be called better.
+        True where that share is unlike the base's: the metric is then one of other vehicles, not to be called better.
     """
 
     values: Array
@@ -419,12 +419,12 @@ class _Run:
     computed: int = 0
 
     def advance(self, replications: int) -> None:
-        """So many more are done."""
+        """Note that so many more replications are done."""
         self.done += replications
         self.progress(self.done, len(self.design) * self.replications)
 
     def tasks(self) -> Iterator[_Task]:
-        """What is missing, a few replications of one point at a time; equal points are run once."""
+        """Replications that are missing, a few of one point at a time; equal points are run once."""
         seen: set[str] = set()
         for values in self.design.points():
             scenario = self.design.load(values)

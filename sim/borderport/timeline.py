@@ -22,13 +22,13 @@ class Timeline:
     Attributes
     ----------
     network : Network
-        What was run.
+        The network that was run.
     moments : int64 array, shape (records,)
-        When each SEIZE was granted, each DELAY ended and each WAIT was over; negative for what did not happen before
-        the end of the horizon (it is ``~work``: -1, and for a DELAY less the work it would have had). Of a driver who
-        gives up, the SEIZE holds the moment of leaving.
+        Moments at which each SEIZE was granted, each DELAY ended and each WAIT was over; negative for those that did
+        not come before the end of the horizon (``~work``: -1, and for a DELAY less the work it would have had). Of a
+        driver who gives up, the SEIZE holds the moment of leaving.
     exit_ms : int64 array, shape (vehicles,)
-        When the vehicle left; `NOT_REACHED` if it is still inside.
+        Moment at which the vehicle left; `NOT_REACHED` if it is still inside.
     outcome : uint8 array, shape (vehicles,)
         ``UNFINISHED``, ``EXITED`` or ``ABANDONED`` of `borderport.network`.
     standing : int64 array, shape (vehicles,)
@@ -76,7 +76,7 @@ class Timeline:
 
 
 def arrivals_of(timeline: Timeline, layout: FlowLayout, drawn: FlowManifest) -> Times:
-    """When each vehicle of one flow came, shape (vehicles,); `NEVER` for those that never set out.
+    """Moments at which the vehicles of one flow came, shape (vehicles,); `NEVER` for those that never set out.
 
     A later truck sets out when it is due, but not before the driver before it has left the goods behind; if he takes
     them along after all, it never does, and is no vehicle in any table or figure.
@@ -94,7 +94,7 @@ def arrivals_of(timeline: Timeline, layout: FlowLayout, drawn: FlowManifest) -> 
 
 
 def counted(timeline: Timeline, layout: FlowLayout, drawn: FlowManifest) -> Mask:
-    """Which vehicles of one flow figures count: they set out, and they or their goods were due in the reported period.
+    """Vehicles of one flow that figures count: they set out, and they or their goods were due in the reported period.
 
     A truck that fetches goods left behind counts if the first one does, since it is of the same load: so a load is
     counted as a whole, whenever it is fetched.

@@ -93,14 +93,14 @@ def read_trace(
     marks : frozenset of str
         Marks that may be columns.
     tasks : mapping of str to str
-        What a column of service times may be called, without its unit → ``station.task``.
+        Name that a column of service times may have, without its unit → ``station.task``.
 
     Returns
     -------
     Trace or None
         None if anything is wrong.
     list of (line, message)
-        What is wrong and on which line of the file; line 1 is the header.
+        Faults, each with its line of the file; line 1 is the header.
     """
     table, findings = _read_table(path)
     if table is None:
@@ -193,7 +193,7 @@ def _read_table(path: Path) -> tuple[_Table | None, list[Finding]]:
 
 
 def _wrong_header(header: Sequence[str]) -> list[Finding]:
-    """What is wrong with the first line. If it is none of a trace's, nothing of it is shown: it may be of any file."""
+    """Faults of the first line. If it is none of a trace's, nothing of it is shown: it may be of any file."""
     if not any(header):
         return [(1, "is empty; it needs a header such as 'arrival,payload_t'")]
     if ("arrival" in header) == ("arrival_ms" in header):

@@ -35,7 +35,7 @@ SHARE = {"%": 100, "per mille": 1000}  # divided by, so that 70 % is 0.7
 # Examples of what may be counted: any word of any language may stand there, it is for the reader.
 ITEMS = dict.fromkeys(("items", "boxes"), 1.0)
 COUNT = dict.fromkeys(("vehicles", "trucks", "cars", "persons"), 1.0)
-# Words that say how much, not of what: `5 tons per year` are not five vehicles.
+# Words for an amount, not for the thing counted: `5 tons per year` are not five vehicles.
 _MEASURES = frozenset(
     (
         "gram grams kilogram kilograms kilo kilos ton tons tonne tonnes kiloton kilotons kilotonne kilotonnes pound "
@@ -47,8 +47,8 @@ _MEASURES = frozenset(
     ).split()
 )
 
-# How numbers are written: digits, or groups of three of them after a first one of one to three, and decimals after a
-# point. What stands between groups is the same throughout: a comma, an underscore, or a space (plain, no-break, thin).
+# Form of numbers: digits, or groups of three of them after a first one of one to three, and decimals after a
+# point. The mark between groups is the same throughout: a comma, an underscore, or a space (plain, no-break, thin).
 SEPARATORS = ",_ \u00a0\u2009\u202f"
 PLAIN = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _GROUPED = "|".join(f"(?:{mark}[0-9]{{3}})+" for mark in SEPARATORS)
@@ -89,7 +89,7 @@ def _split(
 
 
 def _says_what(word: str) -> bool:
-    """Whether one word names things. Latin abbreviations are measures (``k``, ``Mt``) more often than things."""
+    """True if a word names things. Latin abbreviations are measures (``k``, ``Mt``) more often than things."""
     letters = all(unicodedata.category(sign)[0] in "LM" for sign in word.replace("-", ""))
     return letters and word.casefold() not in _MEASURES and (len(word) > 2 or not word.isascii())
 
@@ -109,7 +109,7 @@ def _read(number: str, unit: str, otherwise: str) -> tuple[float, str]:
 
 
 def _with_point(number: str) -> str | None:
-    """What ``1,5`` or ``1.500,5`` may mean, its last separator taken as the point; None if nobody can guess."""
+    """The likely meaning of ``1,5`` or ``1.500,5``: the last separator taken as the point; None if nobody can guess."""
     mantissa = re.split("[eE]", number)[0]
     digits = re.sub(f"[{_APOSTROPHES}]", "", mantissa)
     last = max(digits.rfind(mark) for mark in SEPARATORS)
@@ -213,7 +213,7 @@ def parse_pace(text: object) -> float:
 def parse_count(text: object) -> float:
     """Read a number of things, ``"25 cars"`` → 25.0; >= 0. Raises ValueError like `parse_duration`.
 
-    What is counted is said for the reader, by one word of any language that is no measure.
+    One word of any language that is no measure says, for the reader, what is counted.
     """
     return _quantity(text, COUNT, "number of things", "25 cars", bounds.CONVOY, words=True)
 

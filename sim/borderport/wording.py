@@ -39,7 +39,7 @@ def number(value: float, decimals: int | None = None) -> str:
 
 
 def decimals_of(half_width: float) -> int:
-    """How many decimals a mean and its interval are written with: two digits of the half-width, at most four decimals.
+    """Number of decimals of a mean and its interval: two digits of the half-width, at most four decimals.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def _decimals(value: float, digits: int) -> int:
 
 
 def is_exact(interval: Interval) -> bool:
-    """Whether every replication gave the same."""
+    """True if every replication gave the same."""
     return interval.half_width <= ROUNDING * abs(interval.mean)
 
 
@@ -72,7 +72,7 @@ def plus_minus(interval: Interval, scale: float = 1.0) -> str:
     ----------
     interval : Interval
     scale : float
-        What the numbers are divided by, > 0.
+        Divisor of the numbers, > 0.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def percent(share: float) -> str:
 
 
 def interval_note(replications: int) -> str:
-    """What the numbers of a table are: means with their intervals, or the only replication there is.
+    """The meaning of a table's numbers: means with their intervals, or the only replication there is.
 
     Examples
     --------

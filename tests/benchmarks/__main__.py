@@ -23,7 +23,7 @@ START_VEHICLES = 400
 
 @dataclass(frozen=True)
 class Settings:
-    """How much is measured.
+    """Extent of the measurements.
 
     Attributes
     ----------

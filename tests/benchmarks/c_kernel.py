@@ -27,7 +27,7 @@ SHIFTS = {CODE: 0, LEVEL: 3, COLUMN: 8, ARGUMENT: 24, ESCAPE: 48}
 PLACE, RECORD = 0, 1
 IN_USE, CAPACITY, QUEUED, BUSY, LONGEST, WAITED = range(6)
 RESOURCE_FIELDS = 8
-QUEUES = 0x80000000
+IS_QUEUEING = 0x80000000
 
 # The members of `Run` in kernel.c, in their order: numbers, then arrays with their types.
 NUMBERS = ("horizon_ms", "lead_in_ms", "bits", "levels", "slots", "arrivals", "changes", "deadlines")
@@ -120,7 +120,7 @@ def _run(advance: Any, network: Network) -> Timeline:
     advance(ctypes.byref(run))
     standing = np.full(n, -1, dtype=np.int64)
     inside = np.flatnonzero(memory["outcome"] == UNFINISHED)
-    standing[inside] = network.ops[vehicles[inside, PLACE] & ~np.uint32(QUEUES), COLUMN]
+    standing[inside] = network.ops[vehicles[inside, PLACE] & ~np.uint32(IS_QUEUEING), COLUMN]
     return Timeline(
         network=network,
         moments=memory["moments"],

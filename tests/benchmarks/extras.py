@@ -1,4 +1,4 @@
-"""What is measured of this simulator alone; each in its own process: ``python -m tests.benchmarks.extras NAME``."""
+"""Measurements of this simulator alone; each in its own process: ``python -m tests.benchmarks.extras NAME``."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def pipeline() -> Values:
 
 
 def workers() -> Values:
-    """How much faster two workers are than one once they are there: wall time of `MANY` replications less `FEW`.
+    """Speed-up of two workers over one once they are there: wall time of `MANY` replications less `FEW`.
 
     The median of rounds in which both take turns.
     """

@@ -23,7 +23,7 @@ Process = Generator[simpy.Event, object, None]
 
 
 def until_open(now: float) -> float:
-    """How long the stations stay shut from now on; 0 while they are open."""
+    """Time for which the stations stay shut from now on; 0 while they are open."""
     time_of_day = now % DAY_MS
     if time_of_day < OPEN_MS:
         return OPEN_MS - time_of_day

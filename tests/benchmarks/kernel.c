@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define NOBODY UINT32_MAX
-#define QUEUES 0x80000000u /* in Vehicle.place while it queues for a resource */
+#define IS_QUEUEING 0x80000000u /* in Vehicle.place while it queues for a resource */
 #define LAST_KEY UINT64_MAX
 #define NORMAL_PACE 1000
 #define NEVER ((int64_t)1 << 62)
@@ -146,7 +146,7 @@ static inline void leave(Ends *queue, Vehicle *vehicles, uint32_t vehicle)
 static inline void go_on(const Run *r, Ends *ready, uint32_t vehicle, int64_t now)
 {
     Vehicle *v = &r->vehicles[vehicle];
-    uint32_t place = v->place & ~QUEUES;
+    uint32_t place = v->place & ~IS_QUEUEING;
     r->moments[v->record + COLUMN(r->programs[place])] = now;
     v->place = place + 1;
     v->after = NOBODY;
@@ -254,13 +254,13 @@ void advance(const Run *run)
                     deadline_key = ((uint64_t)r.deadline_ms[next] << bits) + next + 1;
                 }
                 uint32_t place = vehicles[late].place;
-                uint64_t operation = r.programs[place & ~QUEUES], escape = ESCAPE(operation);
-                if (place & QUEUES && escape > 0) {
+                uint64_t operation = r.programs[place & ~IS_QUEUEING], escape = ESCAPE(operation);
+                if (place & IS_QUEUEING && escape > 0) {
                     uint64_t number = ARGUMENT(operation);
                     leave(&r.ends[number * r.levels + LEVEL(operation)], vehicles, late);
                     shorten(&r.resources[number], now, r.lead_in_ms);
                     moments[vehicles[late].record + COLUMN(operation)] = now;
-                    vehicles[late].place = (place & ~QUEUES) + escape;
+                    vehicles[late].place = (place & ~IS_QUEUEING) + escape;
                     running = late;
                 }
             }
@@ -291,7 +291,7 @@ void advance(const Run *run)
                     resource->waited -= later(now, r.lead_in_ms);
                     if (now >= r.lead_in_ms)
                         resource->longest = later(resource->longest, resource->queued);
-                    vehicles[running].place = place | QUEUES;
+                    vehicles[running].place = place | IS_QUEUEING;
                     break;
                 }
                 if (code == DELAY) {

@@ -34,7 +34,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Result:
-    """What was measured of a cell.
+    """Measurements of a cell.
 
     Attributes
     ----------
@@ -128,7 +128,7 @@ class _Process:
         return {"peak_mib": float(last), "vehicles": drawn.vehicles, "events": drawn.events}
 
     def found(self) -> dict[str, Times]:
-        """What the simulation recorded."""
+        """Arrays that the simulation recorded."""
         if self.cell.tool == "simmer":
             return {"exit_ms": simmer_files.read_exits(self.own)}
         with np.load(self.folder / f"{self.cell.tool}-{self.cell.workload}-{self.cell.vehicles}.npz") as arrays:

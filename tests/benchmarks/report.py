@@ -29,7 +29,7 @@ class Target:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the promise is kept."""
+        """True if the promise is kept."""
         if self.value is None:
             return "not measured"
         return "met" if (self.value >= self.limit if self.at_least else self.value <= self.limit) else "missed"
@@ -53,7 +53,7 @@ class Findings:
     start : list of Result
         Of a few vehicles, one process at a time.
     extras : dict
-        What `tests.benchmarks.extras` measured, by name.
+        Measurements of `tests.benchmarks.extras`, by name.
     not_run : dict of str to str
         Tools that could not run here, and why.
     """
@@ -129,7 +129,7 @@ def gates(findings: Findings) -> list[Target]:
 
 
 def targets(findings: Findings) -> list[Target]:
-    """What the simulator promises, measured on a quiet machine."""
+    """Promises of the simulator, measured on a quiet machine."""
     results, extras = findings.results, findings.extras
 
     def extra(name: str, key: str) -> float | None:
@@ -182,7 +182,7 @@ def _growth(growth: Sequence[Result]) -> float | None:
 
 
 def _base(result: Result, results: Sequence[Result]) -> Result | None:
-    """What a result is compared with: idiomatic SimPy beside it, or the reference engine where there is none."""
+    """The result to compare with: idiomatic SimPy beside it, or the reference engine where there is none."""
     beside = {r.cell.tool: r for r in results if (r.cell.workload, r.cell.vehicles) == _group(result)}
     return beside.get("idiomatic") or beside.get("reference")
 

@@ -1,4 +1,4 @@
-"""What ``simmer.R`` reads and writes."""
+"""Files that ``simmer.R`` reads and writes."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What ``python -m tests.benchmarks --quick`` measured."""
+    """Measurements of ``python -m tests.benchmarks --quick``."""
     path = tmp_path_factory.mktemp("benchmarks") / "found.json"
     command = [sys.executable, "-m", "tests.benchmarks", "--quick", "--json", str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -30,11 +30,11 @@ class Tool:
     label : str
         As printed.
     workloads : tuple of str
-        What it can express.
+        Workloads that it can express.
     needs : str or None
         Python package, or command, without which it cannot run.
     slow : bool
-        Whether it is given fewer vehicles, so as to be done within minutes.
+        True if it is given fewer vehicles, so as to be done within minutes.
     """
 
     label: str
@@ -74,7 +74,7 @@ class Prepared:
 
 @cache
 def missing(name: str) -> str | None:
-    """Why a tool cannot run here, or None if it can."""
+    """Reason why a tool cannot run here, or None if it can."""
     needs = TOOLS[name].needs
     if needs is None:
         return None
@@ -98,7 +98,7 @@ def prepare(name: str, workload: str, vehicles: int, folder: Path) -> Prepared:
     workload : str
         A variant of the reference workload, or `BUILT_IN`.
     vehicles : int
-        Which of the drawn workloads in ``folder``; of no meaning for `BUILT_IN`.
+        Size of the drawn workload in ``folder``; of no meaning for `BUILT_IN`.
     folder : Path
     """
     if workload == BUILT_IN:

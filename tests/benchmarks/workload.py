@@ -92,7 +92,7 @@ class Workload:
 
     @property
     def vehicles(self) -> int:
-        """How many."""
+        """Number of vehicles."""
         return int(self.arrival_ms.size)
 
     @property
@@ -102,12 +102,12 @@ class Workload:
 
     @property
     def has_hours(self) -> bool:
-        """Whether the stations close at night."""
+        """True if the stations close at night."""
         return self.variant != "w24"
 
     @property
     def has_yard(self) -> bool:
-        """Whether each port has a yard of `YARD_PLACES` places."""
+        """True if each port has a yard of `YARD_PLACES` places."""
         return self.variant == "wyard"
 
     @property
@@ -254,5 +254,5 @@ def write_scenario(workload: Workload, folder: Path) -> Path:
 
 
 def network_of(scenario: Scenario, replication: int = 0) -> Network:
-    """What the engines are given: one replication laid out as arrays."""
+    """One replication laid out as arrays, as the engines are given it."""
     return build_network(plan_network(scenario), draw_manifest(plan_manifest(scenario), SEED, replication))

@@ -71,7 +71,7 @@ class ScenarioName(click.ParamType[str]):
     name = "scenario"
 
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
-        """What follows "Missing argument"."""
+        """The text that follows "Missing argument"."""
         return "It is a YAML file or a built-in scenario: `borderport list scenarios` names these."
 
 
@@ -231,7 +231,7 @@ def short_names(names: Sequence[str]) -> list[str]:
 
 
 def port_labels(scenarios: Sequence[Scenario]) -> dict[str, str]:
-    """What each port is called in tables: its label, with its name if another has the same; ``all`` for the total."""
+    """Each port's label in tables, with its name if another port has the same label; ``all`` for the total."""
     labels = {name: port.label.en for scenario in reversed(scenarios) for name, port in scenario.ports.items()}
     taken = [*labels.values(), "all"]
     told = {name: label if taken.count(label) == 1 else f"{label} ({name})" for name, label in labels.items()}

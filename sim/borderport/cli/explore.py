@@ -133,7 +133,7 @@ def _write_table(folder: RunFolder, result: Sweep, advance: Advance) -> None:
 
 
 def _about(result: Sweep) -> dict[str, Any]:
-    """What was run."""
+    """The run of a sweep as its documents describe it."""
     from borderport.store import provenance
 
     design = result.design
@@ -264,7 +264,7 @@ def _report_sweep(
 
 
 def _response_documents(design: Design, response: Response) -> list[dict[str, Any]]:
-    """What is told of each point, the base first."""
+    """One document for each point, the base first."""
     from borderport.statistics import Interval, t_intervals
 
     def told(low: Array, mean: Array, high: Array) -> list[Interval]:

@@ -75,7 +75,7 @@ def frontier(scenario: str, rates: tuple[float, ...], targeting: tuple[float, ..
 
 
 def _frontier_rows(result: Frontier) -> list[dict[str, Any]]:
-    """What is known of each point, by name."""
+    """The figures of each point, by name."""
     from borderport.statistics import t_interval
 
     return [

@@ -20,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Goal:
-    """What is asked.
+    """A precision that the options ask for, and the figure it is wanted of.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Goal:
         As it was given.
     precision : Precision
     metric : str or None
-        What is watched; None for the saving per vehicle.
+        The watched metric; None for the saving per vehicle.
     figure : str
         The same in words.
     unit : str
@@ -42,7 +42,7 @@ class Goal:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """For the functions that simulate."""
+        """Arguments for the functions that simulate."""
         return {"precision": self.precision, "watched": self.metric}
 
 
@@ -60,7 +60,7 @@ def precision_options(what: str) -> Callable[[F], F]:
 def goal_of(
     options: dict[str, Any], scenarios: Sequence[Scenario], flow: str, metric: str | None, figure: str
 ) -> Goal | None:
-    """What the options ask for; refused before anything is simulated. None if no precision is asked.
+    """The goal that the options set; refused before anything is simulated. None if no precision is asked.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def report_precision(goal: Goal | None, names: Sequence[str], watched: Array) ->
 
 
 def _why(goal: Goal, name: str, found: Outlook) -> str:
-    """How far it was reached, and what would help."""
+    """The distance from a goal that was not reached, and the way to reach it."""
     from borderport.statistics import ABSOLUTE, MOST_REPLICATIONS
 
     what = f"{goal.figure}, {name}"

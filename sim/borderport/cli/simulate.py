@@ -194,7 +194,7 @@ def _load(name: str, options: dict[str, Any]) -> Scenario:
 
 
 def _changes(options: dict[str, Any]) -> list[str]:
-    """What the options change, in words: a scenario that was changed must not bear the title of another."""
+    """The changes that options make, in words: a changed scenario must not bear the title of another."""
     found = [f"with {name}" for name in options["with_"]] + [f"without {name}" for name in options["without"]]
     return found + ["=".join(part.strip() for part in text.partition("=")[::2]) for text in options["sets"]]
 
@@ -334,7 +334,7 @@ def _write_samples(folder: RunFolder, samples: Sequence[Sample]) -> None:
 
 
 def _about(samples: Sequence[Sample], precision: dict[str, Any] | None) -> dict[str, Any]:
-    """What ``run.json`` says: what was run, how, and with which versions."""
+    """The content of ``run.json``: the run, its settings, and the versions it was made with."""
     from borderport.experiment import scenario_hash
     from borderport.store import provenance
 

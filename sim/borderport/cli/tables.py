@@ -19,8 +19,8 @@ MOST_HEADING_LINES = 3
 SHARE_OF_NAMES = 0.4  # of the width, at most, where names take more than one line
 LEAST_LAST_COLUMN = 36
 CJK = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
-# Where a line may end: after a space, but not within 12 000 or 95 %, and between ideographs; in the name of a row or a
-# column after the mark that joins two words, too.
+# Places at which a line may end: after a space, but not within 12 000 or 95 %, and between ideographs; in the name of a
+# row or a column after the mark that joins two words, too.
 WORDS = re.compile(rf"(?<=\s)(?=[^\s\d%])|(?<=\D\s)(?=\d)|(?<=[{CJK}])(?=[{CJK}])")
 PARTS = re.compile(rf"{WORDS.pattern}|(?<=[^\W_][-+/_])(?=[^\W\d_])")
 
@@ -42,7 +42,7 @@ def print_table(
     note : str
         Printed below the table.
     keys : int
-        How many columns, from the left, name a row. They stand to the left, the values to the right.
+        Number of columns, from the left, that name a row. They stand to the left, the values to the right.
     """
     header = [terminal.shown(name) for name in header]
     rows = [[terminal.shown(cell) for cell in row] for row in rows]
@@ -237,7 +237,7 @@ def wrap(text: str, width: int, indent: str = "", at: re.Pattern[str] = PARTS) -
 
 
 def length(text: str) -> int:
-    """How many columns of a terminal a text takes; an ideograph takes two."""
+    """Columns of a terminal that a text takes; an ideograph takes two."""
     from rich.cells import cell_len
 
     return cell_len(text)

@@ -25,9 +25,9 @@ from borderport.wording import visible
 WIDTH = 80  # of what is not a terminal, so that what a command prints is the same everywhere
 NARROWEST = 20
 WIDEST = 10_000
-# Why a stream takes nothing more: the disk is full, or what was behind it is gone.
+# Reasons why a stream takes nothing more: the disk is full, or the reader behind it is gone.
 LOST = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
-ESCAPED = "borderport.escaped"  # how characters are written that an encoding lacks
+ESCAPED = "borderport.escaped"  # name of the handler for characters that an encoding lacks
 PLAIN = {"±": "+/-", "─": "-", "−": "-", "–": "-", "…": "..."}
 
 
@@ -97,7 +97,7 @@ def shown(text: str, stream: TextIO | None = None) -> str:
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:
-    """What stands for characters that an encoding lacks."""
+    """The replacement for characters that an encoding lacks."""
     assert isinstance(error, UnicodeEncodeError)
     lacking = error.object[error.start : error.end]
     return "".join(PLAIN.get(c) or c.encode("ascii", "backslashreplace").decode() for c in lacking), error.end

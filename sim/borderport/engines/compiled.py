@@ -45,7 +45,7 @@ _VEHICLE_KEY = np.uint64(FIRST_VEHICLE_KEY)
 _SEIZE, _DELAY, _RELEASE = np.uint64(SEIZE), np.uint64(DELAY), np.uint64(RELEASE)
 _SIGNAL, _END = np.uint64(SIGNAL), np.uint64(END)
 
-# An operation as one integer: where each part begins, and the bits it has.
+# An operation as one integer: the first bit of each part, and the number of its bits.
 FIELDS = {CODE: (0, 3), LEVEL: (3, 5), COLUMN: (8, 16), ARGUMENT: (24, 24), ESCAPE: (48, 16)}
 _CODE_MASK, _LEVEL_MASK = np.uint64(0x7), np.uint64(0x1F)
 _COLUMN_MASK, _ARGUMENT_MASK = np.uint64(0xFFFF), np.uint64(0xFFFFFF)
@@ -55,7 +55,7 @@ _ARGUMENT_AT, _ESCAPE_AT = np.uint64(FIELDS[ARGUMENT][0]), np.uint64(FIELDS[ESCA
 # A vehicle's row, 16 bytes: its next operation, its first record, its neighbours in a queue or among those ready to go
 # on. While it queues for a resource, the top bit of PLACE is set.
 PLACE, RECORD, AFTER, BEFORE = (np.uint64(field) for field in range(4))
-QUEUES = np.uint64(0x80000000)
+IS_QUEUEING = np.uint64(0x80000000)
 # A resource's row, 64 bytes.
 IN_USE, CAPACITY, QUEUED, BUSY, LONGEST, WAITED = (np.uint64(field) for field in range(6))
 
@@ -92,7 +92,7 @@ def _sift_up(heap: Any, size: Any, event: Any) -> None:
 
 @inlined
 def _end_of_work(now: Any, work: Any, first: Any, stop: Any, pace_ms: Any, pace_per_mille: Any) -> Any:
-    """When ``work`` begun now is done at a changing pace, rounded up to whole ms; `NEVER` if it is not."""
+    """The moment at which ``work`` begun now is done at a changing pace, rounded up to whole ms, or `NEVER`."""
     left = work * NORMAL_PACE
     begin = now
     last = stop - 1
@@ -113,13 +113,13 @@ def _end_of_work(now: Any, work: Any, first: Any, stop: Any, pace_ms: Any, pace_
 
 @inlined
 def _at(row: Any, field: Any) -> Any:
-    """Where a field of a vehicle's row is."""
+    """Place of a field of a vehicle's row."""
     return (row << TWO) + field
 
 
 @inlined
 def _of(row: Any, field: Any) -> Any:
-    """Where a field of a resource's row is."""
+    """Place of a field of a resource's row."""
     return (row << THREE) + field
 
 
@@ -182,7 +182,7 @@ def _leave(queue: Any, ends: Any, vehicles: Any, vehicle: Any) -> None:
 @inlined
 def _go_on(vehicle: Any, now: Any, programs: Any, vehicles: Any, moments: Any, ready: Any) -> None:
     """A vehicle has what it waited for: note the moment, move on by one operation, add it to those ready."""
-    place = np.uint64(vehicles[_at(vehicle, PLACE)]) & ~QUEUES
+    place = np.uint64(vehicles[_at(vehicle, PLACE)]) & ~IS_QUEUEING
     moments[np.uint64(vehicles[_at(vehicle, RECORD)]) + _column(programs[place])] = now
     vehicles[_at(vehicle, PLACE)] = place + ONE
     vehicles[_at(vehicle, AFTER)] = NOBODY
@@ -333,14 +333,14 @@ def _advance(
                     later = np.uint64(deadline_order[next_deadline])
                     deadline_key = (np.uint64(deadline_ms[later]) << bits) + later + _VEHICLE_KEY
                 place = np.uint64(vehicles[_at(late, PLACE)])
-                operation = programs[place & ~QUEUES]
+                operation = programs[place & ~IS_QUEUEING]
                 escape = operation >> _ESCAPE_AT
-                if place & QUEUES and escape > ZERO:
+                if place & IS_QUEUEING and escape > ZERO:
                     resource = _argument(operation)
                     _leave(resource * levels + _level(operation), ends, vehicles, late)
                     _shorten(resource, now, lead_in_ms, resources)
                     moments[np.uint64(vehicles[_at(late, RECORD)]) + _column(operation)] = now
-                    vehicles[_at(late, PLACE)] = (place & ~QUEUES) + escape
+                    vehicles[_at(late, PLACE)] = (place & ~IS_QUEUEING) + escape
                     running = late
             static_key = min(arrival_key, change_key, deadline_key)
 
@@ -371,7 +371,7 @@ def _advance(
                     if now >= lead_in_ms:
                         longest = max(resources[_of(resource, LONGEST)], resources[_of(resource, QUEUED)])
                         resources[_of(resource, LONGEST)] = longest
-                    vehicles[_at(running, PLACE)] = place | QUEUES
+                    vehicles[_at(running, PLACE)] = place | IS_QUEUEING
                     break
                 if code == _DELAY:
                     end = now
@@ -520,7 +520,7 @@ def run(network: Network) -> Timeline:
     )
     standing = np.full(n, -1, dtype=np.int64)
     inside = np.flatnonzero(outcome == UNFINISHED)
-    standing[inside] = network.ops[vehicles[inside, int(PLACE)] & ~np.uint32(QUEUES), COLUMN]
+    standing[inside] = network.ops[vehicles[inside, int(PLACE)] & ~np.uint32(IS_QUEUEING), COLUMN]
     busy_ms = resources[:, int(BUSY)] + resources[:, int(IN_USE)] * network.horizon_ms
     still = resources[:, int(QUEUED)]
     queue_max = np.maximum(resources[:, int(LONGEST)], still)

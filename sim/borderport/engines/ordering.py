@@ -19,7 +19,7 @@ PACKED_BITS = 63
 
 
 def key_bits(vehicles: int, horizon_ms: int) -> int:
-    """How many bits of a packed ``(time, key)`` the key takes.
+    """Number of bits that the key takes of a packed ``(time, key)``.
 
     Parameters
     ----------

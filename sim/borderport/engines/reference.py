@@ -222,7 +222,7 @@ class _Run:
         return self.signals.setdefault(int(self.network.signal[vehicle, slot]), Signal())
 
     def at_pace(self, pace: int, work: int) -> int:
-        """How long ``work`` takes from now on at a changing pace, rounded up to whole ms."""
+        """Time that ``work`` takes from now on at a changing pace, rounded up to whole ms."""
         times, values = self.paces[pace]
         now = self.env.now
         left = work * NORMAL_PACE

@@ -28,7 +28,7 @@ def row_mm(scenarios: int, single: float) -> float:
 
 
 def most_rows(scenarios: int) -> int:
-    """How many rows a panel may have: the fewer, the more scenarios there are, so that it still can be read."""
+    """Most rows that a panel may have and still be read: fewer, the more scenarios there are."""
     return max(FEWEST_ROWS, MOST_BARS // scenarios)
 
 
@@ -39,7 +39,7 @@ def slots(rows: int, scenario: int, scenarios: int) -> tuple[Array, float]:
 
 
 def end_of(interval: Interval) -> float:
-    """Where a bar and its whisker end; 0 if there is no value."""
+    """The end of a bar with its whisker; 0 if there is no value."""
     return max((value for value in (interval.mean, interval.high) if isfinite(value)), default=0.0)
 
 

@@ -1,4 +1,4 @@
-"""What the reported period cost: the parts of each scenario's total, and how each part differs from the first one's."""
+"""Cost of the reported period: the parts of each scenario's total, and how each part differs from the first one's."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ UNITS = ((1e9, "bn CNY"), (1e6, "M CNY"), (1e3, "thousand CNY"), (1.0, "CNY"))
 
 
 def has_costs(samples: Sequence[Sample]) -> bool:
-    """Whether every scenario says what things cost."""
+    """True if every scenario gives rates of cost."""
     return all(sample.scenario.costs is not None for sample in samples)
 
 
@@ -56,7 +56,9 @@ def costs(samples: Sequence[Sample]) -> Figure:
         heights = [style.AROUND_MM + style.LINE_MM * KEY_COLUMNS + TOTAL_MM * len(samples)]
         if others:
             heights.append(style.AROUND_MM + bars.row_mm(others, CHANGE_MM) * (len(COST_WORDS) + 1))
-        keys: list[style.Key] = [(Patch(color=c), text) for c, text in zip(COLOURS, COST_WORDS.values(), strict=True)]
+        keys: list[style.LegendEntry] = [
+            (Patch(color=c), text) for c, text in zip(COLOURS, COST_WORDS.values(), strict=True)
+        ]
         figure = frame("Cost of the reported period", samples, note, sum(heights))
         axes = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
         _stack(axes[0], samples, names)
@@ -88,7 +90,7 @@ def _stack(ax: Axes, samples: Sequence[Sample], names: Sequence[str]) -> None:
 
 
 def _changes(ax: Axes, samples: Sequence[Sample], names: Sequence[str]) -> None:
-    """How each part and the total change, scenario by scenario, in the scenario's colour."""
+    """Change of each part and of the total, scenario by scenario, in the scenario's colour."""
     parts = {**COST_WORDS, "total_cost": "total"}
     changes = [[_change(samples[0], sample, part) for part in parts] for sample in samples[1:]]
     ends = [value for line in changes for i in line for value in (i.mean, i.low, i.high) if isfinite(value)]

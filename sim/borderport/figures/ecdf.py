@@ -56,7 +56,7 @@ def _has(sample: Sample, port: str) -> bool:
 
 
 def _panel(figure: Figure, ax: Axes, port: str, samples: Sequence[Sample], room_mm: float) -> None:
-    entries: list[style.Key] = []
+    entries: list[style.LegendEntry] = []
     ends = []
     for i, sample in enumerate(samples):
         key = style.line_key(i)

@@ -1,4 +1,4 @@
-"""What is around the panels of a figure of samples: which scenarios, how they are told apart, on what they rest."""
+"""The frame around the panels of a figure of samples: title, legend of the scenarios, and the footer with its basis."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def frame(
     Parameters
     ----------
     what : str
-        What the figure shows; the scenarios are added.
+        Subject of the figure; the scenarios are added.
     samples : sequence of Sample
     note : str
         For the footer: how to read the panels.
     body_mm : float
         Height of the panels together.
     key : callable
-        What stands for the scenario with a number; there is none if there is one scenario only.
+        Makes the legend's sample of the scenario with a number; there is none if there is one scenario only.
     against_first : bool
-        Whether the others are shown as they differ from the first, the base.
+        True if the others are shown as they differ from the first, the base.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def frame(
     texts = [_legend(name, whole) for name, whole in zip(names, full, strict=True)] if len(samples) > 1 else []
     if against_first:
         what, names, texts = f"{what} against {names[0]}", names[1:], [f"{texts[0]} (base)", *texts[1:]]
-    legend: list[style.Key] = [(key(number), text) for number, text in enumerate(texts)]
+    legend: list[style.LegendEntry] = [(key(number), text) for number, text in enumerate(texts)]
     footer = [_titles(samples), style.basis(samples[0].replications, samples[0].seed), note]
     return style.sheet(f"{what}: {in_title(names)}", footer, body_mm, legend)
 

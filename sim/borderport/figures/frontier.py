@@ -21,7 +21,7 @@ from borderport.statistics import Interval
 BODY_MM = 95.0
 ROOM_MM = 150.0
 LINEAR_TO = HOUR
-# Where a label may stand from its point: points of the page to the right and up, and how it is aligned.
+# Places of a label beside its point: points of the page to the right and up, and its alignment.
 OFFSETS = ((3, -8), (3, 3), (-3, 3), (-3, -8), (3, -16), (-3, 11), (3, 11), (-3, -16))
 LABEL_SIZE = 6
 
@@ -42,7 +42,7 @@ def detection_against_delay(result: Frontier) -> Figure:
     """
     targetings = sorted({point.targeting for point in result.points[1:] if point.targeting is not None})
     with style.style():
-        keys: list[style.Key] = [
+        keys: list[style.LegendEntry] = [
             (style.line_key(i, style.marker_of(i)), f"targeting {t:.0%}".replace("%", " %"))
             for i, t in enumerate(targetings)
         ]

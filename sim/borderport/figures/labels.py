@@ -1,4 +1,4 @@
-"""What things are called on figures, and numbers with their units and as many digits as their intervals bear."""
+"""Labels on figures, and numbers with their units and as many digits as their intervals bear."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def full_names(samples: Sequence[Sample]) -> list[str]:
 
 
 def scenario_names(samples: Sequence[Sample]) -> list[str]:
-    """What the scenarios are called on panels: by their names or, where these are long, by ``no. 2``."""
+    """Names of the scenarios on panels: their own or, where these are long, ``no. 2``."""
     names = full_names(samples)
     if len(names) == 1:
         return names
@@ -84,7 +84,7 @@ def interval_of(sample: Sample, port: str, metric: str, station: str = "all") ->
 
 
 def whiskers(intervals: Iterable[Interval], scale: float = 1.0) -> Array:
-    """How far intervals reach below and above their means, shape (2, n), for error bars; NaN draws none."""
+    """Distances from means to the ends of their intervals, shape (2, n), for error bars; NaN draws none."""
     reach = [[(i.mean - i.low) / scale, (i.high - i.mean) / scale] for i in intervals]
     return np.asarray(reach, dtype=np.float64).reshape(-1, 2).T
 
@@ -93,7 +93,7 @@ def whiskers(intervals: Iterable[Interval], scale: float = 1.0) -> Array:
 
 
 def decimals_of(half_width: float) -> int | None:
-    """How many decimals show two significant digits of an interval's half-width; None where there is no interval."""
+    """Decimals that show two significant digits of an interval's half-width; None where there is no interval."""
     if not isfinite(half_width) or half_width <= 0:
         return None
     return min(max(0, 1 - floor(log10(half_width))), 6)
@@ -184,7 +184,7 @@ def percent_mean(interval: Interval) -> str:
 
 
 def span_text(values: Sequence[float], write: Callable[[float], str]) -> str:
-    """What differs between scenarios: ``12 %``, or ``12 % to 38 %``; values that are NaN do not count."""
+    """Range of a value over scenarios: ``12 %``, or ``12 % to 38 %``; values that are NaN do not count."""
     present = sorted(value for value in values if isfinite(value))
     ends = list(dict.fromkeys(write(value) for value in (present[:1] + present[-1:])))
     return " to ".join(ends) or "–"

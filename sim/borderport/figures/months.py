@@ -89,14 +89,14 @@ def _months(samples: Sequence[Sample]) -> list[date]:
 
 
 def _part(begin: datetime, end: datetime, month: date) -> tuple[datetime, datetime]:
-    """What a period covers of a month; the end is before the begin if that is nothing."""
+    """The part of a month that a period covers; the end is before the begin if that is nothing."""
     first = datetime(month.year, month.month, 1)
     days = calendar.monthrange(month.year, month.month)[1]
     return max(begin, first), min(end, first + timedelta(days=days))
 
 
 def _length(sample: Sample, month: date) -> str:
-    """How much of a month the horizon covers if it is not all of it, ``2 d`` or ``12 h``; nothing if it is."""
+    """Length of the horizon within a month, ``2 d`` or ``12 h``; empty if it covers the whole month."""
     horizon = sample.scenario.horizon
     begin, end = _part(horizon.start, horizon.end, month)
     hours = (end - begin) / timedelta(hours=1)
@@ -117,7 +117,7 @@ def _panel(figure: Figure, ax: Axes, port: str, samples: Sequence[Sample], month
     monthly = [[interval_of(sample, port, _metric(month)) for month in months] for sample in samples]
     largest = max((i.mean for line in monthly for i in line if i.mean == i.mean), default=0.0)
     scale, unit = (1000.0, "kt") if largest >= 1000 else (1.0, "t")
-    entries: list[style.Key] = []
+    entries: list[style.LegendEntry] = []
     for i, sample in enumerate(samples):
         _bars(ax, monthly[i], scale, i, len(samples))
         for bar, month in zip(ax.patches[-len(months) :], months, strict=True):
@@ -164,7 +164,7 @@ def _reported(samples: Sequence[Sample], port: str) -> list[Reported]:
 
 
 def _one_month(entry: Reported) -> bool:
-    """Whether an entry is of one whole month."""
+    """True if an entry is of one whole month."""
     following = entry.last_day + timedelta(days=1)
     months = 12 * (following.year - entry.first_day.year) + following.month - entry.first_day.month
     return entry.first_day.day == following.day == 1 and months == 1

@@ -1,4 +1,4 @@
-"""Where passage time goes: by station and part, scenarios side by side."""
+"""Parts of the passage time by station, scenarios side by side."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def time_by_station(samples: Sequence[Sample]) -> Figure:
         )
         closes = {port: any(row.total(("closed",)) > 0 for row in rows) for port, rows in table.items()}
         parts = [part for part in PARTS if part != "closed" or any(closes.values())]
-        keys: list[style.Key] = [(Patch(**LOOKS[part]), WORDS[part]) for part in parts]
+        keys: list[style.LegendEntry] = [(Patch(**LOOKS[part]), WORDS[part]) for part in parts]
         figure = frame("Passage time by station", samples, note, max(sum(heights), 30))
         if not table:
             style.nothing(figure, "no vehicle was cleared")
@@ -113,7 +113,7 @@ def time_by_station(samples: Sequence[Sample]) -> Figure:
 
 
 def _vehicles(samples: Sequence[Sample], port: str) -> str:
-    """How many vehicles a port clears in a replication."""
+    """Number of vehicles that a port clears in a replication, as text."""
     cleared = [interval_of(sample, port, "vehicles_cleared").mean for sample in samples]
     return f"{span_text(cleared, lambda mean: f'{mean:,.0f}')} vehicles"
 

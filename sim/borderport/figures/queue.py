@@ -71,7 +71,7 @@ def _longest(samples: Sequence[Sample], port: str) -> list[str]:
 
 
 def _panel(figure: Figure, ax: Axes, port: str, resource: str, samples: Sequence[Sample]) -> None:
-    entries: list[style.Key] = []
+    entries: list[style.LegendEntry] = []
     for i, sample in enumerate(samples):
         queue = sample.queue_by_hour.get(f"{port}.{resource}", np.full(24, np.nan))
         ax.plot(np.arange(25), np.append(queue, queue[-1]), drawstyle="steps-post", **style.line_look(i))

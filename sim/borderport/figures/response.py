@@ -1,4 +1,4 @@
-"""How one metric responds to one parameter, or to two."""
+"""Response of one metric to one parameter, or to two."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def response_curve(
     Parameters
     ----------
     values : sequence of float or str, shape (points,)
-        What the parameter is set to. Numbers are drawn to scale; texts (``"30 min"``) one after the other.
+        Values of the parameter. Numbers are drawn to scale; texts (``"30 min"``) one after the other.
     mean, low, high : float arrays, shape (points,)
         NaN where there is no value or no interval.
     parameter : str
         Its path, with the unit of ``values``.
     metric : str
-        What responds, with its unit.
+        The response, with its unit.
     scenario : str
         Name of the scenario that is varied.
     replications, seed : int
@@ -81,7 +81,7 @@ def response_curve(
         mean, low, high = (np.asarray(column, dtype=np.float64)[order] for column in (mean, low, high))
         apart = np.zeros(len(values), dtype=bool) if marked is None else np.asarray(marked, dtype=bool)[order]
         texts, upright, below_mm = _names(values, ROOM_MM) if _texts(values) else ([], False, 0.0)
-        keys: list[style.Key] = [(_open(), _not_compared(apart))] if apart.any() else []
+        keys: list[style.LegendEntry] = [(_open(), _not_compared(apart))] if apart.any() else []
         figure = style.sheet(title, [_basis(scenario, replications, seed), whiskers], CURVE_MM + below_mm, keys)
         ax = figure.subplots()
         _points(ax, places, mean, low, high, apart, joined=not _texts(values))
@@ -109,7 +109,7 @@ def _texts(values: Points) -> bool:
 
 
 def _places(values: Points) -> tuple[Array, list[int]]:
-    """Where points lie on an axis, ascending, and which comes when."""
+    """Places of points on an axis, ascending, and the number of the point at each."""
     if _texts(values):
         return np.arange(len(values), dtype=np.float64), list(range(len(values)))
     numbers = np.asarray(values, dtype=np.float64)
@@ -215,7 +215,7 @@ def heat_map(
     x_parameter, y_parameter : str
         Paths, with the units of the values.
     metric : str
-        What responds, with its unit.
+        The response, with its unit.
     scenario : str
     replications, seed : int
     low, high : float arrays, shape (rows, columns), optional
@@ -236,7 +236,7 @@ def heat_map(
         texts, written = _written(values, low, high, MAP_MM / len(x_values), rows_mm / len(y_values))
         title = f"{_capital(shown(metric))} by {shown(x_parameter)} and {shown(y_parameter)}: {shown(scenario)}"
         note = " ".join([written, *(["Framed: as in the scenario."] if base is not None else [])])
-        keys: list[style.Key] = [(Patch(**_hatched()), _not_compared(apart))] if apart.any() else []
+        keys: list[style.LegendEntry] = [(Patch(**_hatched()), _not_compared(apart))] if apart.any() else []
         names, upright, below_mm = _names(x_values, MAP_MM)
         body_mm = rows_mm + below_mm + style.AROUND_MM
         figure = style.sheet(title, [_basis(scenario, replications, seed), note], body_mm, keys)
@@ -266,7 +266,7 @@ def _tick(value: float | str) -> str:
 def _written(
     values: Array, low: Array | None, high: Array | None, width_mm: float, height_mm: float
 ) -> tuple[list[list[str]], str]:
-    """What stands in the cells, by row and column, if there is room for all of it; and what the footer says of it."""
+    """Texts of the cells, by row and column, if there is room for all of them; and the footer's remark on them."""
     half = np.full(values.shape, np.nan) if low is None or high is None else (np.asarray(high) - np.asarray(low)) / 2
     both = [[_cell(*pair, lines=2) for pair in zip(*line, strict=True)] for line in zip(values, half, strict=True)]
     means = [[_cell(*pair, lines=1) for pair in zip(*line, strict=True)] for line in zip(values, half, strict=True)]

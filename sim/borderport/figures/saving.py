@@ -1,4 +1,4 @@
-"""What the same vehicles save, port by port."""
+"""Savings of the same vehicles, port by port."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from borderport.figures.labels import (
 from borderport.metrics import GRID
 
 PANEL_MM = 34.0
-# Of the share axis, and of the paper: what each scenario's mean takes below the curves.
+# Room for each scenario's mean below the curves: in units of the share axis, and on paper.
 MEAN_SHARE, MEAN_MM = 7.0, 2.3
 CLOCKS = {"wall": "passage time", "service": "time in service"}
 LINEAR_TO = HOUR
@@ -83,7 +83,7 @@ def _has(comparison: Comparison, port: str) -> bool:
 
 
 def _changes(comparison: Comparison, port: str) -> bool:
-    """Whether any vehicle is faster or slower in any of the other scenarios."""
+    """True if any vehicle is faster or slower in any of the other scenarios."""
     found = [_effect(effects, port, clock) for effects in comparison.effects for clock in CLOCKS]
     return any(effect is not None and (effect.better.mean > 0 or effect.worse.mean > 0) for effect in found)
 
@@ -95,7 +95,7 @@ def _effect(effects: Iterable[VehicleEffect], port: str, clock: str) -> VehicleE
 
 def _panel(figure: Figure, ax: Axes, port: str, clock: str, comparison: Comparison) -> None:
     """One port's saving on one clock, a curve for each other scenario; its mean below."""
-    entries: list[style.Key] = []
+    entries: list[style.LegendEntry] = []
     for i, (grid, effects) in enumerate(zip(comparison.saving_grid, comparison.effects, strict=True), start=1):
         effect = _effect(effects, port, clock)
         if effect is None:

@@ -1,4 +1,4 @@
-"""What stands along axes: times, linear where that shows all, else logarithmic and labelled so; and plain numbers."""
+"""Scales of axes: times, linear where that shows all, else logarithmic and labelled so; and plain numbers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROUND = tuple(
         ((SECOND, (3, 30)), (MINUTE, (3, 15, 20)), (HOUR, (3, 18)), (DAY, (3, 5, 10, 20, 40, 150, 500))),
     )
 )
-# What a character of a label takes, and what lies between two labels or ticks at least.
+# Width of a character of a label, and least space between two labels or ticks.
 LETTER_MM, BETWEEN_MM, TICKS_MM = 1.25, 2.0, 0.8
 NUMBER_MM = 9.0
 # Less than this from end to end is shown on a linear axis.
@@ -37,7 +37,7 @@ def passing_times(ax: Axes, low: float, high: float, words: str, room_mm: float)
     low, high : float
         Minutes, > 0.
     words : str
-        What the times are.
+        Name of the times.
     room_mm : float
         Length of the axis, roughly.
     """
@@ -61,7 +61,7 @@ def differences(ax: Axes, low: float, high: float, linear_to: float, words: str,
     linear_to : float
         Minutes either way up to which the axis is linear.
     words : str
-        What the times are.
+        Name of the times.
     room_mm : float
         Length of the axis, roughly.
     """
@@ -128,7 +128,7 @@ def _ticks(ax: Axes, low: float, high: float, room_mm: float) -> tuple[list[floa
 
 
 def _apart_mm(first: float, second: float) -> float:
-    """How far the middles of two labels must be apart."""
+    """Least distance between the middles of two labels."""
     return LETTER_MM * (len(tick_text(first)) + len(tick_text(second))) / 2 + BETWEEN_MM
 
 

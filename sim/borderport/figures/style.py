@@ -27,7 +27,7 @@ MM_PER_INCH = 25.4
 # A line above a panel; in the frame, a line of the title, of the legend and of the footer.
 LINE_MM = 3.2
 TITLE_MM, KEY_MM, FOOTER_MM = 4.6, 4.2, 2.7
-# What the title and the labels of the x axis take of a panel's height, with the space between panels.
+# Height of the title and of the labels of the x axis of a panel, with the space between panels.
 AROUND_MM = 17.0
 DPI = 150
 # Okabe and Ito's colours, told apart with every kind of colour vision; without the yellow, too faint for lines, and
@@ -41,11 +41,11 @@ REPORTED = "#000000"
 FAINT = "#666666"
 CHINESE_FONTS = ("Noto Sans CJK SC", "WenQuanYi Micro Hei")
 TITLE_SIZE, HEAD_SIZE, FOOTER_SIZE = 8.5, 6.5, 6.0
-# Characters in a line of a figure's legend, and what stands before each text.
+# Characters in a line of a figure's legend, and those before each text.
 LEGEND_WIDTH, LEGEND_BETWEEN = 124, 8
 
-# What stands for something in a legend, and what it says.
-Key = tuple[Artist, str]
+# An entry of a legend: its sample, and its text.
+LegendEntry = tuple[Artist, str]
 
 _lock = threading.RLock()
 _NO_DATE: dict[str, dict[str, Any]] = {
@@ -63,7 +63,7 @@ def fonts() -> tuple[str, ...]:
 
 
 def has_chinese() -> bool:
-    """Whether a Chinese font is installed."""
+    """True if a Chinese font is installed."""
     return len(fonts()) > 1
 
 
@@ -151,27 +151,27 @@ def marker_of(number: int) -> str:
 
 
 def bar_look(number: int) -> dict[str, Any]:
-    """How bars of the scenario with this number look."""
+    """Look of the bars of the scenario with this number."""
     return {"facecolor": colour_of(number), "hatch": hatch_of(number), "edgecolor": "white", "linewidth": 0}
 
 
 def line_look(number: int) -> dict[str, Any]:
-    """How lines of the scenario with this number look."""
+    """Look of the lines of the scenario with this number."""
     return {"color": colour_of(number), "linestyle": dashes_of(number)}
 
 
 def line_key(number: int, marker: str = "") -> Line2D:
-    """What stands in a legend for a line of the scenario with this number."""
+    """Sample of a line of the scenario with this number, for a legend."""
     return Line2D([], [], **line_look(number), marker=marker, markersize=4)
 
 
 def bar_key(number: int) -> Patch:
-    """What stands in a legend for a bar of the scenario with this number."""
+    """Sample of a bar of the scenario with this number, for a legend."""
     return Patch(**bar_look(number))
 
 
 def head_columns(scenarios: int) -> int:
-    """In how many columns the values of so many scenarios stand above a panel."""
+    """Number of columns in which the values of so many scenarios stand above a panel."""
     return 1 if scenarios <= 3 else 2
 
 
@@ -180,7 +180,9 @@ def head_mm(scenarios: int) -> float:
     return LINE_MM * -(-scenarios // head_columns(scenarios))
 
 
-def head(figure: Figure, ax: Axes, title: str, entries: Sequence[Key], wrap: int = 62, columns: int = 1) -> None:
+def head(
+    figure: Figure, ax: Axes, title: str, entries: Sequence[LegendEntry], wrap: int = 62, columns: int = 1
+) -> None:
     """Put a panel's title above it, and below the title one entry per key with what is worth reading off."""
     texts = ["\n".join(line for part in text.split("\n") for line in textwrap.wrap(part, wrap)) for _, text in entries]
     legend = ax.legend(
@@ -211,12 +213,12 @@ def broken(path: str, width: int) -> str:
 
 
 def basis(replications: int, seed: int) -> str:
-    """On what a figure rests: ``10 replications, 95 % interval, seed 1``."""
+    """The basis of a figure: ``10 replications, 95 % interval, seed 1``."""
     count = f"{replications:,} replication{'' if replications == 1 else 's'}"
     return f"{count}, {'95 %' if replications > 1 else 'no'} interval, seed {seed}"
 
 
-def sheet(title: str, footer: Sequence[str], body_mm: float, keys: Sequence[Key] = ()) -> Figure:
+def sheet(title: str, footer: Sequence[str], body_mm: float, keys: Sequence[LegendEntry] = ()) -> Figure:
     """A figure as wide as a page's text, with its title, the keys of all panels above them, and a footer.
 
     Parameters
@@ -254,7 +256,7 @@ def sheet(title: str, footer: Sequence[str], body_mm: float, keys: Sequence[Key]
 
 
 def _columns(texts: Sequence[str]) -> tuple[int, int]:
-    """In how many columns these texts fit beside one another, and how many lines they then take."""
+    """Number of columns in which these texts fit beside one another, and number of lines that they then take."""
     if not texts:
         return 1, 0
     longest = max(len(line) for text in texts for line in text.split("\n"))

@@ -22,7 +22,7 @@ FOLDER = "policies"  # beside a scenario
 
 
 @dataclass(frozen=True)
-class Entry:
+class PolicyFile:
     """A policy and the tree of its file."""
 
     policy: Policy
@@ -35,7 +35,7 @@ class Catalogue:
 
     Attributes
     ----------
-    entries : dict of str to Entry
+    entries : dict of str to PolicyFile
         By name.
     folders : tuple of Path
         Beside those built in: later ones win.
@@ -43,12 +43,12 @@ class Catalogue:
         Folder of the scenario's file; None for one that is built in.
     """
 
-    entries: dict[str, Entry]
+    entries: dict[str, PolicyFile]
     folders: tuple[Path, ...]
     beside: Path | None
 
     def unknown(self, name: str) -> str:
-        """What to say of a policy that is not there: where it was looked for, and how to add one's own."""
+        """The message on a policy that is not there: the places searched, and the way to add one's own."""
         stem = name.replace("\\", "/").rpartition("/")[2].removesuffix(".yaml")
         meant = difflib.get_close_matches(stem[:80], self.entries, n=1)
         message = f"unknown policy '{name}'; " + (f"did you mean '{meant[0]}'? " if meant else "")
@@ -67,9 +67,9 @@ def find_policies(scenario: Source, builtin: bool, folder: Path | None) -> tuple
     ----------
     scenario : Source
     builtin : bool
-        Whether the scenario is a built-in one, asked for by its name.
+        True if the scenario is a built-in one, asked for by its name.
     folder : Path or None
-        Whose policies win.
+        A folder whose policies win.
 
     Raises
     ------
@@ -135,9 +135,9 @@ def read_plain(path: Path, model: type[M]) -> M:
         raise
 
 
-def read_catalogue(folder: Path) -> tuple[dict[str, Entry], list[Finding]]:
+def read_catalogue(folder: Path) -> tuple[dict[str, PolicyFile], list[Finding]]:
     """Read every policy of a folder that may not exist, and what is wrong with them."""
-    entries: dict[str, Entry] = {}
+    entries: dict[str, PolicyFile] = {}
     findings: list[Finding] = []
     for path in sorted(folder.glob("*.yaml")) if folder.is_dir() else ():
         entry, more = _read_policy(path)
@@ -147,7 +147,7 @@ def read_catalogue(folder: Path) -> tuple[dict[str, Entry], list[Finding]]:
     return entries, findings
 
 
-def _read_policy(path: Path) -> tuple[Entry | None, list[Finding]]:
+def _read_policy(path: Path) -> tuple[PolicyFile | None, list[Finding]]:
     shown = shown_name(path)
     start = Origin(shown, 1, 1)
     if not re.fullmatch(NAME_PATTERN, path.stem):
@@ -162,6 +162,6 @@ def _read_policy(path: Path) -> tuple[Entry | None, list[Finding]]:
     if name is not None and name.value != path.stem:
         return None, [Finding(name.at, ("name",), f"must be the file's name, '{path.stem}', or be left out")]
     try:
-        return Entry(Policy.model_validate({**root.plain(), "name": path.stem}), root), []
+        return PolicyFile(Policy.model_validate({**root.plain(), "name": path.stem}), root), []
     except ValidationError as error:
         return None, findings_of(error, Policy, root)

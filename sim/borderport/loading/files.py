@@ -1,4 +1,4 @@
-"""Which file a name means, and the chain of files that one extends."""
+"""Names to files, and the chain of files that one extends."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def builtin_names() -> list[str]:
 
 
 def is_path(reference: str) -> bool:
-    """Whether a scenario is asked for by its file rather than by the name of a built-in one."""
+    """True if a scenario is asked for by its file rather than by the name of a built-in one."""
     separators = {"/", os.sep, os.altsep or "/"}
     return reference.endswith((".yaml", ".yml")) or any(separator in reference for separator in separators)
 
@@ -107,14 +107,14 @@ def read_scenario(source: Source, overlays: bool = True) -> tuple[Node | None, d
     ----------
     source : Source
     overlays : bool
-        Whether to lay overlays over; calibration starts without.
+        True to lay overlays over; calibration starts without.
 
     Returns
     -------
     Node or None
         The tree without the keys ``extends`` and ``overlays``; None if a file could not be read.
     dict of str to Node
-        What each file says by itself, by the name that origins give it.
+        The content of each file by itself, by the name that origins give it.
     list of Finding
     """
     chain, findings = _read_chain(source)
@@ -193,7 +193,7 @@ def file_within(folder: Source, name: str, owner: str = "of this file") -> Sourc
     name : str
         As it is written.
     owner : str
-        Whose folder it is, for the message.
+        Owner of the folder, for the message.
 
     Raises
     ------

@@ -46,7 +46,7 @@ class Loaded:
     catalogue : dict of str to Policy
         All policies that the scenario could use.
     written : Written
-        What each file and the options say, which tells where values have their reasons from.
+        The content of each file and of the options, from which the reasons of values are taken.
     policies_written : dict of str to Written
         The same for each policy of the catalogue.
     """
@@ -82,7 +82,7 @@ def load_scenario(
     policies : Path or None
         A folder of policy files, beside those built in and those in ``policies/`` beside the scenario; its own win.
     overlays : bool
-        Whether fitted values are laid over; calibration starts without.
+        True to lay fitted values over; calibration starts without.
 
     Returns
     -------
@@ -180,7 +180,7 @@ def _set(root: Node, text: str) -> tuple[Node, list[Finding]]:
 
 
 def _options_layer(sets: Sequence[str]) -> Node:
-    """What all ``--set`` options say together, as a file would."""
+    """All ``--set`` options together, as a file would say them."""
     layer = option_node({}, OPTIONS)
     for text in sets:
         path, _, given = text.partition("=")
@@ -221,7 +221,7 @@ def _placed(root: Node, path: KeyPath, message: str) -> Finding:
 
 
 def _origins(root: Node) -> dict[str, Origin]:
-    """Where each value was written, by dotted path; the short forms by their long paths too."""
+    """The place where each value was written, by dotted path; the short forms by their long paths too."""
     origins = {dotted(path): node.at for path, node in root.walk() if path}
     for port, port_node in _items(root.child("ports")):
         for name, station in _items(port_node.child("stations")):

@@ -11,7 +11,7 @@ from borderport.loading.messages import known_keys, model_at, takes_law
 from borderport.loading.tree import Finding, KeyPath, Node, Origin, dotted, suggest
 from borderport.scenario import Scenario
 
-# What the laws of `borderport.distributions` call their parameters in files.
+# Names in files of the parameters of the laws of `borderport.distributions`.
 _PARAMETERS = {
     name: {"mean" if field.name == "mean_value" else field.name for field in fields(law)}
     for name, law in LAW_NAMES.items()
@@ -112,7 +112,7 @@ def _part(node: Node, part: str, walked: KeyPath, at: Origin, *, last: bool) -> 
 
 
 def _absent(path: KeyPath, siblings: Iterable[str]) -> str:
-    """What to say of an element of a path that leads on but is not there."""
+    """The message on an element of a path that leads on but is not there."""
     *walked, part = path
     if path[0] == "policies" and len(path) <= 2:  # named by the option, whether or not others are in force
         close = difflib.get_close_matches(str(part), siblings, n=1) if walked else []

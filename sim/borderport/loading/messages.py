@@ -1,4 +1,4 @@
-"""What pydantic finds, in the words of a scenario file."""
+"""Findings of pydantic in the words of a scenario file."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ _TRANSLATIONS: dict[str, Callable[[Mapping[str, Any], Error, Node], str]] = {
 
 
 def _without_branches(errors: list[dict[str, Any]], root: Node) -> list[dict[str, Any]]:
-    """Of a field with several kinds of value, keep what is wrong with the kind meant, or one error."""
+    """Keep the errors of the kind that is meant, or one error, for a field with several kinds of value."""
     kept: list[dict[str, Any]] = []
     fields: dict[KeyPath, list[dict[str, Any]]] = {}
     for error in errors:
@@ -195,7 +195,7 @@ def model_at(model: type[BaseModel], loc: Sequence[str | int]) -> type[BaseModel
 
 
 def takes_law(path: KeyPath) -> bool:
-    """Whether what stands at a path of a scenario file may be a law, in a short form too."""
+    """True if a path of a scenario file may hold a law, in a short form too."""
     if len(path) == 5 and (path[2], path[4]) in (("stations", "service"), ("flows", "payload")):
         return True
     return Law in _kinds_at(Scenario, path)
@@ -249,7 +249,7 @@ def known_keys(model: type[BaseModel] | None) -> list[str]:
 
 
 def internal_findings(root: Node) -> list[Finding]:
-    """What is wrong with the keys of a scenario file that only the program may give."""
+    """Faults of keys in a scenario file that only the program may give."""
     found = []
     for key in INTERNAL_KEYS["Scenario"]:
         node = root.child(key)

@@ -1,4 +1,4 @@
-"""Which numbers say where they come from: the reason that the same file gives, never that of a value it replaced."""
+"""Numbers and the reasons given for them: those of the same file, never that of a value it replaced."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Written:
 
 
 class Reason(NamedTuple):
-    """What a file says for the numbers below a path: ``source``, ``assumed`` or both, with their places."""
+    """The reason that a file gives for the numbers below a path: ``source``, ``assumed`` or both, with their places."""
 
     path: KeyPath
     texts: tuple[tuple[str, str, Origin], ...]
@@ -55,7 +55,7 @@ class Number(NamedTuple):
     thing : tuple
         Path of the named thing that it belongs to, such as a resource: no reason further up covers it.
     at : Origin
-        Where it was written; if only a part of it has no reason, where that was.
+        The place where it was written; if only a part of it has no reason, where that was.
     reasons : tuple of Reason
         Several if a law's parameters were written in several files; empty if any of them has none.
     """
@@ -86,14 +86,14 @@ class Said(NamedTuple):
 
 
 def said_of(model: BaseModel, written: Written, numbers: list[Number]) -> dict[KeyPath, list[Said]]:
-    """What is said by each mapping of a scenario or policy; not what covers no number there any more.
+    """Reasons given by each mapping of a scenario or policy, except those that cover no number there any more.
 
     Parameters
     ----------
     model, written
         As for `numbers_of`.
     numbers : list of Number
-        Which that has found.
+        The numbers that `numbers_of` found.
     """
     found: dict[KeyPath, list[Said]] = {}
     covered: dict[Reason, list[Number]] = {}
@@ -192,5 +192,5 @@ def _reason(path: KeyPath, least: int, layer: Node | None, entries: frozenset[Ke
 
 
 def named(numbers: list[Number], below: KeyPath) -> str:
-    """What numbers are called below a path, for a message."""
+    """Names of the numbers below a path, for a message."""
     return ", ".join(dict.fromkeys(dotted(number.path[len(below) :]) for number in numbers))

@@ -112,7 +112,7 @@ def _stations(where: KeyPath, port: Port) -> Found:
 
 
 def _route(scenario: Scenario, port: str, name: str) -> Found:
-    """What is wrong with a route whatever flow takes it."""
+    """Faults of a route that do not depend on the flow that takes it."""
     route = scenario.ports[port].routes[name]
     here: KeyPath = ("ports", port, "routes", name)
     visited: dict[Ref, int] = {}
@@ -243,7 +243,7 @@ def _goods(here: KeyPath, port: Port, name: str, patience: Patience) -> Found:
 
 
 def _diversion(scenario: Scenario, here: KeyPath, port: str, flow: Flow) -> Found:
-    """Where diverted vehicles go expects them, and the calendars that must be shut exist."""
+    """Faults of a diversion: its flow must expect diverted vehicles, and the calendars that must be shut exist."""
     rule = flow.diversion
     if rule is None:
         return
@@ -327,7 +327,7 @@ def _companion(here: KeyPath, port: Port, name: str, flow: Flow) -> Found:
 
 
 def _parties(port: Port) -> dict[str, list[Counter[tuple[str, str]]]]:
-    """For each route: how many of those who travel together take each step, for each party that takes it.
+    """Numbers in a party that take each step, by route and by party that takes it.
 
     A party is a flow's vehicle with its companions.
     """

@@ -1,4 +1,4 @@
-"""What is not wrong with a scenario but should be known: numbers without a reason, days that change nothing."""
+"""Remarks on a scenario that is right: numbers without a reason, days that change nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAIRS = (("first_day", "last_day"), ("active_from", "active_until"))
 
 
 def remarks(loaded: Loaded) -> list[Problem]:
-    """What should be known of a scenario, of its policies in force too.
+    """Remarks on a scenario, and on its policies in force.
 
     Returns
     -------

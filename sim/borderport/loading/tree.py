@@ -18,7 +18,7 @@ _LONGEST_MESSAGE = 400
 
 
 class Origin(NamedTuple):
-    """Where a value was written; ``line`` 0 means ``file`` is a command-line option, not a file."""
+    """The place where a value was written; ``line`` 0 means ``file`` is a command-line option, not a file."""
 
     file: str
     line: int = 0
@@ -35,9 +35,9 @@ class Node(NamedTuple):
     ----------
     value : str, int, float, bool, None, dict of Node or list of Node
     at : Origin
-        Where to look for the value: the scalar itself; of a mapping or list, its key.
+        The place of the value in its file: the scalar itself; of a mapping or list, its key.
     key : Origin
-        Where the key stands; of the items of a list, where the value does.
+        The place of the key; of the items of a list, that of the value.
     """
 
     value: Scalar | dict[str, Node] | list[Node]
@@ -135,7 +135,7 @@ def _inside_step(node: Node, part: str | int, found: KeyPath) -> tuple[Node | No
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """What to add to "unknown ...": the name that was probably meant, or those there are.
+    """An addition to "unknown ...": the name that was probably meant, or those there are.
 
     Examples
     --------

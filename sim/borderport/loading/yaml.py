@@ -50,7 +50,7 @@ def read_yaml(content: bytes, file: str) -> tuple[Node | None, list[Finding]]:
     content : bytes
         UTF-8, with or without byte order mark, lines ended by LF or CRLF.
     file : str
-        What messages and origins call it.
+        Its name in messages and origins.
 
     Returns
     -------

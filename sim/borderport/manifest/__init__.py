@@ -7,8 +7,8 @@ Nothing to the right of the manifest draws a random number. What does not depend
 from borderport.manifest.arrivals import port_zone
 from borderport.manifest.behaviour import TRIP_STRIDE
 from borderport.manifest.drawing import draw_manifest
-from borderport.manifest.plans import ManifestPlan, plan_manifest
-from borderport.manifest.values import FlowManifest, Manifest, Mask
+from borderport.manifest.drawing_plan import ManifestPlan, plan_manifest
+from borderport.manifest.manifest import FlowManifest, Manifest, Mask
 
 __all__ = [
     "TRIP_STRIDE",

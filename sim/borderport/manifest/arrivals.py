@@ -1,4 +1,4 @@
-"""When vehicles come: cumulative rates by month, weekday and hour, and their inversion."""
+"""Moments of arrival: cumulative rates by month, weekday and hour, and their inversion."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def convoy_sizes(flow: Flow, luck: Array) -> Times:
 def arrival_rate(scenario: Scenario, port_name: str, flow: Flow) -> ArrivalRate | None:
     """Λ(t) of a flow over the horizon: what is expected on each day, times the pattern of a day.
 
-    What is expected on a day depends on its date, never on what else the horizon holds: a lead-in, a start in the
+    The number expected on a day depends on its date, never on what else the horizon holds: a lead-in, a start in the
     middle of a week or an end in the middle of a year changes no other day.
     """
     if flow.volume is None:
@@ -91,7 +91,7 @@ def _added_up(begins: Times, ends: Times, amounts: Array) -> tuple[Array, Array]
 
 
 def _active(scenario: Scenario, zone: str, flow: Flow) -> tuple[float, float]:
-    """From when until when a flow exists, in ms since time 0; infinite where nothing is said."""
+    """Begin and end of a flow, in ms since time 0; infinite where the file gives none."""
     origin, tz = scenario.horizon.origin().timestamp(), ZoneInfo(zone)
     start, stop = -np.inf, np.inf
     if flow.active_from is not None:
@@ -141,7 +141,7 @@ def _expected_by_day(scenario: Scenario, port: Port, flow: Flow, days: LocalDays
 
 
 def _units(port: Port, flow: Flow, days: LocalDays, period: str) -> Array:
-    """What a volume per ``d`` or ``h`` is multiplied by on each day: 1, or its hours; 0 out of season."""
+    """Factor of a volume per ``d`` or ``h`` on each day: 1, or its hours; 0 out of season."""
     length = np.diff(days.midnight_ms) / MS_PER_HOUR if period == "h" else np.ones(days.dates.shape)
     return np.asarray(length * _in_season(port, flow, days))
 
@@ -179,7 +179,7 @@ def _inside(port: Port, flow: Flow, days: LocalDays, active: tuple[float, float]
 
 
 def _stretches(port: Port, flow: Flow, days: LocalDays) -> tuple[Times, Times, Array]:
-    """When the stretches of each day begin and end, and their shares of its arrivals, shape (days, stretches) each.
+    """Begins and ends of the stretches of each day, and their shares of its arrivals, shape (days, stretches) each.
 
     Stretches are hours of a clock on the wall. Where the clocks skip some, the others have their share.
     """

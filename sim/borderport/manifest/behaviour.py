@@ -1,4 +1,4 @@
-"""What shippers and drivers do: hold back while a port is shut, come later or never, give up, send for goods.
+"""Behaviour of shippers and drivers: hold back while a port is shut, come later or never, give up, send for goods.
 
 All of it is settled with the manifest. That a driver *may* give up is known, and when: at the deadline. So the later
 truck for the goods left behind is laid out beforehand, and waits for the signal that the first one gives on leaving; if
@@ -17,7 +17,7 @@ from borderport import calendars
 from borderport.calendars import NEVER, Times, Windows
 from borderport.distributions import Array, durations
 from borderport.manifest.draws import Draws
-from borderport.manifest.values import FlowManifest
+from borderport.manifest.manifest import FlowManifest
 from borderport.scenario import Flow, HoldingBack, HourProfile, Ref, Scenario
 from borderport.units import MS_PER_DAY
 
@@ -33,7 +33,7 @@ PER_VEHICLE = (
 
 @dataclass(frozen=True)
 class Along:
-    """What leaves with a driver who gives up though the goods wait.
+    """Goods and places that leave with a driver who gives up though the goods wait.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Along:
 
 @dataclass(frozen=True)
 class Closings:
-    """When calendars are shut by closures in one replication.
+    """Times at which calendars are shut by closures in one replication.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Closings:
     shut: dict[tuple[Ref, ...], Windows] = field(default_factory=dict)
 
     def any_closed(self, names: tuple[Ref, ...]) -> Windows:
-        """When any of some calendars is closed."""
+        """Times at which any of some calendars is closed."""
         if names not in self.shut:
             self.shut[names] = calendars.merge(np.concatenate([self.closed[name] for name in names]))
         return self.shut[names]
@@ -82,9 +82,9 @@ class Closings:
 
 
 def moments_of_coming(rule: HoldingBack | None, long: Windows, draws: Draws, due: Times, trip: str = "") -> Times:
-    """When vehicles come that are due at some moments: then, after a closure, or `NEVER`.
+    """Moments at which vehicles due at some moments come: then, after a closure, or `NEVER`.
 
-    Who does not set out keeps the hour of the day, and does not set out for the next long closure either.
+    Those who do not set out keep the hour of the day, and do not set out in the next long closure either.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def moments_of_coming(rule: HoldingBack | None, long: Windows, draws: Draws, due
         Of these vehicles.
     due : int64 array, shape (vehicles,)
     trip : str
-        What the draws' purposes end in.
+        The ending of the draws' purposes.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def moments_of_coming(rule: HoldingBack | None, long: Windows, draws: Draws, due
 
 
 def draw_deadlines(flow: Flow, draws: Draws, arrivals: Times, trip: str = "") -> Times:
-    """When each driver gives up; `NEVER` for those who do not."""
+    """Moments at which drivers give up; `NEVER` for those who do not."""
     if flow.patience is None:
         return np.full(arrivals.size, NEVER, dtype=np.int64)
     gives_up = draws.uniform(f"patience{trip}") < flow.patience.share
@@ -147,9 +147,9 @@ def add_later_trucks(
     first : FlowManifest
         The trucks that come first.
     along : Along
-        What leaves with the truck.
+        Goods and places that leave with the truck.
     horizon_ms : int
-        Who would come after it is left out.
+        Vehicles that would come after it are left out.
     """
     rule = flow.patience
     if rule is None or rule.fetched_after is None:

@@ -8,8 +8,8 @@ from borderport import calendars
 from borderport.calendars import Windows
 from borderport.distributions import durations
 from borderport.manifest.arrivals import poisson_positions, port_zone
-from borderport.manifest.plans import ManifestPlan
-from borderport.manifest.values import Mask
+from borderport.manifest.drawing_plan import ManifestPlan
+from borderport.manifest.manifest import Mask
 from borderport.scenario import Closure, RandomDays, Ref
 from borderport.streams import Streams
 from borderport.units import MS_PER_DAY
@@ -57,7 +57,7 @@ def _random_windows(plan: ManifestPlan, name: Ref, rule: RandomDays, streams: St
 
 
 def draw_slow_days(plan: ManifestPlan, streams: Streams) -> dict[Ref, Mask]:
-    """Which local days are slow, by ``port.pace``, for paces with a daily share."""
+    """True for local days that are slow, by ``port.pace``, for paces with a daily share."""
     drawn = {}
     for name, pace in plan.scenario.paces().items():
         if pace.daily_share is not None:
@@ -67,7 +67,7 @@ def draw_slow_days(plan: ManifestPlan, streams: Streams) -> dict[Ref, Mask]:
 
 
 def draw_breakdowns(plan: ManifestPlan, streams: Streams) -> dict[Ref, Windows]:
-    """When resources fail: starts of a Poisson process in wall time, each with its length; overlapping ones join."""
+    """Failures of resources: starts of a Poisson process in wall time, each with its length; overlapping ones join."""
     drawn = {}
     for full, resource in plan.scenario.resources().items():
         port, name, rule = full.port, full.name, resource.breakdowns

@@ -14,10 +14,10 @@ from borderport.distributions import Array
 from borderport.manifest.arrivals import convoy_sizes, fixed_moments, port_zone
 from borderport.manifest.behaviour import Along, Closings, add_later_trucks, draw_deadlines, moments_of_coming
 from borderport.manifest.closures import draw_breakdowns, draw_closures, draw_slow_days
+from borderport.manifest.drawing_plan import DrawingPlan, ManifestPlan, closed_windows
 from borderport.manifest.draws import Draws, Rates
 from borderport.manifest.inspection import by_risk, draw_carriers, draw_finds
-from borderport.manifest.plans import FlowPlan, ManifestPlan, closed_windows
-from borderport.manifest.values import Diverted, FlowManifest, Manifest, Mask
+from borderport.manifest.manifest import Diverted, FlowManifest, Manifest, Mask
 from borderport.scenario import Ref
 from borderport.streams import Streams
 
@@ -56,7 +56,7 @@ def draw_manifest(plan: ManifestPlan, seed: int, replication: int) -> Manifest:
 
 @dataclass(frozen=True)
 class _Shared:
-    """What the draws of all flows of one replication share."""
+    """Everything that the draws of all flows of one replication share."""
 
     plan: ManifestPlan
     streams: Streams
@@ -72,7 +72,7 @@ class _Coming:
     arrival_ms: Times
 
 
-def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None) -> FlowManifest:
+def _draw_flow(shared: _Shared, flow_plan: DrawingPlan, origin: FlowManifest | None) -> FlowManifest:
     """Draw one flow; ``origin`` is the flow of its leaders, or the one that its diverted vehicles left."""
     plan, streams = shared.plan, shared.streams
     name, flow = flow_plan.name, flow_plan.flow
@@ -122,7 +122,7 @@ def _draw_flow(shared: _Shared, flow_plan: FlowPlan, origin: FlowManifest | None
     return add_later_trucks(flow, _long(shared, flow_plan), draws, first, leaves, plan.horizon_ms)
 
 
-def _goes_along(flow_plan: FlowPlan) -> tuple[frozenset[str], tuple[int, ...]]:
+def _goes_along(flow_plan: DrawingPlan) -> tuple[frozenset[str], tuple[int, ...]]:
     """Marks and tasks of the loads that leave with a driver who gives up."""
     patience, work = flow_plan.flow.patience, flow_plan.work
     loads = [flow_plan.flow.payload[load] for load in (patience.goes_along if patience is not None else ())]
@@ -131,7 +131,7 @@ def _goes_along(flow_plan: FlowPlan) -> tuple[frozenset[str], tuple[int, ...]]:
     return marks, tuple(tasks)
 
 
-def _who_comes(shared: _Shared, flow_plan: FlowPlan, taken: FlowManifest | Diverted | None) -> tuple[_Coming, Mask]:
+def _who_comes(shared: _Shared, flow_plan: DrawingPlan, taken: FlowManifest | Diverted | None) -> tuple[_Coming, Mask]:
     """All vehicles that are due, and which of them go to another port; ``taken`` are those of another flow."""
     if taken is not None:
         index, due = taken.index, taken.arrival_ms
@@ -144,7 +144,7 @@ def _who_comes(shared: _Shared, flow_plan: FlowPlan, taken: FlowManifest | Diver
     return _Coming(index, due, arrivals), _diverts(shared, flow_plan, index, due)
 
 
-def _long(shared: _Shared, flow_plan: FlowPlan) -> Windows:
+def _long(shared: _Shared, flow_plan: DrawingPlan) -> Windows:
     """Closures in which a flow's shippers hold back."""
     rule = flow_plan.flow.holding_back
     if rule is None:
@@ -152,7 +152,7 @@ def _long(shared: _Shared, flow_plan: FlowPlan) -> Windows:
     return shared.closings.long(shared.plan.scenario, flow_plan.name, rule)
 
 
-def _consignments(flow_plan: FlowPlan, index: Times) -> Times:
+def _consignments(flow_plan: DrawingPlan, index: Times) -> Times:
     """Number of each vehicle's consignment."""
     observed, size = flow_plan.trace.consignment, flow_plan.flow.consignment
     if observed is not None:
@@ -160,8 +160,8 @@ def _consignments(flow_plan: FlowPlan, index: Times) -> Times:
     return index if size == 1 else index // size
 
 
-def _draw_diverted(plan: ManifestPlan, flow_plan: FlowPlan, draws: Draws, arrivals: Times) -> Diverted:
-    """What those who go to another port take along: loads, values and consignments as drawn in the flow they leave."""
+def _draw_diverted(plan: ManifestPlan, flow_plan: DrawingPlan, draws: Draws, arrivals: Times) -> Diverted:
+    """Loads, values and consignments of vehicles from another port, as drawn in the flow they leave."""
     consignment = _consignments(flow_plan, draws.index)
     adopted = _draw_adoptions(flow_plan, draws, consignment)
     marks = _draw_marks(flow_plan, draws, adopted)
@@ -181,13 +181,13 @@ def _coming_from(plan: ManifestPlan, origin: FlowManifest) -> Diverted:
 
 
 def _detour(plan: ManifestPlan, origin: FlowManifest) -> int:
-    """How much later the vehicles that another flow diverted come."""
+    """Detour of the vehicles that another flow diverted, ms."""
     rule = plan.scenario.flows()[origin.name].diversion
     assert rule is not None
     return rule.detour
 
 
-def _draw_arrivals(plan: ManifestPlan, flow_plan: FlowPlan, streams: Streams) -> tuple[Times, Times]:
+def _draw_arrivals(plan: ManifestPlan, flow_plan: DrawingPlan, streams: Streams) -> tuple[Times, Times]:
     """Numbers and arrival moments, by inversion of Λ, of all vehicles that would set out within the horizon."""
     rate, flow = flow_plan.rate, flow_plan.flow
     if flow_plan.trace.arrival_ms.size:
@@ -211,8 +211,8 @@ def _draw_arrivals(plan: ManifestPlan, flow_plan: FlowPlan, streams: Streams) ->
     return index, cars[index]
 
 
-def _diverts(shared: _Shared, flow_plan: FlowPlan, index: Times, arrivals: Times) -> Mask:
-    """Which vehicles go to another port: a share, by each one's own draw, of those in closures that have lasted."""
+def _diverts(shared: _Shared, flow_plan: DrawingPlan, index: Times, arrivals: Times) -> Mask:
+    """True for vehicles that go to another port: a share, by each one's own draw, of those in lasting closures."""
     rule = flow_plan.flow.diversion
     if rule is None or not arrivals.size:
         return np.zeros(arrivals.size, dtype=bool)
@@ -230,8 +230,8 @@ def _diverts(shared: _Shared, flow_plan: FlowPlan, index: Times, arrivals: Times
     return np.asarray(calendars.inside(lasting, arrivals) & (draw < rule.share))
 
 
-def _draw_adoptions(flow_plan: FlowPlan, draws: Draws, consignment: Times) -> dict[str, Mask]:
-    """Who adopts each policy; one that changes how consignments declare is adopted by whole consignments."""
+def _draw_adoptions(flow_plan: DrawingPlan, draws: Draws, consignment: Times) -> dict[str, Mask]:
+    """Adopters of each policy; one that changes how consignments declare is adopted by whole consignments."""
     adopted = {}
     for plan in flow_plan.adoptions:
         if plan.share >= 1:
@@ -245,7 +245,7 @@ def _draw_adoptions(flow_plan: FlowPlan, draws: Draws, consignment: Times) -> di
     return adopted
 
 
-def _first_of_consignment(flow_plan: FlowPlan, index: Times, consignment: Times) -> Times:
+def _first_of_consignment(flow_plan: DrawingPlan, index: Times, consignment: Times) -> Times:
     """Number of the first vehicle of each vehicle's consignment, whether or not that one set out."""
     if flow_plan.trace.consignment is None and flow_plan.source is None:
         return consignment * flow_plan.flow.consignment
@@ -253,7 +253,7 @@ def _first_of_consignment(flow_plan: FlowPlan, index: Times, consignment: Times)
     return np.asarray(index[first][member])
 
 
-def _draw_marks(flow_plan: FlowPlan, draws: Draws, adopted: dict[str, Mask]) -> dict[str, Mask]:
+def _draw_marks(flow_plan: DrawingPlan, draws: Draws, adopted: dict[str, Mask]) -> dict[str, Mask]:
     inspection = flow_plan.inspection
     marks = draw_carriers(flow_plan, inspection, draws) if inspection else {}
     for mark in flow_plan.marks:
@@ -273,7 +273,7 @@ def _draw_marks(flow_plan: FlowPlan, draws: Draws, adopted: dict[str, Mask]) -> 
 
 @dataclass(frozen=True)
 class _Loads:
-    """What each vehicle carries, tonnes; arrays of shape (vehicles,).
+    """Loads of vehicles, tonnes; arrays of shape (vehicles,).
 
     Attributes
     ----------
@@ -300,7 +300,7 @@ class _Loads:
 
 def _draw_loads(
     plan: ManifestPlan,
-    flow_plan: FlowPlan,
+    flow_plan: DrawingPlan,
     draws: Draws,
     arrivals: Times,
     marks: dict[str, Mask],
@@ -327,7 +327,7 @@ def _draw_loads(
     return loads
 
 
-def _caps(plan: ManifestPlan, flow_plan: FlowPlan, arrivals: Times, adopted: dict[str, Mask]) -> Array:
+def _caps(plan: ManifestPlan, flow_plan: DrawingPlan, arrivals: Times, adopted: dict[str, Mask]) -> Array:
     """Most that each vehicle may carry at a time, tonnes; one number for all if nothing limits anybody."""
     most = np.asarray(np.inf)
     for cap in flow_plan.caps:
@@ -338,7 +338,7 @@ def _caps(plan: ManifestPlan, flow_plan: FlowPlan, arrivals: Times, adopted: dic
     return most
 
 
-def _value(flow_plan: FlowPlan, index: Times, payload: Array) -> Array:
+def _value(flow_plan: DrawingPlan, index: Times, payload: Array) -> Array:
     if flow_plan.trace.value_cny is not None:
         return flow_plan.trace.value_cny[index]
     if flow_plan.flow.value is None:
@@ -347,7 +347,7 @@ def _value(flow_plan: FlowPlan, index: Times, payload: Array) -> Array:
     return payload * amount if per == "t" else np.full(payload.size, amount)
 
 
-def _draw_work(flow_plan: FlowPlan, draws: Draws, marks: dict[str, Mask], adopted: dict[str, Mask]) -> Times:
+def _draw_work(flow_plan: DrawingPlan, draws: Draws, marks: dict[str, Mask], adopted: dict[str, Mask]) -> Times:
     """Work of each task for each vehicle in ms, shape (tasks, vehicles); see `borderport.deviates.fill_work`."""
     plan, vehicles = flow_plan.work, draws.index.size
     rows = [np.arange(vehicles) if not names else _with_marks(names, marks) for names in plan.groups]
@@ -372,7 +372,7 @@ def _with_marks(names: tuple[str, ...], marks: dict[str, Mask]) -> Times:
     return reduce(np.logical_and, [marks[name] for name in names]).nonzero()[0]
 
 
-def _given_work(flow_plan: FlowPlan, draws: Draws) -> Array:
+def _given_work(flow_plan: DrawingPlan, draws: Draws) -> Array:
     """Work that was seen, and that of laws which are not compiled; shape (givens, vehicles)."""
     plan, trace = flow_plan.work, flow_plan.trace
     table = np.empty((len(plan.givens), draws.index.size))

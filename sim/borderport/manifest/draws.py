@@ -11,7 +11,7 @@ import numpy as np
 from borderport.calendars import Times
 from borderport.deviates import fill_chances
 from borderport.distributions import Array
-from borderport.manifest.values import Mask
+from borderport.manifest.manifest import Mask
 from borderport.scenario import ScaleRate, SetRate
 from borderport.streams import Streams
 
@@ -43,7 +43,7 @@ class Draws:
         return self._taken(self.streams.uniforms, purpose, index)
 
     def luck(self, purpose: str, index: Times | None = None) -> Array:
-        """Standard normal numbers of one purpose, one for each vehicle, or for each of an ascending ``index``."""
+        """Normal scores of one purpose, one for each vehicle, or for each of an ascending ``index``."""
         return self._taken(self.streams.lucks, purpose, index)
 
     def _taken(self, draw: Callable[[str, str, int], Array], purpose: str, index: Times | None) -> Array:

@@ -1,4 +1,4 @@
-"""Who carries contraband, who is selected, what is opened and found."""
+"""Contraband, selection, opened loads and finds, drawn vehicle by vehicle."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import numpy as np
 from borderport import detection
 from borderport.calendars import Times
 from borderport.distributions import Array
+from borderport.manifest.drawing_plan import DrawingPlan, InspectionPlan, items_of
 from borderport.manifest.draws import Draws, Rates
-from borderport.manifest.plans import FlowPlan, InspectionPlan, items_of
-from borderport.manifest.values import Mask
+from borderport.manifest.manifest import Mask
 from borderport.scenario import Inspection
 
 
-def draw_carriers(flow_plan: FlowPlan, plan: InspectionPlan, draws: Draws) -> dict[str, Mask]:
+def draw_carriers(flow_plan: DrawingPlan, plan: InspectionPlan, draws: Draws) -> dict[str, Mask]:
     """Each vehicle's class of traders, and whether it carries contraband."""
     observed = flow_plan.trace.marks
     place = np.full(draws.index.size, plan.shares.size - 1)
@@ -63,8 +63,8 @@ def _bad_items(rule: Inspection, draws: Draws, index: Times) -> tuple[Times, Tim
     return items, np.clip(bad, 1, items).astype(np.int64)
 
 
-def draw_finds(flow_plan: FlowPlan, plan: InspectionPlan, draws: Draws, marks: dict[str, Mask]) -> dict[str, Mask]:
-    """Which of the selected are opened, and in which of those the contraband is found."""
+def draw_finds(flow_plan: DrawingPlan, plan: InspectionPlan, draws: Draws, marks: dict[str, Mask]) -> dict[str, Mask]:
+    """Marks of the selected vehicles that are opened, and of those in which the contraband is found."""
     rule, observed = plan.rule, flow_plan.trace.marks
     selected, carries = marks["selected"], marks["contraband"]
     opened = selected.copy()

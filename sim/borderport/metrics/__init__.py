@@ -4,9 +4,9 @@ All sums are taken in whole milliseconds before anything is divided, so parts ad
 during the lead-in, and companions, are not counted. ``all`` stands for totals: of a port's vehicles, of a scenario's,
 or over the stations. Persons (residents with goods) are counted in their own flows and groups, not in ``all``.
 
-What does not depend on the replication is worked out once, in a `MetricsPlan`. `measure` walks over the moments of
-each flow (`borderport.metrics.tally`), then every block works out its metrics in all of its rows. `plain` has each
-metric a second time, as a small function over visits and vehicles: the reference that the tests hold all of it to.
+Everything that does not depend on the replication is worked out once, in a `MetricsPlan`. `measure` walks over the
+moments of each flow (`borderport.metrics.tally`), then every block works out its metrics in all of its rows. `plain`
+has each metric a second time, as a small function over visits and vehicles: the reference of the tests.
 """
 
 from borderport.metrics.blocks import COST_WORDS, METRICS, OF_RESOURCES, unit_of

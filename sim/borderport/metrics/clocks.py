@@ -64,7 +64,7 @@ def plan_clocks(scenario: Scenario, network: NetworkPlan) -> ClockPlan:
 
 
 def _worked(network: Network, pace: int) -> Windows:
-    """When work passes at all."""
+    """Windows in which work passes at all."""
     here = slice(int(network.pace_first[pace]), int(network.pace_first[pace + 1]))
     begins: Times = network.pace_ms[here]
     edges = np.append(begins, network.horizon_ms)

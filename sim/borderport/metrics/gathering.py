@@ -1,4 +1,4 @@
-"""Which rows of one table add up to each row of another."""
+"""Sums of rows of one table into the rows of another."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Gathering:
     rows : int64 array
         Of the first table, those of each sum together; there is at least one.
     starts : int64 array, shape (sums,)
-        Where the rows of each sum begin.
+        First row of each sum.
     """
 
     rows: Times

@@ -1,4 +1,4 @@
-"""Who is reported together: flows, ports, named groups and the total, and the stations they pass."""
+"""Groups that are reported together: flows, ports, named groups and the total, and the stations they pass."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Group:
 
     @property
     def is_total(self) -> bool:
-        """Whether these are all vehicles of the scenario."""
+        """True if these are all vehicles of the scenario."""
         return (self.port, self.flow) == (ALL, ALL)
 
 

@@ -51,13 +51,13 @@ class FlowTimes:
     times: dict[tuple[str, str], Times]
 
     def numbers(self, span: str) -> Times:
-        """Whose times those of a span are."""
+        """Vehicles or loads that the times of a span are of."""
         return self.loads if span == GOODS else self.index
 
 
 @dataclass(frozen=True)
 class Measures:
-    """What is kept of one replication.
+    """Everything that is kept of one replication.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ def measure(plan: MetricsPlan, manifest: Manifest, timeline: Timeline, detail: b
     manifest, timeline
         Of one replication.
     detail : bool
-        Whether to keep each vehicle's times, hourly queues and distributions: what pairing and figures need.
+        True to keep each vehicle's times, hourly queues and distributions: what pairing and figures need.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def measure(plan: MetricsPlan, manifest: Manifest, timeline: Timeline, detail: b
 
 
 def _visitors(timeline: Timeline, flows: tuple[FlowFound | None, ...]) -> Visitors:
-    """How many cleared vehicles come by each station, by flow."""
+    """Numbers of cleared vehicles that come by each station, by flow."""
     visitors: Visitors = {}
     for layout, found in zip(timeline.network.flows, flows, strict=True):
         if found is not None:
@@ -147,7 +147,7 @@ def _visitors(timeline: Timeline, flows: tuple[FlowFound | None, ...]) -> Visito
 
 @dataclass(frozen=True)
 class _Sums:
-    """What the walks over all flows add to."""
+    """Sums to which the walks over all flows add."""
 
     tally: Tally
     queues: QueueCounts

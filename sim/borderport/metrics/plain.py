@@ -31,7 +31,7 @@ Window = tuple[int, int]
 
 @dataclass(frozen=True)
 class Stretch:
-    """What a vehicle did between two moments, in ms since time 0.
+    """One thing that a vehicle did, from one moment to another, in ms since time 0.
 
     Attributes
     ----------
@@ -40,13 +40,13 @@ class Stretch:
     kind : str
         ``wait``, ``signal``, ``service`` or ``blocked``, as in `borderport.network.Column`.
     resource : int
-        What it waited for: number in the network, or -1.
+        Number in the network of the resource it waited for, or -1.
     begin_ms, end_ms : int
     closed_ms : int
         Of the time between, how long the station was shut or work was suspended.
     in_passage : bool
     done : bool
-        Whether it had come to its end at the end of the horizon.
+        True if it had come to its end at the end of the horizon.
     """
 
     station: Ref
@@ -59,7 +59,7 @@ class Stretch:
     done: bool
 
     def ms(self, part: str) -> int:
-        """How much of it belongs to one of `PARTS`."""
+        """Time of the stretch that belongs to one of `PARTS`, ms."""
         if part == "closed":
             return self.closed_ms
         own = "waiting" if self.kind in ("wait", "signal") else self.kind
@@ -74,11 +74,11 @@ class Load:
     ----------
     tonnes, value_cny : float
     cleared_ms : int or None
-        When they were cleared, in ms since time 0.
+        Moment of clearance, in ms since time 0.
     waits : bool
-        Whether they stay behind for a later truck if the driver gives up.
+        True if they stay behind for a later truck when the driver gives up.
     cleared_before : bool
-        Whether they had been cleared already on the truck before, whose driver left them behind.
+        True if they had been cleared already on the truck before, whose driver left them behind.
     """
 
     tonnes: float
@@ -96,25 +96,25 @@ class Vehicle:
     ----------
     flow : Flow
     counted : bool
-        Whether figures count it: see `borderport.timeline.counted`.
+        True if figures count it: see `borderport.timeline.counted`.
     is_later_truck : bool
-        Whether it came for goods that another left behind.
+        True if it came for goods that another left behind.
     ready_ms : int
-        When its goods were ready.
+        Moment at which its goods were ready.
     arrival_ms, end_ms : int
         ``end_ms`` is the exit, the giving up or the end of the horizon.
     fetched : bool
-        Whether a later truck comes for the goods that it leaves behind, within the horizon.
+        True if a later truck comes for the goods that it leaves behind, within the horizon.
     horizon_ms : int
         End of the horizon.
     entered_ms, passed_ms : int
-        When the passage began and ended; meaningful if it ``cleared``.
+        Begin and end of the passage; meaningful if it ``cleared``.
     exited, gave_up, cleared : bool
-        Whether it came to the end of its route, left before, came to the end of its passage.
+        True if it came to the end of its route; left before; came to the end of its passage.
     stretches : tuple of Stretch
         One after the other, from the arrival to ``end_ms``.
     open : tuple of Window or None
-        When the calendar of the passage is open; ``None``: always.
+        Windows of the calendar of the passage; ``None``: always.
     zone : ZoneInfo
         Of its port.
     loads : tuple of Load
@@ -151,31 +151,31 @@ class Vehicle:
         return [load for load in self.loads if self.gave_up and load.waits]
 
     def completed(self, span: str) -> bool:
-        """Whether it came to the end of one of `SPANS`."""
+        """True if the vehicle came to the end of one of `SPANS`."""
         return self.cleared if span == "passage" else self.exited
 
     def window(self, span: str) -> Window:
-        """When one of `SPANS` began and ended."""
+        """Begin and end of one of `SPANS`."""
         return (self.entered_ms, self.passed_ms) if span == "passage" else (self.arrival_ms, self.end_ms)
 
     def ms(self, part: str, span: str = "total", station: str = ALL) -> int:
-        """How much of its time in a span, at one station or all, belongs to one of `PARTS`."""
+        """Time in a span, at one station or all, that belongs to one of `PARTS`, ms."""
         here = [s for s in self.stretches if station in (ALL, s.station) and (span == "total" or s.in_passage)]
         return sum(stretch.ms(part) for stretch in here)
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """What one row of the table is about: the vehicles of a group that figures count.
+    """Vehicles of one row of the table: those of a group that figures count.
 
     Attributes
     ----------
     scenario : Scenario
     vehicles : tuple of Vehicle
     held_back, postponed, diverted : int
-        How many of the group did not come, came after a closure, or went to another port.
+        Vehicles of the group that did not come, came after a closure, or went to another port.
     is_total : bool
-        Whether these are all vehicles of the scenario.
+        True if these are all vehicles of the scenario.
     """
 
     scenario: Scenario
@@ -187,7 +187,7 @@ class Traffic:
 
     @property
     def cleared(self) -> list[Vehicle]:
-        """Those that came to the end of their passage."""
+        """Vehicles that came to the end of their passage."""
         return [v for v in self.vehicles if v.cleared]
 
     @property
@@ -197,7 +197,7 @@ class Traffic:
 
     @property
     def costs(self) -> Costs:
-        """What things cost."""
+        """The rates of cost."""
         return self.scenario.costs or Costs()
 
     def station(self, place: Ref) -> Station | None:
@@ -212,12 +212,12 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Resource:
-    """What happened at one resource.
+    """Queue, use and capacity of one resource.
 
     Attributes
     ----------
     waits : tuple of (int, int, float)
-        From when to when, in ms, somebody queued for it, and the vehicle's length in m.
+        Begin and end of each wait, in ms, and the length of the vehicle in m.
     period : Window
         The reported one.
     open_ms, busy_ms : int
@@ -247,7 +247,7 @@ def _ratio(top: float, bottom: float) -> float:
 
 
 def _overlap(begin: int, end: int, window: Window) -> int:
-    """How much of the time from ``begin`` to ``end`` lies in a window."""
+    """Time from ``begin`` to ``end`` that lies in a window."""
     return max(0, min(end, window[1]) - max(begin, window[0]))
 
 
@@ -312,7 +312,7 @@ def tonnes_cleared(traffic: Traffic) -> float:
 def tonnes_cleared_in(traffic: Traffic, month: str, months: Sequence[str]) -> float:
     """Loads that were cleared in a local month, t.
 
-    Where the local month is none of the period's, as at a port in another zone, the nearest counts.
+    If the local month is none of the period's, as at a port in another zone, the nearest counts.
     """
 
     def when(vehicle: Vehicle, load: Load) -> str:
@@ -463,7 +463,7 @@ def part_mean(traffic: Traffic, station: str, span: str, part: str) -> float:
 
 
 def _times(traffic: Traffic, span: str) -> list[int]:
-    """How long each of those took who completed a span, ms."""
+    """Times of those who completed a span, ms."""
     return [v.window(span)[1] - v.window(span)[0] for v in traffic.vehicles if v.completed(span)]
 
 
@@ -512,7 +512,7 @@ def fuel_cost(traffic: Traffic) -> float:
 
 
 def spoilage_cost(traffic: Traffic) -> float:
-    """What the goods have lost of their value with time, CNY: on this vehicle or, left behind, until another comes.
+    """Value that the goods have lost with time, CNY: on this vehicle or, left behind, until another comes.
 
     What another vehicle fetches is that one's, with all its time since it was ready.
     """
@@ -526,7 +526,7 @@ def spoilage_cost(traffic: Traffic) -> float:
 
 
 def giving_up_cost(traffic: Traffic) -> float:
-    """What goods lose that leave with a driver who gives up, before they are cleared: of what is not spoiled, CNY."""
+    """Loss of goods that leave with a driver who gives up before they are cleared, of value not yet spoiled, CNY."""
     return sum(
         load.value_cny * (1 - _spoiled_share(v, v.end_ms)) * v.flow.patience.loses
         for v in traffic.vehicles
@@ -543,7 +543,7 @@ def officer_cost(traffic: Traffic) -> float:
 
 
 def infrastructure_cost(traffic: Traffic) -> float:
-    """What the policies in force cost in the period, CNY; under port and flow ``all`` only."""
+    """Cost of the policies in force in the period, CNY; under port and flow ``all`` only."""
     scenario = traffic.scenario
     return sum(scenario.policy_costs.values()) * scenario.horizon.years() if traffic.is_total else 0.0
 
@@ -555,7 +555,7 @@ def total_cost(traffic: Traffic) -> float:
 
 
 def _hour_cny(traffic: Traffic, vehicle: Vehicle) -> float:
-    """What an hour of a vehicle costs: its flow's own rate, or the scenario's, which does not hold for persons."""
+    """Cost of an hour of a vehicle: its flow's own rate, or the scenario's, which does not hold for persons."""
     if vehicle.flow.time_cost is not None:
         return vehicle.flow.time_cost
     time = traffic.costs.time
@@ -658,7 +658,7 @@ def values(scenario: Scenario, manifest: Manifest, timeline: Timeline, keys: Ite
     manifest, timeline
         Of one replication.
     keys : iterable of (port, flow, station, metric)
-        Which figures.
+        The figures to compute.
 
     Returns
     -------
@@ -748,7 +748,7 @@ def vehicles_of(scenario: Scenario, drawn: FlowManifest, timeline: Timeline, lay
 
 
 def _done_before(stop: int, arrival: int, stretches: Sequence[tuple[int, Stretch]], exited: bool) -> int | None:
-    """When a vehicle was done with all columns before ``stop``: it is out, or did or does something beyond them."""
+    """The moment a vehicle was done with all columns before ``stop``: it is out, or did or does something beyond."""
     if exited or any(column >= stop for column, _ in stretches):
         return max([arrival, *(stretch.end_ms for column, stretch in stretches if column < stop)])
     return None
@@ -757,7 +757,7 @@ def _done_before(stop: int, arrival: int, stretches: Sequence[tuple[int, Stretch
 def _loads(
     drawn: FlowManifest, layout: FlowLayout, row: int, done_before: Callable[[int], int | None], before: Vehicle | None
 ) -> tuple[Load, ...]:
-    """What a vehicle carries: goods cleared with its passage, and those cleared by each station, staying or leaving.
+    """Loads of a vehicle: goods cleared with its passage, and those cleared by each station, staying or leaving.
 
     ``before`` is the vehicle whose driver left them behind, which carried them as its loads of the same places.
     """
@@ -780,7 +780,7 @@ def _loads(
 
 
 def _cleared(load: Load) -> bool:
-    """Whether goods have been cleared, on this vehicle or before."""
+    """True if goods have been cleared, on this vehicle or before."""
     return load.cleared_ms is not None or load.cleared_before
 
 
@@ -792,7 +792,7 @@ def _last(layout: FlowLayout, station: Ref) -> int:
 def stretches_of(
     timeline: Timeline, layout: FlowLayout, row: int, running: Sequence[Sequence[Window]]
 ) -> list[tuple[int, Stretch]]:
-    """What one vehicle did, one thing after the other, each with its column; what it skipped is left out.
+    """Everything that one vehicle did, in order of time, each with its column; columns it skipped are left out.
 
     ``running`` says of each column when its time does not count as closed.
     """
@@ -815,7 +815,7 @@ def stretches_of(
 
 
 def _running(scenario: Scenario, network: Network, column: Column) -> list[Window]:
-    """When the time of a column does not count as closed: queues while there is any server, work while it passes."""
+    """Windows in which a column's time is not closed: queues while there is any server, work while it passes."""
     if column.kind == "wait" and scenario.resources()[network.resources[column.resource]].quota is None:
         return [window[:2] for window in capacity_of(network, column.resource) if window[2] > 0]
     if column.kind == "service" and column.pace >= 0:
@@ -827,7 +827,7 @@ def _running(scenario: Scenario, network: Network, column: Column) -> list[Windo
 
 
 def capacity_of(network: Network, resource: int) -> list[tuple[int, int, int]]:
-    """From when to when a resource had how many units, from time 0 to the end of the horizon."""
+    """Stretches of constant capacity of a resource, ``(begin, end, units)``, from time 0 to the end of the horizon."""
     found, begin, units = [], 0, int(network.capacity[resource])
     changes = zip(network.change_ms.tolist(), network.change_resource.tolist(), network.change_capacity, strict=True)
     for moment, changed, after in changes:
@@ -838,7 +838,7 @@ def capacity_of(network: Network, resource: int) -> list[tuple[int, int, int]]:
 
 
 def resources_of(scenario: Scenario, timeline: Timeline) -> dict[Ref, Resource]:
-    """What happened at each resource, by ``port.resource``; everybody queues, in the lead-in too."""
+    """Each resource's queue, use and capacity, by ``port.resource``; everybody queues, in the lead-in too."""
     network = timeline.network
     period = (network.lead_in_ms, network.horizon_ms)
     waits: dict[int, list[tuple[int, int, float]]] = {number: [] for number in range(len(network.resources))}

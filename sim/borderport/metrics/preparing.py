@@ -1,4 +1,4 @@
-"""What measuring needs that no replication changes."""
+"""Everything that measuring needs and no replication changes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from borderport.scenario import Ref, Scenario
 
 @dataclass(frozen=True)
 class FlowWalk:
-    """What is noted of one flow.
+    """The setting for one flow's walk.
 
     Attributes
     ----------
     name : str
         ``port.flow``.
     counted : bool
-        Whether its vehicles count; companions do not.
+        True if its vehicles count; companions do not.
     midnights : int64 array
         Of its port.
     rules : FlowRules
@@ -55,7 +55,7 @@ class Table:
     keys : tuple of (port, flow, station, metric)
         Of every figure, in the order of the table.
     order : int64 array, shape (keys,)
-        Where each of them is among the figures as they are worked out.
+        Place of each of them among the figures as they are worked out.
     """
 
     blocks: tuple[tuple[tuple[Metric, ...], Rows], ...]
@@ -65,7 +65,7 @@ class Table:
 
 @dataclass(frozen=True)
 class MetricsPlan:
-    """What measuring needs that no replication changes.
+    """Everything that measuring needs and no replication changes.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class MetricsPlan:
         Those of the reported period, such as ``2024-01``.
     columns : Columns
     clocks, rates, resources
-        What the figures of each kind need.
+        Input of the figures of each kind.
     grids : tuple of str
         Ports, or ``all``, whose distribution of passage times is kept for figures.
     passage, detailed, total : QuantilePlan
@@ -191,7 +191,7 @@ def _columns(scenario: Scenario, network: NetworkPlan, clocks: ClockPlan) -> Col
 
 
 def _code(scenario: Scenario, column: Column) -> int:
-    """What there is to look at in one column; service at a declaration station is noted."""
+    """The kind of one column, as the walk over moments sees it; service at a declaration station is noted."""
     station = scenario.ports[column.station.port].stations.get(column.station.name)
     serves = column.kind == "service"
     declares = serves and station is not None and station.declaration

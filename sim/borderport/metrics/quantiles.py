@@ -17,7 +17,7 @@ from borderport.units import MS_PER_MINUTE
 
 @dataclass(frozen=True)
 class QuantilePlan:
-    """Which quantiles are wanted of which sets of flows; groups with the same members share a set.
+    """Quantiles that are wanted of sets of flows; groups with the same members share a set.
 
     Attributes
     ----------
@@ -25,9 +25,9 @@ class QuantilePlan:
     levels : float64 array, shape (ranks,)
         Ascending within a set.
     of_groups : int64 array, shape (groups, 4)
-        Where each group's `QUANTILES` are among the levels.
+        Places of each group's `QUANTILES` among the levels.
     of_grids : int64 array, shape (grids, 200)
-        Where those at `GRID` are.
+        Places of those at `GRID`.
     """
 
     sets: TimeSets

@@ -1,4 +1,4 @@
-"""What hours, litres, goods and officers cost in a scenario, by flow and by column."""
+"""Rates of cost of hours, litres, goods and officers in a scenario, by flow and by column."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CostRates:
     co2_t, litre_cny, officer_cny : float
         CO2 and price of a litre, cost of an officer's hour.
     infrastructure : float
-        What the policies in force cost in the reported period, in CNY.
+        Cost of the policies in force in the reported period, in CNY.
     """
 
     officers: Times

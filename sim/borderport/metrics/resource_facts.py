@@ -1,4 +1,4 @@
-"""What is the same of each resource in every replication, and its mean queue by hour of the day."""
+"""Facts about each resource that hold in every replication, and its mean queue by hour of the day."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from borderport.units import MS_PER_HOUR
 
 @dataclass(frozen=True)
 class ResourceFacts:
-    """What is the same of each resource in every replication.
+    """Facts about each resource that hold in every replication.
 
     Attributes
     ----------
     shift_ms : int64 array, shape (resources,)
         Local time of day at time 0, in whole hours; the zone's offset at the start stands for all.
     hour_ms : int64 array, shape (resources, 24)
-        How long each local hour of the day lasts in the reported period, days added up.
+        Length of each local hour of the day in the reported period, days added up.
     room_m : float64 array, shape (resources,)
         Holding area.
     released : bool array, shape (resources,)
-        Whether what is taken is given back, so that it has a utilisation.
+        True if units are given back, so that the resource has a utilisation.
     lengths_m : float64 array, shape (flows,)
         Length of a vehicle.
     """
@@ -48,7 +48,7 @@ class ResourceFacts:
 
 
 def plan_resources(scenario: Scenario, network: NetworkPlan, midnights: dict[str, Times]) -> ResourceFacts:
-    """What the resources are like; ``midnights`` are the local ones of each port."""
+    """Facts about the resources; ``midnights`` are the local ones of each port."""
     first = np.asarray([-midnights[full.port][0] for full in network.resources], dtype=np.int64)
     shift_ms = first // MS_PER_HOUR * MS_PER_HOUR
     resources = list(scenario.resources().values())
@@ -62,7 +62,7 @@ def plan_resources(scenario: Scenario, network: NetworkPlan, midnights: dict[str
 
 
 def _hours_reported(scenario: Scenario, shift_ms: Times) -> Times:
-    """How long each local hour of the day lasts in the reported period, whole hours only; shape (resources, 24)."""
+    """Length of each local hour of the day in the reported period, whole hours only; shape (resources, 24)."""
     lead_in, stop = scenario.horizon.lead_in, scenario.horizon.length_ms()
     hours = np.arange(-(-lead_in // MS_PER_HOUR), -(-stop // MS_PER_HOUR))
     by_shift = {

@@ -1,4 +1,4 @@
-"""Which share of the cleared vehicles come by each station of their passage: means by station are over all of them."""
+"""Shares of the cleared vehicles that come by each station of their passage: means by station are over all of them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from borderport.metrics.names import ALL
 from borderport.network import FlowLayout
 from borderport.timeline import Timeline
 
-# By ``port.flow`` and ``port.station``: how many cleared vehicles.
+# Numbers of cleared vehicles, by ``port.flow`` and ``port.station``.
 Visitors = dict[tuple[str, str], int]
 
 
 def count_visitors(timeline: Timeline, layout: FlowLayout, cleared: Mask) -> Visitors:
-    """How many of one flow's cleared vehicles come by each station of its passage, however often.
+    """Number of one flow's cleared vehicles that come by each station of its passage, however often.
 
     Parameters
     ----------
     timeline : Timeline
     layout : FlowLayout
     cleared : bool array, shape (vehicles,)
-        Which vehicles count.
+        True for vehicles that count.
 
     Returns
     -------

@@ -7,9 +7,8 @@ a matrix of vehicles by columns, and a vehicle's parts add up to its total by co
 """
 
 from borderport.network.building import build_network
-from borderport.network.plans import FlowPlan, NetworkPlan, plan_network
-from borderport.network.size import check_size
-from borderport.network.values import (
+from borderport.network.flow_plan import FlowPlan, NetworkPlan, plan_network
+from borderport.network.network import (
     ABANDONED,
     ARGUMENT,
     CODE,
@@ -30,6 +29,7 @@ from borderport.network.values import (
     Network,
     Ops,
 )
+from borderport.network.size import check_size
 
 __all__ = [
     "ABANDONED",

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from borderport.calendars import Times
 from borderport.manifest import FlowManifest, Manifest, Mask
 from borderport.network.changes import all_changes, open_now, pace_changes
+from borderport.network.flow_plan import FlowPlan, NetworkPlan
 from borderport.network.loops import (
-    ARRIVAL,
-    SIGNAL,
+    AT_ARRIVAL,
+    AT_SIGNALS,
     add_answers,
     choose_declarants,
     fill_records,
@@ -20,9 +21,8 @@ from borderport.network.loops import (
     find_distinct,
     put_in_order,
 )
-from borderport.network.plans import FlowPlan, NetworkPlan
+from borderport.network.network import FlowLayout, Network, Ops
 from borderport.network.programs import ALONE, DECLARES_FOR_ALL, WAITS_FOR_DECLARATION, compile_program
-from borderport.network.values import FlowLayout, Network, Ops
 
 
 def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
@@ -30,7 +30,7 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
     counts = [manifest.flows[flow.name].index.size for flow in plan.flows]
     sizes = [n * len(flow.columns) for n, flow in zip(counts, plan.flows, strict=True)]
     first_vehicle, first_record = _offsets(counts), _offsets(sizes)
-    vehicles = np.empty((int(first_vehicle[-1]), SIGNAL + plan.slots), dtype=np.int64)
+    vehicles = np.empty((int(first_vehicle[-1]), AT_SIGNALS + plan.slots), dtype=np.int64)
     work = np.empty(int(first_record[-1]), dtype=np.int64)
     programs = _Programs(plan)
     first_signal = _first_signals(plan, first_vehicle)
@@ -48,8 +48,8 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
         fill_vehicles(drawn.arrival_ms, drawn.deadline_ms, starts, goods, numbers, vehicles[here])
         if flow.left:
             later = (drawn.fetches >= 0).nonzero()[0]
-            given = vehicles[here][drawn.fetches[later], SIGNAL + flow.left]
-            vehicles[here][later, SIGNAL + flow.left + 1] = given
+            given = vehicles[here][drawn.fetches[later], AT_SIGNALS + flow.left]
+            vehicles[here][later, AT_SIGNALS + flow.left + 1] = given
     ordered, place = _by_arrival(vehicles)
     windows = {name: open_now(plan, manifest, name) for name in plan.windows}
     capacity, change_ms, change_resource, change_capacity, change_refills = all_changes(plan, windows, manifest.broken)
@@ -77,9 +77,9 @@ def build_network(plan: NetworkPlan, manifest: Manifest) -> Network:
 
 
 def _by_arrival(vehicles: Times) -> tuple[dict[str, Any], Times]:
-    """What a network holds of each vehicle, in order of arrival, ties by flow; and the place of each in that order."""
-    count, slots = vehicles.shape[0], vehicles.shape[1] - SIGNAL
-    order = np.argsort(vehicles[:, ARRIVAL], kind="stable")
+    """Arrays of a network's vehicles, in order of arrival, ties by flow; and the place of each in that order."""
+    count, slots = vehicles.shape[0], vehicles.shape[1] - AT_SIGNALS
+    order = np.argsort(vehicles[:, AT_ARRIVAL], kind="stable")
     place, (arrival, deadline, row) = np.empty(count, dtype=np.int64), np.empty((3, count), dtype=np.int64)
     start, signal = np.empty(count, dtype=np.uint32), np.empty((count, slots), dtype=np.uint32)
     put_in_order(order, vehicles, place, arrival, deadline, row, start, signal)
@@ -88,7 +88,7 @@ def _by_arrival(vehicles: Times) -> tuple[dict[str, Any], Times]:
 
 
 def _layouts(plan: NetworkPlan, first_vehicle: Times, first_record: Times, place: Times) -> tuple[FlowLayout, ...]:
-    """Where each flow's vehicles and records are."""
+    """Layout of each flow: its vehicles and its records."""
     return tuple(
         FlowLayout(
             flow.name,
@@ -125,7 +125,7 @@ def _columns_of_tasks(flow: FlowPlan, drawn: FlowManifest) -> tuple[NDArray[np.u
 
 
 def _answers(flow: FlowPlan, drawn: FlowManifest) -> Mask:
-    """For each choice of a route, which vehicles visit the step behind it; shape (choices, vehicles)."""
+    """True for vehicles that visit the step behind each choice of a route; shape (choices, vehicles)."""
     answers = np.ones((len(flow.choices), drawn.index.size), dtype=bool)
     for choice, wants in zip(flow.choices, answers, strict=True):
         for mark in choice.condition.has:

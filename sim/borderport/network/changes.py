@@ -7,8 +7,8 @@ import numpy as np
 from borderport import calendars
 from borderport.calendars import Times, Windows
 from borderport.manifest import Manifest, Mask, port_zone
+from borderport.network.flow_plan import NetworkPlan
 from borderport.network.loops import merge_edges
-from borderport.network.plans import NetworkPlan
 from borderport.scenario import Horizon, Ref, Resource
 
 ALWAYS, NOT_AT_ALL = np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int64)  # edges: open from time 0 on; never
@@ -61,12 +61,12 @@ def all_changes(
 def capacity_changes(
     resource: Resource, windows: Windows | None, zone: str, horizon: Horizon, broken: Windows | None = None
 ) -> tuple[Times, Times]:
-    """When a pool's capacity changes and what it becomes; the first change is at time 0.
+    """Moments at which a pool's capacity changes, and the capacity from then on; the first change is at time 0.
 
     Parameters
     ----------
     windows : int64 array, shape (windows, 2), or None
-        When the pool is open, closures taken out; ``None`` means always.
+        Windows in which the pool is open, closures taken out; ``None`` means always.
     broken : int64 array, shape (windows, 2), or None
         The manifest's draw of breakdowns, for a pool that has them: some or all servers are out.
 
@@ -90,12 +90,12 @@ def capacity_changes(
 
 
 def open_now(plan: NetworkPlan, manifest: Manifest, calendar: Ref) -> Windows:
-    """When ``port.calendar`` is open in this replication, closures taken out; shape (windows, 2)."""
+    """Windows of ``port.calendar`` in this replication, closures taken out; shape (windows, 2)."""
     return calendars.subtract(plan.windows[calendar], manifest.closed[calendar])
 
 
 def pace_changes(plan: NetworkPlan, manifest: Manifest) -> tuple[Times, Times, Times]:
-    """Where each pace calendar begins, then moments and paces of all of them, end to end."""
+    """First change of each pace calendar, then moments and paces of all of them, end to end."""
     paces = plan.scenario.paces()
     firsts, times, values = [0], [], []
     for full in plan.paces:

@@ -1,4 +1,4 @@
-"""What is laid out vehicle by vehicle, compiled: one pass instead of one for each column."""
+"""Layout of records and declarations vehicle by vehicle, compiled: one pass instead of one for each column."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ ONE = np.uint64(1)
 SPREAD = np.uint64(0x9E3779B97F4A7C15)  # an odd number whose products differ in their upper bits
 UPPER = np.uint64(40)
 # Columns of the table of vehicles; one for each slot of signals from the last on.
-ARRIVAL, DEADLINE, ROW, START, SIGNAL = range(5)
+AT_ARRIVAL, AT_DEADLINE, AT_ROW, AT_START, AT_SIGNALS = range(5)
+# Columns of the table of steps before a declaration.
+OF_COLUMN, OF_CHOICE = range(2)
 
 
 @compiled
@@ -24,7 +26,7 @@ def fill_records(work: Any, task: Any, column: Any, records: Any) -> None:
     ----------
     work : int64 array, shape (tasks, vehicles)
     task, column : uint64 arrays, shape (pairs,)
-        Which task's work is done at which column.
+        Numbers of a task and of the column at which its work is done.
     records : int64 array, shape (vehicles, columns)
         Written.
     """
@@ -46,18 +48,18 @@ def fill_vehicles(arrival: Any, deadline: Any, start: Any, goods: Any, numbers: 
         ``goods`` are the consignments, numbered from 0 on.
     numbers : tuple of int
         The flow's first record, records of each vehicle, and first signal.
-    vehicles : int64 array, shape (vehicles, SIGNAL + slots)
+    vehicles : int64 array, shape (vehicles, AT_SIGNALS + slots)
         Written.
     """
     first_record, records, first_signal = numbers
-    slots = vehicles.shape[1] - SIGNAL
+    slots = vehicles.shape[1] - AT_SIGNALS
     for number in range(arrival.size):
         vehicle = vehicles[number]
-        vehicle[ARRIVAL], vehicle[DEADLINE], vehicle[START] = arrival[number], deadline[number], start[number]
-        vehicle[ROW] = first_record + number * records
-        vehicle[SIGNAL] = first_signal + goods[number] * slots
+        vehicle[AT_ARRIVAL], vehicle[AT_DEADLINE], vehicle[AT_START] = arrival[number], deadline[number], start[number]
+        vehicle[AT_ROW] = first_record + number * records
+        vehicle[AT_SIGNALS] = first_signal + goods[number] * slots
         for slot in range(1, slots):
-            vehicle[SIGNAL + slot] = first_signal + number * slots + slot
+            vehicle[AT_SIGNALS + slot] = first_signal + number * slots + slot
 
 
 @compiled
@@ -70,7 +72,7 @@ def put_in_order(
     ----------
     order : int64 array, shape (vehicles,)
         Numbers of the vehicles as they come.
-    vehicles : int64 array, shape (vehicles, SIGNAL + slots)
+    vehicles : int64 array, shape (vehicles, AT_SIGNALS + slots)
         By number: what the other arrays hold in order, side by side, so that one vehicle is read at once.
     places : int64 array, shape (vehicles,)
         Place of each number in the order; written.
@@ -80,10 +82,10 @@ def put_in_order(
     for place in range(order.size):
         number = np.uint64(order[place])
         places[number] = place
-        arrival[place], deadline[place] = vehicles[number, ARRIVAL], vehicles[number, DEADLINE]
-        row[place], start[place] = vehicles[number, ROW], vehicles[number, START]
+        arrival[place], deadline[place] = vehicles[number, AT_ARRIVAL], vehicles[number, AT_DEADLINE]
+        row[place], start[place] = vehicles[number, AT_ROW], vehicles[number, AT_START]
         for slot in range(signal.shape[1]):
-            signal[place, slot] = vehicles[number, SIGNAL + slot]
+            signal[place, slot] = vehicles[number, AT_SIGNALS + slot]
 
 
 @compiled
@@ -109,7 +111,7 @@ def find_distinct(numbers: Any, slots: Any, distinct: Any, places: Any) -> Any:
     Returns
     -------
     int
-        How many are distinct.
+        Number of distinct values.
     """
     found, last = 0, np.uint64(slots.size - 1)
     for i in range(numbers.size):
@@ -140,7 +142,7 @@ def choose_declarants(
         Column and choice of each step before the declaration; choice -1 for a step that all visit.
     answers : bool array, shape (choices, vehicles)
     together : bool array, shape (vehicles,)
-        Whose consignment declares together.
+        True for vehicles whose consignment declares together.
     goods : int64 array, shape (vehicles,)
         Number of each one's consignment, from 0 on.
     soonest, declarant : int64 arrays, shape (consignments or more,)
@@ -151,9 +153,9 @@ def choose_declarants(
             continue
         ready = arrival[vehicle]
         for step in range(steps.shape[0]):
-            choice = steps[step, 1]
+            choice = steps[step, OF_CHOICE]
             if choice < 0 or answers[choice, vehicle]:
-                ready += records[vehicle, steps[step, 0]]
+                ready += records[vehicle, steps[step, OF_COLUMN]]
         own = goods[vehicle]
         if declarant[own] < 0 or ready < soonest[own]:
             soonest[own], declarant[own] = ready, vehicle
@@ -168,9 +170,9 @@ def merge_edges(
     Parameters
     ----------
     windows, broken : int64 arrays, shape (edges,)
-        When the pool is open, and when servers have failed: sorted, an opening and a closing edge in turn.
+        Times at which the pool is open, and at which servers have failed: sorted, opening and closing edges in turn.
     periods : int64 array, shape (periods, 3)
-        From when until when which other capacity holds; the last one that holds counts.
+        Begin, end and capacity of times with another capacity; the last one that holds counts.
     full, lost, stop : int
         Capacity otherwise; servers out while some have failed; end of the horizon.
     times, capacities : int64 arrays, shape (edges of all kinds + 1,)
@@ -179,7 +181,7 @@ def merge_edges(
     Returns
     -------
     int
-        How many changes there are.
+        Number of changes.
     """
     found = now = opened = failed = 0
     while now < stop:

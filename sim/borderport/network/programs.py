@@ -6,8 +6,8 @@ from typing import assert_never
 
 import numpy as np
 
-from borderport.network.plans import FlowPlan, PlannedStep
-from borderport.network.values import ABANDONED, DELAY, END, ESCAPE, EXITED, RELEASE, SEIZE, SIGNAL, WAIT, Ops
+from borderport.network.flow_plan import FlowPlan, PlannedStep
+from borderport.network.network import ABANDONED, DELAY, END, ESCAPE, EXITED, RELEASE, SEIZE, SIGNAL, WAIT, Ops
 
 # How a vehicle stands to its consignment's declaration.
 ALONE, DECLARES_FOR_ALL, WAITS_FOR_DECLARATION = range(3)
@@ -22,7 +22,7 @@ def compile_program(
     ----------
     plan : FlowPlan
     answers : tuple of bool, length of ``plan.choices``
-        Whether the step behind each choice is visited.
+        True if the step behind each choice is visited.
     role : int
         `ALONE`, `DECLARES_FOR_ALL` or `WAITS_FOR_DECLARATION`.
     level : int

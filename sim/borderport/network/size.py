@@ -1,11 +1,11 @@
-"""Whether what a scenario asks for fits one run, found out before anything is drawn."""
+"""Check that a scenario fits one run, before anything is drawn."""
 
 from __future__ import annotations
 
 from borderport.bounds import MOST_CHOICES, MOST_MOMENTS
 from borderport.errors import TooLarge
 from borderport.manifest import ManifestPlan
-from borderport.network.plans import NetworkPlan
+from borderport.network.flow_plan import NetworkPlan
 from borderport.units import MS_PER_DAY
 
 EVENT_BITS = 63  # of time and vehicle number together, see `borderport.engines.ordering`

@@ -1,4 +1,4 @@
-"""What time, fuel and people cost."""
+"""Rates of cost of time, fuel and people."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ from borderport.scenario.quantities import Consumption, Emission, Entry, Factor,
 
 
 class TimeCost(Entry):
-    """What an hour of one vehicle with its driver costs, day or night."""
+    """Cost of an hour of one vehicle with its driver, day or night."""
 
     rate: Hourly
 
 
 class Idling(Entry):
-    """What an engine burns while it idles, and for which share of the time in queues and blocked it does."""
+    """Consumption of an idling engine, and the share of the time in queues and blocked that it idles."""
 
     rate: Consumption
     share: Share = 1.0
 
 
 class Altitude(Entry):
-    """How much more an engine burns for each km above the sea."""
+    """Additional consumption of an engine for each km above the sea."""
 
     extra_per_km: Factor
 
 
 class Fuel(Entry):
-    """What a litre of fuel costs."""
+    """Price of a litre of fuel."""
 
     price: Price
 
 
 class Emissions(Entry):
-    """What a litre of fuel gives off, burnt."""
+    """Emissions of a litre of fuel, burnt."""
 
     per_litre: Emission
 
 
 class OfficerCost(Entry):
-    """What an hour of one officer costs."""
+    """Cost of an hour of one officer."""
 
     rate: Hourly
 
 
 class Costs(Model):
-    """What things cost, each rate with its own source; what is left out costs nothing."""
+    """Rates of cost, each with its own source; a rate left out is 0."""
 
     time: TimeCost | None = None
     idling: Idling | None = None

@@ -50,7 +50,7 @@ class Convoy(Model):
 
 
 class HourProfile(Model):
-    """When in the day vehicles come: ``share`` of them in the first ``first`` of the calendar's open time."""
+    """Arrivals over the day: ``share`` of the vehicles come in the first ``first`` of the calendar's open time."""
 
     calendar: Name
     first: SomeTime
@@ -70,7 +70,7 @@ class Payload(Model):
 
 
 class Patience(Model):
-    """The driver's patience: ``share`` of them leave if, ``after`` their arrival, they still queue at one of ``at``.
+    """The driver's patience (reneging): ``share`` leave if, ``after`` their arrival, they still queue at one of ``at``.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ class Patience(Model):
 
 
 class HoldingBack(Model):
-    """In closures longer than ``closures_over``, only the share ``sets_out`` of the vehicles sets out when it is due.
+    """Holding back (balking): in closures longer than ``closures_over`` only the share ``sets_out`` sets out when due.
 
     The rest come after the reopening, by the law ``rest`` of the delay and at the hour of the day at which they were
     due, or ``never``.
@@ -131,7 +131,7 @@ class HoldingBack(Model):
 
 
 class Diversion(Model):
-    """Who goes to another port when this one is shut for long.
+    """Diversion of vehicles to another port while this one is shut for long.
 
     ``share`` of the vehicles that would come when all calendars ``while`` have been shut by closures for ``after`` go
     to the flow ``to`` instead, where they come ``detour`` later. ``while`` is the clock of the passage if left out.
@@ -157,8 +157,8 @@ class Flow(Entry):
     Attributes
     ----------
     volume : tuple of float and str, or None
-        What would be expected to set out, closures included: things per ``year``, ``d`` or ``h``. ``None`` for
-        companions, diverted vehicles and traces.
+        Number or tonnes that would be expected to set out, closures included: things per ``year``, ``d`` or ``h``.
+        ``None`` for companions, diverted vehicles and traces.
     arrivals : str or dict
         ``poisson`` (non-homogeneous, by inversion), ``fixed`` (the expected count of each calendar year
         at the order statistics of the profile), or ``{trace: FILE.csv}``.
@@ -179,10 +179,10 @@ class Flow(Entry):
 
 
     time_cost, idling : float or None
-        What an hour of one vehicle costs in CNY, and what its engine burns in litres an hour, if not as in the
+        Cost of an hour of one vehicle in CNY, and consumption of its engine in litres an hour, if not as in the
         scenario's ``costs``.
     spoilage : Spoilage or None
-        How the goods lose value with time; needs a value.
+        Loss of the goods' value with time; needs a value.
     """
 
     label: ForReaders[Label | None] = None
@@ -216,7 +216,7 @@ class Flow(Entry):
 
     @property
     def goods_may_wait(self) -> bool:
-        """Whether goods may go later than when they are ready: left behind by a driver, or held back and sent after."""
+        """True if goods may go later than when they are ready: left behind by a driver, or held back and sent after."""
         left_behind = self.patience is not None and self.patience.goods == "wait"
         return left_behind or (self.holding_back is not None and self.holding_back.rest is not None)
 
@@ -255,7 +255,7 @@ class Flow(Entry):
         return self
 
 
-# What a flow of diverted vehicles may not say, as the flow that they come from does.
+# Keys that a flow of diverted vehicles may not have, as the flow that they come from sets them.
 SET_BY_SOURCE = (
     *("active_from", "active_until", "months", "weekdays", "hours", "convoy", "payload", "value", "consignment"),
     *("holding_back", "diversion"),

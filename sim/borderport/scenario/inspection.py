@@ -1,4 +1,4 @@
-"""Whom inspection selects, and what it finds."""
+"""Selection for inspection, and its finds."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Trader(Entry):
 
 
 class Contraband(Entry):
-    """What inspection looks for: ``share`` of the vehicles carry it, among ``items`` in the load.
+    """The object of inspection: ``share`` of the vehicles carry it, among ``items`` in the load.
 
     Attributes
     ----------
     items : Law
         Items (boxes, bales) in a load, rounded, at least 1.
     bad_items, bad_share : Law or None
-        How many of a carrier's items are bad; or the chance of each to be bad (a load in which none is, carries none).
+        Number of bad items of a carrier; or the chance of each to be bad (a load in which none is, carries none).
         All of them if neither is given.
     """
 
@@ -61,7 +61,7 @@ class Scan(Entry):
 
 
 class Sample(Entry):
-    """How many items of an opened load are looked at.
+    """Number of items of an opened load that are looked at.
 
     ``items`` of them, or so many that a load of which the share ``level`` is bad is found out with ``confidence``.
     """
@@ -80,7 +80,7 @@ class Sample(Entry):
 
 
 class Inspection(Entry):
-    """Whom inspection selects and what it finds. How many are selected, the flow's mark ``selected`` says.
+    """Selection for inspection and its finds; the flow's mark ``selected`` says how many are selected.
 
     Gives the vehicles further marks: each trader's class, ``contraband``, ``opened`` and ``found``.
 

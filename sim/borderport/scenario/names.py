@@ -11,7 +11,7 @@ from borderport.distributions import LAW_NAMES
 
 NAME_PATTERN = r"^[a-z][a-z0-9_-]*$"
 
-# What a name means already, by what is called so; `name` holds for everything that has one.
+# Names that have a meaning already, by the kind of thing named; `name` holds for everything that has one.
 RESERVED: dict[str, dict[str, str]] = {
     "name": {
         "all": "the total in tables, --port, --flow and `stops`",

@@ -43,7 +43,7 @@ EFFECT_KINDS: tuple[VehicleKind | WorldKind, ...] = (*VEHICLE_KINDS, *WORLD_KIND
 
 
 class Selector(Model):
-    """What an effect applies to: lists of names; a key left out selects all."""
+    """The objects of an effect: lists of names; a key left out selects all."""
 
     port: tuple[Name, ...] | None = None
     flow: tuple[Name, ...] | None = None
@@ -126,7 +126,7 @@ EFFECTS_WITH_DAYS = ("cap_payload", "add_servers")
 
 
 class PolicyCost(Entry):
-    """What a policy costs, however widely it is used: ``once``, spread evenly over its ``life``, and ``per_year``."""
+    """Cost of a policy, however widely it is used: ``once``, spread evenly over its ``life``, and ``per_year``."""
 
     once: Money = 0.0
     life: Years | None = None
@@ -174,7 +174,7 @@ class Policy(Entry):
 
 
 class PolicyUse(Entry):
-    """How a scenario uses a policy; what is left out is taken from the policy's file.
+    """A scenario's use of a policy; keys left out are taken from the policy's file.
 
     ``strength`` scales how far the durations it changes go from before (0 %) to after (100 %).
     """
@@ -186,7 +186,7 @@ class PolicyUse(Entry):
 
 
 class _OfFlow(Model):
-    """What a policy does to the vehicles of one flow that adopt it."""
+    """A change to the vehicles of one flow that adopt a policy."""
 
     policy: str
     flow: Ref
@@ -218,7 +218,7 @@ class Skip(_OfFlow):
 
 
 class MoveInland(_OfFlow):
-    """What happens at a station happens at another one, ``to``, before the route begins."""
+    """The work of a station is done at another one, ``to``, before the route begins."""
 
     kind: Literal["inland"] = "inland"
     station: Ref
@@ -226,7 +226,7 @@ class MoveInland(_OfFlow):
 
 
 class DeclareTogether(_OfFlow):
-    """At a station a consignment declares once, for all its vehicles."""
+    """A consignment declares once at a station, for all its vehicles."""
 
     kind: Literal["once_per"] = "once_per"
     station: Ref
@@ -270,7 +270,7 @@ Amendment = (
 
 
 def claim(amendment: Amendment) -> tuple[str, str, str]:
-    """What an amendment sets: the kind of thing, the flow, and which one; two policies must not set the same."""
+    """The object of an amendment: the kind of thing, the flow, and which one; two policies must not set the same."""
     match amendment:
         case Retime() | Rescale():
             return "service", amendment.flow, amendment.task
@@ -290,7 +290,7 @@ def claim(amendment: Amendment) -> tuple[str, str, str]:
 
 @dataclass(frozen=True)
 class FlowAmendments:
-    """What policies change of one flow, by what it concerns; always in the order in which they are in force.
+    """Changes that policies make to one flow, by what they concern; always in the order in which they are in force.
 
     Attributes
     ----------
@@ -318,7 +318,7 @@ class FlowAmendments:
 
     @classmethod
     def of(cls, amendments: Iterable[Amendment], flow: Ref) -> FlowAmendments:
-        """Those of one flow, sorted."""
+        """Amendments of one flow, sorted."""
         found = cls((), {}, {}, {}, {}, (), ())
         for amendment in amendments:
             if amendment.flow == flow:

@@ -41,7 +41,7 @@ class Season(Model):
 
 
 class Calendar(Entry):
-    """When something is open: daily windows in local time, weekdays off, season."""
+    """Open times: daily windows in local time, weekdays off, season."""
 
     open: tuple[Window, ...]
     zone: Zone | None = None
@@ -65,7 +65,7 @@ class RandomDays(Model):
     length : Law
         Length of one closure in ms; not with ``daily_share``.
     first_day, last_day : date or None
-        Where closures may start; the horizon if left out.
+        Days between which closures may start; the horizon if left out.
     """
 
     count: Annotated[int, Field(ge=0, le=1000, strict=True)] | None = None
@@ -112,7 +112,7 @@ class Closure(Entry):
 
 
 class Pace(Entry):
-    """How fast people work: ``factor`` of normal on the days named, ``otherwise`` on the others; 0 % suspends work."""
+    """Speed of work: ``factor`` of normal on the days named, ``otherwise`` on the others; 0 % suspends work."""
 
     factor: Speed
     otherwise: Speed = 1.0
@@ -148,9 +148,9 @@ class Breakdowns(Entry):
     every : int
         Mean time in ms between the starts of two breakdowns, at least 1 h.
     length : Law
-        How long one lasts, in ms. Breakdowns that overlap count as one.
+        Length of one, in ms. Breakdowns that overlap count as one.
     servers : int or None
-        How many servers are out meanwhile; ``None`` means all.
+        Servers that are out meanwhile; ``None`` means all.
     """
 
     every: Duration
@@ -165,7 +165,7 @@ class Breakdowns(Entry):
 
 
 class Quota(Model):
-    """At most ``amount`` vehicles a day, refilled at local midnight, from first to last day, both included."""
+    """A limit of ``amount`` vehicles a day, refilled at local midnight, from first to last day, both included."""
 
     amount: Servers
     first_day: Day | None = None
@@ -189,7 +189,7 @@ class Resource(Entry):
     holding_area : float or None
         Metres of queue that fit before it reaches back onto the road.
     breakdowns : Breakdowns or None
-        When servers fail; what has begun is finished all the same.
+        Failures of servers; work that has begun is finished all the same.
     """
 
     label: ForReaders[Label | None] = None
@@ -235,7 +235,7 @@ class Station(Entry):
     pace : str or None
         Name of the port's pace calendar that slows or suspends the work.
     declaration, inspection : bool
-        Whether time in service here is declaration time, or inspection time.
+        True if time in service here is declaration time, or inspection time.
     officers : int
         Customs officers who are busy with one vehicle in service here.
     once_per : str

@@ -50,7 +50,7 @@ def refuse(found: Iterable[tuple[tuple[str | int, ...], str]]) -> None:
     Raises
     ------
     ValidationError
-        Which pydantic joins to what is wrong elsewhere, with the path of the model in front.
+        Pydantic joins it to the other faults, with the path of the model in front.
     """
     errors = [
         InitErrorDetails(type=PydanticCustomError("value_error", "{error}", {"error": message}), loc=path, input=None)
@@ -77,12 +77,12 @@ ForReaders = Annotated[T, READ_ONLY]
 
 
 def for_readers(model: type[BaseModel], field: str) -> bool:
-    """Whether a field of a model is there to be read only."""
+    """True if a field of a model is there to be read only."""
     return READ_ONLY in model.model_fields[field].metadata
 
 
 def _text(pattern: str, example: str, bound: Bound) -> WithJsonSchema:
-    """How a quantity looks in a file, for editors."""
+    """The form of a quantity in a file, for editors."""
     most = f"From 0 to {bound.text}."
     return WithJsonSchema({"type": "string", "pattern": pattern, "examples": [example], "description": most})
 
@@ -103,7 +103,7 @@ _NUMBER = rf"^\s*{units.NUMBER}\s*"
 
 
 def _shown(write: Callable[[Any], str]) -> PlainSerializer:
-    """How a value is written where a scenario is printed: as in a file, so that it can be read back."""
+    """The form of a value where a scenario is printed: as in a file, so that it can be read back."""
     return PlainSerializer(write, return_type=str, when_used="json")
 
 
@@ -364,7 +364,7 @@ def check_order(first: date | None, last: date | None, names: tuple[str, str] = 
 
 
 def check_exists(moment: datetime, zone: str) -> str:
-    """What is wrong with a local moment that the clocks of ``zone`` skip; empty if it exists.
+    """The fault of a local moment that the clocks of ``zone`` skip; empty if it exists.
 
     Of a moment that comes twice, when clocks are put back, the first is meant.
     """
@@ -404,7 +404,7 @@ def _parse_window(text: object) -> tuple[int, int]:
 
 
 def overlapping(windows: Sequence[tuple[int, int]]) -> bool:
-    """Whether daily windows have minutes in common, those over midnight with the morning of the next day too."""
+    """True if daily windows have minutes in common, those over midnight with the morning of the next day too."""
     ordered = sorted(windows)
     following = [*ordered[1:], *((start + MINUTES_PER_DAY, stop) for start, stop in ordered[:1])]
     return any(stop > later for (_, stop), (later, _) in zip(ordered, following, strict=True))
@@ -467,7 +467,7 @@ Hours = Annotated[tuple[Weight, ...], Field(min_length=24, max_length=24), After
 
 
 class Label(Model):
-    """What a thing is called on figures, in English and, where known, in Chinese."""
+    """Label of a thing on figures, in English and, where known, in Chinese."""
 
     en: str
     zh: str | None = None

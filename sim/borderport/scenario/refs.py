@@ -1,4 +1,4 @@
-"""What something of a port is called outside it: ``port.name``."""
+"""Names of a port's things outside it: ``port.name``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Ref(str):
 
     @classmethod
     def seen_from(cls, port: str, reference: str) -> Ref:
-        """What a port calls ``name``, or ``other_port.name`` if another port has it."""
+        """The thing that a port calls ``name``, or ``other_port.name`` if another port has it."""
         home, _, name = reference.rpartition(".")
         return cls(home or port, name)
 
@@ -46,7 +46,7 @@ class Ref(str):
 
     @property
     def name(self) -> str:
-        """What the port calls it."""
+        """Name of the thing within its port."""
         return self.partition(".")[2]
 
     def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # made of two texts, not of one

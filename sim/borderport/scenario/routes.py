@@ -14,14 +14,14 @@ NO_STATION = Station()
 
 @dataclass(frozen=True)
 class Condition:
-    """Which vehicles take a step: those that have all marks of ``has`` and none of ``lacks``."""
+    """Condition of a step: vehicles take it that have all marks of ``has`` and none of ``lacks``."""
 
     has: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
 
     @property
     def always(self) -> bool:
-        """Whether every vehicle takes it."""
+        """True if every vehicle takes the step."""
         return not (self.has or self.lacks)
 
 
@@ -70,7 +70,7 @@ class Visit:
     station : Station
         `NO_STATION` for steps that visit none.
     condition : Condition
-        Who takes the step; a share by a draw of its own is the mark ``visited``.
+        The vehicles that take the step; a share by a draw of its own is the mark ``visited``.
     share : float or None
         The share of the vehicles that have the mark ``visited``.
     tasks : tuple of StationTask

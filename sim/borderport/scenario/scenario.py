@@ -76,7 +76,7 @@ class Horizon(Model):
         return ends[1] - ends[0]
 
     def length_ms(self) -> int:
-        """From time 0 to the end, in ms, lead-in included."""
+        """Time from 0 to the end, in ms, lead-in included."""
         return self.length
 
     @cached_property

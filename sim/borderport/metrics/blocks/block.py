@@ -1,4 +1,4 @@
-"""What a metric is, what a block of metrics is, and what both are given to work with."""
+"""Metrics, blocks of metrics, and the material that both are given to work with."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from borderport.timeline import Timeline
 
 @dataclass(frozen=True)
 class Setting:
-    """What the rows of the table follow from: the scenario, its columns and who is reported together."""
+    """The setting that the rows of the table follow from: the scenario, its columns and who is reported together."""
 
     scenario: Scenario
     network: NetworkPlan
@@ -40,7 +40,7 @@ class FlowFound:
     Attributes
     ----------
     start_ms : int
-        When the reported period begins, since time 0; who came before is not counted.
+        Begin of the reported period, since time 0; vehicles that came before are not counted.
     drawn : FlowManifest
     walked : FlowTally
     """
@@ -52,7 +52,7 @@ class FlowFound:
 
 @dataclass(frozen=True)
 class Walked:
-    """What the passes over one replication added up: by flow, by column, by resource.
+    """Sums of the passes over one replication: by flow, by column, by resource.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ class Rows:
     ----------
     keys : tuple of (port, flow, station)
     groups : int64 array, shape (rows,)
-        Whose row it is: the number of a group, or, for a resource, the number of groups; in the order of the table.
+        Owner of the row: the number of a group, or, for a resource, the number of groups; in the order of the table.
     columns : Gathering or None
         The columns whose sums each row's are, if the block asks for any.
     """
@@ -112,7 +112,7 @@ class Rows:
 
     @cached_property
     def is_total(self) -> Mask:
-        """Which rows are those of the grand total; bool array, shape (rows,)."""
+        """True for rows of the grand total; bool array, shape (rows,)."""
         return np.asarray([key[:2] == (ALL, ALL) for key in self.keys], dtype=bool)
 
 
@@ -164,7 +164,7 @@ class Block:
     by_month: Callable[[tuple[str, ...]], tuple[Metric, ...]] | None = None
 
     def all_metrics(self, setting: Setting) -> tuple[Metric, ...]:
-        """Those of the block in one scenario."""
+        """Rows of the block in one scenario."""
         return self.metrics if self.by_month is None else (*self.metrics, *self.by_month(setting.months))
 
 
@@ -181,7 +181,7 @@ def added(name: str, unit: str, formula: str, by_flow: Callable[[Walked], Number
 def over_vehicles(name: str, unit: str, formula: str, of_flow: Callable[[FlowFound], float]) -> Metric:
     """A metric that adds up over vehicles: ``of_flow`` adds up one flow's, in whole arrays.
 
-    Where that costs too much time, the pass over vehicles may count it: see `VehicleCounts`.
+    If that costs too much time, the pass over vehicles may count it: see `VehicleCounts`.
     """
 
     def by_flow(walked: Walked) -> Numbers:
@@ -205,7 +205,7 @@ def every_group(setting: Setting) -> Rows:
 def rows_by_station(
     setting: Setting, wanted: Callable[[Group], bool], stations: Callable[[Group], Iterable[str]]
 ) -> Rows:
-    """For each group that is wanted a row for all its columns together, then one for each of these stations."""
+    """Rows of each group that is wanted: one for all its columns together, then one for each of these stations."""
     places = places_by_station(setting)
     keys, groups, columns = [], [], []
     for number, group in enumerate(setting.groups):
@@ -217,7 +217,7 @@ def rows_by_station(
 
 
 def places_by_station(setting: Setting) -> dict[tuple[str, str], list[int]]:
-    """Where the columns of each flow and station are; under ``all`` every column of the flow."""
+    """Places of the columns of each flow and station; under ``all`` every column of the flow."""
     places: dict[tuple[str, str], list[int]] = {}
     for number, flow in enumerate(setting.network.flows):
         here = setting.columns.of(number)

@@ -1,4 +1,4 @@
-"""What officers, delay, idling, lost goods and policies cost, over all who arrived, whatever became of them."""
+"""Costs of officers, delay, idling, lost goods and policies, over all who arrived, whatever became of them."""
 
 from __future__ import annotations
 
@@ -95,9 +95,9 @@ INFRASTRUCTURE_COST = Metric(
     "sum over policies in force of (once / life + per year) x years of the period",
     lambda m: np.full(m.rows.groups.size, m.walked.rates.infrastructure),
 )
-# What a vehicle, or a flow of vehicles, costs: the parts of the total that all groups have.
+# Costs of a vehicle, or of a flow of vehicles: the parts of the total that all groups have.
 OF_VEHICLES = (DELAY_COST, SERVICE_COST, FUEL_COST, SPOILAGE_COST, GIVING_UP_COST, OFFICER_COST)
-# What tables and figures call the parts of the total, in their order.
+# Names in tables and figures of the parts of the total, in their order.
 COST_WORDS = {
     DELAY_COST.name: "vehicles delayed",
     SERVICE_COST.name: "vehicles in service",
@@ -121,7 +121,7 @@ TOTAL_COST = Metric(
 
 
 def _manned(setting: Setting) -> Rows:
-    """For groups that pass officers, a row for all stations and one for each that is manned."""
+    """Rows of groups that pass officers: one for all stations and one for each that is manned."""
     return rows_by_station(setting, lambda group: bool(group.manned), lambda group: group.manned)
 
 

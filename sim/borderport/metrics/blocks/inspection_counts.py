@@ -1,4 +1,4 @@
-"""Whom inspection selected, what it found and what it cost; of groups that are inspected."""
+"""Vehicles selected and opened, finds and their cost; of groups that are inspected."""
 
 from __future__ import annotations
 

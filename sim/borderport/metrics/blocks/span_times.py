@@ -1,4 +1,4 @@
-"""How long the two spans take, on three clocks, and the parts of which they are made, at each station."""
+"""Times of the two spans, on three clocks, and the parts of which they are made, at each station."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from borderport.metrics.names import PARTS, QUANTILES, SPANS
 from borderport.metrics.tally.terms import ON_OPEN, ON_SERVICE, ON_WALL
 from borderport.units import MS_PER_MINUTE
 
-# Over whom a span is averaged.
+# The vehicles over which a span is averaged.
 WHO = {"passage": "cleared", "total": "exited"}
 PART_WORDS = {
     "waiting": "in queues while the station is open, or for a signal",

@@ -1,4 +1,4 @@
-"""How many vehicles and goods came, cleared, gave up or are still there, and how long they stayed together."""
+"""Numbers of vehicles and goods that came, cleared, gave up or are still there, and their stay in all."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _mean_goods(m: Measured) -> Array:
 
 
 def _diverted(flow: FlowFound) -> int:
-    """How many of a flow's vehicles would have come in the reported period and went elsewhere."""
+    """Number of a flow's vehicles that would have come in the reported period and went elsewhere."""
     gone = flow.drawn.diverted
     return 0 if gone is None else int((gone.arrival_ms >= flow.start_ms).sum())
 

@@ -1,4 +1,4 @@
-"""How much of each resource is open, and when, from one pass over all changes of capacity."""
+"""Open times and capacity of each resource, from one pass over all changes of capacity."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Changes(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """What is open of each resource, to be filled.
+    """Open times and capacity of each resource, to be filled.
 
     Attributes
     ----------
@@ -30,9 +30,9 @@ class Opened(NamedTuple):
     total : int64 array, shape (resources,)
         Unit-milliseconds in the reported period.
     windows : int64 array, shape (windows, 2)
-        When there is any capacity, resource after resource.
+        Windows with any capacity, resource after resource.
     filled : int64 array, shape (resources,)
-        Where each resource's next window goes.
+        Place of each resource's next window.
     """
 
     capacity: Times
@@ -62,14 +62,14 @@ def _follow_capacity(changes: Any, period: Any, opened: Any) -> None:
 
 
 def follow_capacity(network: Network) -> tuple[Times, list[Windows]]:
-    """What is open of each resource, in time and in units.
+    """Capacity over the reported period of each resource, in unit-milliseconds, and the windows in which it has any.
 
     Returns
     -------
     int64 array, shape (resources,)
         Unit-milliseconds between the lead-in and the end.
     list of int64 arrays, shape (windows, 2)
-        When each resource has any capacity, from time 0 to the end.
+        Windows in which each resource has any capacity, from time 0 to the end.
     """
     resources = network.capacity.size
     most = np.bincount(network.change_resource, minlength=resources) // 2 + 1

@@ -1,4 +1,4 @@
-"""What adds up over vehicles, by flow, and the rules that one flow's vehicles are counted by."""
+"""Sums over vehicles, by flow, and the rules that one flow's vehicles are counted by."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from borderport.metrics.tally.terms import SPAN_COUNT
 
 
 class VehicleCounts(NamedTuple):
-    """What adds up over the counted vehicles of each flow, to be added to; arrays of shape (flows,) unless it is said.
+    """Sums over the counted vehicles of each flow, to be added to; arrays of shape (flows,) unless said otherwise.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class VehicleCounts(NamedTuple):
     goods_ms : int64
         Time from when goods were ready to their exit, over vehicles that completed the whole stay.
     tonnes_arrived, tonnes_left_behind, tonnes_cleared, value_cleared, value_spoiled, value_given_up : float64
-        What they carried, in t and CNY, each load once, however many trucks were sent for it; what was given up less
+        Loads, in t and CNY, each once, however many trucks were sent for it; goods given up less
         what was spoiled by then.
     tonnes_by_month : float64, shape (months, flows)
         Tonnes cleared by month of their clearance.
@@ -33,7 +33,7 @@ class VehicleCounts(NamedTuple):
         By span, one flow after the other: the times of those who completed it, with their flow in the lowest bits;
         those of the whole stay only of flows that ask for both spans.
     filled : int64, shape (2,)
-        How many times there are.
+        Number of times.
     """
 
     arrived: Times
@@ -60,7 +60,7 @@ class VehicleCounts(NamedTuple):
 
     @classmethod
     def empty(cls, flows: int, months: int, vehicles: int) -> VehicleCounts:
-        """Nothing counted yet."""
+        """Counts of nothing yet."""
 
         def whole(*shape: int) -> Times:
             return np.zeros(shape, dtype=np.int64)
@@ -91,16 +91,16 @@ class VehicleCounts(NamedTuple):
 
 
 class FlowRules(NamedTuple):
-    """What one flow's vehicles are counted by; the same in every run.
+    """The rules that one flow's vehicles are counted by; the same in every run.
 
     Attributes
     ----------
     inspects : bool
-        Whether the flow has an inspection, and its vehicles the marks of one.
+        True if the flow has an inspection, and its vehicles the marks of one.
     spans : int
         1 if only the times of the passage are packed, 2 if those of the whole stay are, too.
     month_edges : int64 array, shape (months,)
-        When each month begins, local.
+        Begin of each month, local.
     spoilage : float
         Share of the value lost in a day.
     spoils_after : int

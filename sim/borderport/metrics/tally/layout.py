@@ -1,4 +1,4 @@
-"""What the walk over moments reads and adds to: columns side by side, clocks end to end, sums by column, waits.
+"""Arrays that the walk over moments reads and adds to: columns side by side, clocks end to end, sums by column, waits.
 
 Everything that a compiled loop is handed is a named tuple of arrays: the loop reads ``columns.slot`` where it would
 otherwise have one of thirty arguments.
@@ -36,21 +36,21 @@ class Columns:
     Attributes
     ----------
     first : int64 array, shape (flows + 1,)
-        Where each flow's columns begin.
+        First column of each flow.
     bounds : uint64 array, shape (flows, 4)
         Within a flow: the columns at which the stretches before, within and after the passage begin and end.
     code : uint64 array, shape (places,)
-        What there is to look at: any of `SERVES`, `NOTED` and `QUEUES`.
+        Kinds of the column: any of `SERVES`, `NOTED` and `QUEUES`.
     slot, closed : uint64 arrays, shape (places,)
-        Where times of the column's own part, and those that count as closed, are added up: places within the flow's
+        Cells in which times of the column's own part, and those that count as closed, add up: places within the flow's
         tables of `Tally`, laid flat.
     resource : uint64 array, shape (places,)
-        For whose unit vehicles wait there; 0 unless the code says that they do.
+        Resource for a unit of which vehicles wait there; 0 unless the code says that they do.
     clock : int64 array, shape (places,)
         Clock that runs while a column's time does not count as closed, or the clock of a passage's open time; -1 is the
         clock that always runs.
     within : bool array, shape (places,)
-        Whether the column belongs to the passage.
+        True if the column belongs to the passage.
     """
 
     first: Times
@@ -88,7 +88,7 @@ class Columns:
 
 
 class ClockWindows(NamedTuple):
-    """When the windows of all clocks open and close, and for how long all windows before each were open; in ms."""
+    """Begins and ends of the windows of all clocks, and the open time before each; in ms."""
 
     opens: Times
     closes: Times
@@ -102,9 +102,9 @@ class Clocks:
     Attributes
     ----------
     first : uint64 array, shape (clocks + 1,)
-        Where each clock begins; last, for clock -1, a place that is not read.
+        First window of each clock; last, for clock -1, a place that is not read.
     runs : bool array, shape (clocks + 1,)
-        Whether to look at the clock: not at one that runs all the time, as clock -1 does.
+        True if the clock must be looked at; False if it runs all the time, as clock -1 does.
     windows : ClockWindows
         Arrays of shape (windows,).
     """
@@ -134,7 +134,7 @@ class Period(NamedTuple):
 
 
 class FlowMoments(NamedTuple):
-    """What one flow's vehicles did: by row, then, last, the arrays of all vehicles by number.
+    """Moments of one flow's vehicles by row, then, last, the arrays of all vehicles by number.
 
     Attributes
     ----------
@@ -167,16 +167,16 @@ class FlowMoments(NamedTuple):
 
 
 class FlowTally(NamedTuple):
-    """What one walk over a flow's moments gives for each vehicle.
+    """Results of one walk over a flow's moments, for each vehicle.
 
     Attributes
     ----------
     times : int64 array, shape (2, 3, vehicles)
         By span (`PASSAGE`, `TOTAL`), clock (`ON_SERVICE`, `ON_OPEN`, `ON_WALL`) and vehicle.
     done : bool array, shape (2, vehicles)
-        Whether a counted vehicle completed the span.
+        True if a counted vehicle completed the span.
     passed : int64 array, shape (vehicles,)
-        When the passage ended; meaningful where it is done.
+        End of the passage; meaningful where it is done.
     """
 
     times: Times
@@ -208,7 +208,7 @@ class FlowColumns(NamedTuple):
 
 @dataclass(frozen=True)
 class Tally:
-    """What adds up over the moments of all flows; whole milliseconds and counts, to be added to.
+    """Sums over the moments of all flows; whole milliseconds and counts, to be added to.
 
     Attributes
     ----------
@@ -241,7 +241,7 @@ class Tally:
 
     @classmethod
     def empty(cls, columns: Columns, clocks: Clocks) -> Tally:
-        """Nothing added up yet."""
+        """Sums of nothing yet."""
         flows, places = columns.first.size - 1, columns.clock.size
         shapes = (
             *((places, TABLE_COUNT, PART_COUNT), (flows, SPAN_COUNT, CLOCK_COUNT), (places, 2)),
@@ -303,12 +303,12 @@ class QueueCounts:
 
     @classmethod
     def empty(cls, shift_ms: Times, flows: int) -> QueueCounts:
-        """Nothing counted yet."""
+        """Counts of nothing yet."""
         waits, ends = (flows, shift_ms.size, 2), (shift_ms.size, 25, 2)
         return cls(shift_ms, np.zeros(waits, dtype=np.int64), np.zeros(ends, dtype=np.int64))
 
     def of(self, flow: int) -> FlowQueues:
-        """What one flow adds to, in the order of the network."""
+        """The sums that one flow adds to, in the order of the network."""
         return FlowQueues(self.shift_ms, self.waits[flow], self.ends)
 
     def by_hour(self) -> Times:

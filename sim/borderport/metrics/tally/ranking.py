@@ -21,7 +21,7 @@ class Memberships(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """Which ranks are wanted, set by set, where each set's begin, and how far the walk has come in each.
+    """Ranks that are wanted, set by set, with the begin of each set and the progress of the walk in it.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class TimeSets:
     ----------
     members : bool array, shape (sets, flows)
     begins : int64 array, shape (sets + 1,)
-        Where each set's ranks begin, all sets end to end.
+        First rank of each set, all sets end to end.
     of_flows : Memberships
     """
 
@@ -96,7 +96,7 @@ class TimeSets:
         return cls(members, np.cumsum([0, *ranks]), of_flows)
 
     def sizes(self, times: Times) -> Times:
-        """How many times each set has, for each rank; from those of each flow."""
+        """Number of times of each set, for each rank; from those of each flow."""
         return np.repeat(self.members @ times, np.diff(self.begins))
 
     def ranked(self, packed: NDArray[np.uint64], ranks: Times) -> Times:
@@ -127,5 +127,5 @@ class TimeSets:
 
 
 def flow_bits(flows: int) -> np.uint64:
-    """How many of the lowest bits of a packed time hold the number of its flow."""
+    """Number of the lowest bits of a packed time that hold the number of its flow."""
     return np.uint64(flows.bit_length())

@@ -16,16 +16,16 @@ PART_OF_KIND = {"wait": WAITING, "signal": WAITING, "service": SERVICE, "blocked
 # rest and for what all of them spend between their last moment and the horizon, and one that nobody reads.
 WHOLE, PASSAGE_ONLY, NEITHER, NOT_COUNTED = range(4)
 BEFORE_PASSAGE, WITHIN_PASSAGE, AFTER_PASSAGE = range(3)
-# Of columns that are noted: how many vehicles were served, and for how long together.
+# Sums of a column that is noted: vehicles served, and their time in service.
 TIMES_SERVED, SERVED_MS = range(2)
-# Of waits for a resource: their sum in ms, and how many there were.
+# Sums of the waits for a resource: their time in ms, and their number.
 WAITED_MS, WAITS = range(2)
-# Of the ends of waits in an hour of the day: how many more ended than began, and how many ms into the hour.
+# Sums of an hour of the day: waits that ended less those that began, and the same of their ms into the hour.
 MORE_ENDS, MS_INTO_HOUR = range(2)
 TABLE_COUNT, PART_COUNT, SPAN_COUNT, CLOCK_COUNT = 4, 4, 2, 3
-# Unsigned, so that numba leaves out its test for negative indices. Where each table begins among a column's own:
+# Places at which each table begins among a column's own; unsigned, so that numba does not test for negative indices.
 AT_WHOLE, AT_PASSAGE_ONLY, AT_NEITHER, AT_NOT_COUNTED = np.arange(TABLE_COUNT, dtype=np.uint64) * PART_COUNT
-# What there is to look at in a column: service, service that is noted, a queue, a clock.
+# Kinds of columns: service, service that is noted, a queue, a clock.
 SERVES, NOTED, QUEUES, CLOCKED = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(8)
 # The row of days follows those of the 24 hours.
 ONE, HOUR, DAYS = np.uint64(1), np.uint64(MS_PER_HOUR), np.uint64(24)

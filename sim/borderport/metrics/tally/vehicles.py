@@ -19,7 +19,7 @@ from borderport.units import MS_PER_DAY
 
 
 class FlowVehicles(NamedTuple):
-    """What one flow's vehicles are and carry, by row; ``exit_ms`` and ``outcome`` are by number.
+    """Properties and loads of one flow's vehicles, by row; ``exit_ms`` and ``outcome`` are by number.
 
     ``passing_t`` and ``passing_cny`` are the part of the goods that is cleared at the end of the passage. ``fetched``
     says of whom a later truck would fetch the goods; ``had`` is filled: whose goods have been cleared, by this truck or
@@ -172,7 +172,8 @@ class Apart(NamedTuple):
 def _count_apart(flow: Any, apart: Any, moments: Any, rules: Any, counts: Any) -> None:
     """Count loads when their vehicles are done with the station, whether or not these come to the end of their passage.
 
-    Who gives up later no longer loses them: until here all goods count as given up, less what was spoiled by then.
+    A driver who gives up later no longer loses them: until here all goods count as given up,
+    less what was spoiled by then.
     """
     month = np.uint64(0)
     for i in range(apart.tonnes.size):
@@ -225,7 +226,7 @@ def count_vehicles(
     Returns
     -------
     bool
-        Whether the vehicles come in the order of their numbers.
+        True if the vehicles come in the order of their numbers.
     """
     if not moments.vehicle.size:
         return True

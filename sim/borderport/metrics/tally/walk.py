@@ -132,7 +132,7 @@ def _follow(
 
 @compiled
 def _has_cleared(row: Any, outcome: Any, standing: Any, bounds: Any) -> Any:
-    """Whether a vehicle came to the end of its passage: it is beyond it, or gave up there."""
+    """True if a vehicle came to the end of its passage: it is beyond it, or gave up there."""
     cleared = outcome == EXITED or standing >= np.int64(bounds[AFTER_PASSAGE])
     if outcome == ABANDONED:
         for c in range(bounds[AFTER_PASSAGE], bounds[AFTER_PASSAGE + 1]):

@@ -1,4 +1,4 @@
-"""What a manifest is made of: vehicles and their draws, as arrays."""
+"""The manifest: vehicles and their draws, as arrays."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Diverted:
     index : int64
         Number in the flow they left, ascending; they keep it.
     arrival_ms : int64
-        When they would have come.
+        Moments at which they would have come.
     payload_t, value_cny : float64
     consignment : int64
         As in the flow they left.
@@ -61,24 +61,24 @@ class FlowManifest:
     tasks : tuple of str
         ``port.station.task``.
     work : int64 array, shape (tasks, vehicles)
-        How long each task takes in ms, >= 0; 0 for vehicles that lack its mark.
+        Work of each task in ms, >= 0; 0 for vehicles that lack its mark.
     deadline_ms : int64
-        When the driver gives up; `NEVER` for those who do not.
+        Moment at which the driver gives up; `NEVER` for those who do not.
     consignment : int64
         Number of the consignment within the flow.
     ready_ms : int64
-        When its goods were ready: when it was due, or, of a later truck, the first one; and before a detour.
+        Moment at which its goods were ready: it was due then or, of a later truck, the first one; before a detour.
     fetches : int64
         Row of the truck whose goods it fetches if that one's driver gives up; -1 for one with goods of its own.
     waiting_t, waiting_cny : float64
-        What stays behind for a later truck if its driver gives up: tonnes, and their value.
+        Goods that stay behind for a later truck if its driver gives up: tonnes, and their value.
     waiting_apart_t : dict of float64 arrays
         By ``port.station``: those of ``apart_t`` that stay behind.
     held_back, held_back_index : int64 arrays, shape (vehicles held back,)
-        When those were due that did not set out because the port was shut and do not come within the horizon, and
+        Due moments of those that did not set out because the port was shut and do not come within the horizon, and
         their numbers.
     postponed : int64 array, shape (vehicles postponed,)
-        When those were due that did not set out because the port was shut, but come after it.
+        Due moments of those that did not set out because the port was shut, but come after the closure.
     diverted : Diverted or None
         Those that went to another port; ``None`` for a flow without a diversion.
     """

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from borderport import calendars
 from borderport.calendars import Windows
 from borderport.manifest import port_zone
-from borderport.network.values import Column, Ids, Ops
+from borderport.network.network import Column, Ids, Ops
 from borderport.scenario import (
     Condition,
     Flow,
@@ -25,7 +25,7 @@ from borderport.scenario import (
 
 @dataclass(frozen=True)
 class Service:
-    """What a visit to a station seizes and does, as the compiler sees it."""
+    """The resources that a visit to a station seizes and the work it does, as the compiler sees it."""
 
     needs: tuple[int, ...]
     tasks: tuple[str, ...]
@@ -103,7 +103,7 @@ class FlowPlan:
 
     @property
     def has_consignments(self) -> bool:
-        """Whether vehicles may declare together: by the flow's consignments, or those of a trace or another flow."""
+        """True if vehicles may declare together: by the flow's consignments, or those of a trace or another flow."""
         given = isinstance(self.flow.arrivals, dict) or self.flow.diverted_from is not None
         together = self.flow.consignment > 1 or given
         return self.declares >= 0 and together
@@ -111,7 +111,7 @@ class FlowPlan:
 
 @dataclass(frozen=True)
 class NetworkPlan:
-    """What no replication changes: resources, paces, the plans of the flows."""
+    """Everything that no replication changes: resources, paces, the plans of the flows."""
 
     scenario: Scenario
     resources: tuple[Ref, ...]

@@ -1,4 +1,4 @@
-"""What every replication has in common, worked out once."""
+"""The common ground of all replications, worked out once."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Given:
     Attributes
     ----------
     task : int
-        Which task of the flow.
+        Number of the task within the flow.
     values : Law or str
         A law that is not compiled, or the column of the trace with what was seen.
     """
@@ -109,7 +109,7 @@ class AdoptionPlan:
 
 @dataclass(frozen=True)
 class InspectionPlan:
-    """Who carries contraband and who is selected, by class of traders; the last class is everybody else.
+    """Rates of contraband and of selection by class of traders; the last class is everybody else.
 
     Attributes
     ----------
@@ -140,8 +140,8 @@ class InspectionPlan:
 
 
 @dataclass(frozen=True)
-class FlowPlan:
-    """What a flow's manifest needs that no draw changes."""
+class DrawingPlan:
+    """Everything that a flow's manifest needs and no draw changes."""
 
     name: Ref
     flow: Flow
@@ -174,16 +174,16 @@ class FlowPlan:
 
     @property
     def rank(self) -> int:
-        """When it is drawn: flows of their own, then diverted vehicles, then companions."""
+        """Turn in which the flow is drawn: flows of their own, then diverted vehicles, then companions."""
         return 2 if self.leader is not None else int(self.source is not None)
 
 
 @dataclass(frozen=True)
 class ManifestPlan:
-    """A scenario made ready for drawing: one `FlowPlan` for each flow, each after the one whose vehicles it takes."""
+    """A scenario made ready for drawing: a `DrawingPlan` for each flow, each after the one whose vehicles it takes."""
 
     scenario: Scenario
-    flows: tuple[FlowPlan, ...]
+    flows: tuple[DrawingPlan, ...]
     fixed_closures: dict[Ref, tuple[Closure, Windows]] = field(repr=False)
     always_closed: dict[Ref, Windows] = field(repr=False)
 
@@ -193,7 +193,7 @@ class ManifestPlan:
         return self.scenario.horizon.length_ms()
 
     def expected_vehicles(self) -> dict[str, float]:
-        """How many vehicles of each flow to expect at most over the horizon, by ``port.flow``."""
+        """Upper bound of the vehicles to expect of each flow over the horizon, by ``port.flow``."""
         expected: dict[str, float] = {}
         for plan in self.flows:
             origin = plan.leader or plan.source
@@ -218,11 +218,11 @@ def plan_manifest(scenario: Scenario) -> ManifestPlan:
     return ManifestPlan(scenario, tuple(flows), fixed, always)
 
 
-def _plan_flow(scenario: Scenario, name: Ref, flow: Flow) -> FlowPlan:
+def _plan_flow(scenario: Scenario, name: Ref, flow: Flow) -> DrawingPlan:
     amendments = FlowAmendments.of(scenario.amendments, name)
     adoptions = tuple(_plan_adoptions(scenario, amendments))
     trace = scenario.traces.get(name, NO_TRACE)
-    return FlowPlan(
+    return DrawingPlan(
         name=name,
         flow=flow,
         rate=_plan_rate(scenario, name.port, flow),
@@ -238,7 +238,7 @@ def _plan_flow(scenario: Scenario, name: Ref, flow: Flow) -> FlowPlan:
 
 
 def _plan_rate(scenario: Scenario, port: str, flow: Flow) -> ArrivalRate | None:
-    """When vehicles come, or, where they come in convoys, when those do."""
+    """Rate at which vehicles come or, where they come in convoys, at which those do."""
     rate = arrival_rate(scenario, port, flow)
     if rate is None or flow.convoy is None:
         return rate
@@ -345,7 +345,7 @@ class _Step:
 
 
 def _steps(task: TaskPlan, seen: bool, by_all: set[str]) -> list[_Step]:
-    """What makes the work of a task, in order, from the last law that everybody takes over in full."""
+    """The steps that make the work of a task, in order, from the last law that everybody takes over in full."""
     steps = [_Step(None, None if seen else task.task.service, 1.0)]
     for change in task.amendments:
         match change:
@@ -370,7 +370,7 @@ def _stops(closure: Closure, calendar: Ref) -> bool:
 
 
 def closed_windows(closures: Mapping[Ref, tuple[Closure, Windows]], calendar: Ref) -> Windows:
-    """When closures keep a calendar shut, all of them together."""
+    """Windows in which closures keep a calendar shut, all of them together."""
     parts = [
         windows
         for name, (closure, windows) in closures.items()

@@ -1,4 +1,4 @@
-"""What a network is made of: resources, calendars, programs and rows of records, as arrays."""
+"""The network: resources, calendars, programs and rows of records, as arrays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from borderport.scenario import Ref
 # The five operations, and the end of a program; in `Network.ops` each is a row of CODE ... ESCAPE.
 SEIZE, DELAY, RELEASE, WAIT, SIGNAL, END = range(6)
 CODE, ARGUMENT, COLUMN, LEVEL, ESCAPE = range(5)
-# What END notes of a vehicle, and what is noted of one that never reaches it.
+# Outcomes that END notes of a vehicle; the first is that of a vehicle that never reaches it.
 UNFINISHED, EXITED, ABANDONED = range(3)
 
 Ops = NDArray[np.uint32]
@@ -25,7 +25,7 @@ ColumnKind = Literal["wait", "blocked", "service", "signal", "goods"]
 
 @dataclass(frozen=True)
 class Column:
-    """What one column of a flow's moments records.
+    """The meaning of one column of a flow's moments.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Column:
 
 @dataclass(frozen=True)
 class FlowLayout:
-    """Where a flow's vehicles and moments are.
+    """Vehicles and moments of a flow: their places in the arrays of the network.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class FlowLayout:
     columns : tuple of Column
         In the order of the route.
     first_record : int
-        Where the flow's matrix begins in the moments; shape (vehicles, columns), row by row.
+        Place in the moments at which the flow's matrix begins; shape (vehicles, columns), row by row.
     vehicle : int64 array, shape (vehicles,)
         Number of each vehicle in the order of events, by row.
     passage : (int, int)
@@ -76,7 +76,7 @@ class FlowLayout:
 
     @property
     def sends_later_trucks(self) -> bool:
-        """Whether goods may be left behind for a later truck, which waits in the first column until they are."""
+        """True if goods may be left behind for a later truck, which waits in the first column until they are."""
         return bool(self.columns) and self.columns[0].kind == "goods"
 
 
@@ -89,7 +89,7 @@ class Network:
     horizon_ms : int
         Events at or after it do not happen.
     lead_in_ms : int
-        What is held before it does not count as busy.
+        Units held before it do not count as busy.
     resources : tuple of str
         ``port.resource``; their order is the global order of seizing.
     capacity : int64 array, shape (resources,)
@@ -97,7 +97,7 @@ class Network:
     change_ms, change_resource, change_capacity, change_refills : arrays, shape (changes,)
         Sorted by time, then resource. A refill sets capacity to what is in use plus ``change_capacity``.
     pace_first : int64 array, shape (paces + 1,)
-        Where each pace calendar begins in ``pace_ms`` and ``pace_per_mille``.
+        First change of each pace calendar in ``pace_ms`` and ``pace_per_mille``.
     pace_ms, pace_per_mille : int64 arrays
         From that moment on, work passes at this pace; each calendar begins at time 0.
     levels : int
@@ -110,7 +110,7 @@ class Network:
     signal : uint32 array, shape (vehicles, slots)
         Number of the signal behind each slot that WAIT and SIGNAL name.
     signals : int
-        How many signals there are.
+        Number of signals.
     work_ms : int64 array, shape (records,)
         Work of each DELAY, at its record.
     windows : dict of int64 arrays, shape (windows, 2)
