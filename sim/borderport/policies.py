@@ -222,7 +222,7 @@ def _amend_flow(
             if _leads(scenario, flow):
                 yield Prioritise(policy=policy, flow=flow, priority=_given(effect.priority))
         case "cap_payload":
-            if _leads(scenario, flow) and not scenario.flows()[flow].diverted_from:
+            if _leads(scenario, flow) and not scenario.flow(flow).diverted_from:
                 most, first, last = _given(effect.cap_payload), effect.first_day, effect.last_day
                 yield CapPayload(policy=policy, flow=flow, most_t=most, first_day=first, last_day=last)
         case _:
@@ -236,22 +236,22 @@ def _given(value: T | None) -> T:
 
 
 def _leads(scenario: Scenario, flow: Ref) -> bool:
-    return scenario.flows()[flow].companion_of is None
+    return scenario.flow(flow).companion_of is None
 
 
 def _marks(scenario: Scenario, flow: Ref, on: Selector) -> list[str]:
-    return [mark for mark in scenario.flows()[flow].marks if on.mark is not None and mark in on.mark]
+    return [mark for mark in scenario.flow(flow).marks if on.mark is not None and mark in on.mark]
 
 
 def _stations(scenario: Scenario, flow: Ref, on: Selector) -> list[Ref]:
-    visits = visits_of(scenario, flow.port, scenario.flows()[flow].route)
+    visits = visits_of(scenario, flow.port, scenario.flow(flow).route)
     return [v.ref for v in visits if v.kind == "visit" and on.station is not None and v.ref.name in on.station]
 
 
 def _tasks(scenario: Scenario, flow: Ref, on: Selector) -> list[str]:
     if on.station is None and on.task is None:
         return []
-    visits = visits_of(scenario, flow.port, scenario.flows()[flow].route)
+    visits = visits_of(scenario, flow.port, scenario.flow(flow).route)
     chosen = [visit for visit in visits if _chosen(on.station, visit.ref.name)]
     return [task.key for visit in chosen for task in visit.tasks if _chosen(on.task, task.name)]
 

@@ -74,7 +74,7 @@ def _reach(delays: Sequence[Interval]) -> tuple[float, float]:
     """The least and the greatest minutes, with some room; 0 lies between them."""
     ends = [HOUR * end for delay in delays for end in (delay.mean, delay.low, delay.high) if isfinite(end)]
     low, high = min([-MINUTE, *ends]), max([MINUTE, *ends])
-    return min(1.1 * low, -0.04 * high), 1.1 * high
+    return min(1.1 * low, -0.04 * min(high, 5 * LINEAR_TO)), 1.1 * high
 
 
 def _on_curve(result: Frontier, targeting: float) -> list[int]:

@@ -286,13 +286,12 @@ def _plan_adoptions(scenario: Scenario, amendments: FlowAmendments) -> Iterator[
 
 def _plan_tasks(scenario: Scenario, port: str, flow: Flow, amendments: FlowAmendments) -> list[TaskPlan]:
     plans: dict[str, TaskPlan] = {}
-    stations = scenario.stations()
     for visit in visits_of(scenario, port, flow.route):
         bypasses = amendments.bypasses.get(visit.ref, ()) if visit.kind == "visit" else ()
         moved = [bypass.to for bypass in bypasses if isinstance(bypass, MoveInland)]
         tasks = [(task, task.station.port == port) for task in visit.tasks]
         # What is moved inland keeps the draw of the station it replaces; another port's station has its own.
-        tasks += [(task, True) for to in moved for task in tasks_at(to, stations[to])]
+        tasks += [(task, True) for to in moved for task in tasks_at(to, scenario.ports[to.port].stations[to.name])]
         for task, own in tasks:
             marks = visit.condition.has + ((task.mark,) if task.mark else ())
             purpose = task.local_key if own else task.key

@@ -209,7 +209,7 @@ class _RouteBuilder:
         """Put an upstream station before the route if a policy moves this visit there."""
         for amendment in self.amendments.bypasses.get(visit.ref, ()):
             if visit.kind == "visit" and isinstance(amendment, MoveInland):
-                station = self.lookup.scenario.stations()[amendment.to]
+                station = self.lookup.scenario.ports[amendment.to.port].stations[amendment.to.name]
                 there = replace(
                     visit,
                     ref=amendment.to,

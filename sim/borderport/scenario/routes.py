@@ -116,14 +116,14 @@ def visits_of(scenario: Scenario, port: str, route: str) -> tuple[Visit, ...]:
     tuple of Visit
         In the order of the route. A station that does not exist is `NO_STATION`: `borderport.loading` says so.
     """
-    stations = scenario.stations()
     visits: list[Visit] = []
     holding: list[tuple[Ref, Ref]] = []
     for step in scenario.ports[port].routes[route].steps:
         ref = Ref.seen_from(port, step.name)
         until = Ref.seen_from(port, step.holds_until) if step.holds_until else None
-        station = stations.get(ref, NO_STATION) if step.kind == "visit" else NO_STATION
+        station = scenario.station(ref) if step.kind == "visit" else None
         held = holding[0][0] if holding else None
+        station = station or NO_STATION
         tasks = tasks_at(ref, station)
         visits.append(Visit(step.kind, step.name, ref, station, _condition(step), step.share, tasks, until, held))
         if step.kind in ("visit", "enter"):

@@ -143,9 +143,14 @@ class Scenario(Model):
         """All resources, in the order of the file."""
         return {Ref(p, name): resource for p, port in self.ports.items() for name, resource in port.resources.items()}
 
-    def stations(self) -> dict[Ref, Station]:
-        """All stations, in the order of the file."""
-        return {Ref(p, name): station for p, port in self.ports.items() for name, station in port.stations.items()}
+    def flow(self, name: Ref) -> Flow:
+        """The flow of a full name; KeyError if there is none."""
+        return self.ports[name.port].flows[name.name]
+
+    def station(self, name: Ref) -> Station | None:
+        """The station of a full name, if there is one."""
+        port = self.ports.get(name.port)
+        return None if port is None else port.stations.get(name.name)
 
     def calendars(self) -> dict[Ref, Calendar]:
         """All calendars, in the order of the file."""
