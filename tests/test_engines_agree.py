@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 
 from borderport.engines import compiled, reference
 from borderport.network import Network
+from borderport.timeline import NOT_REACHED
 from tests.random_networks import networks
 
 
@@ -15,6 +16,7 @@ def assert_same(network: Network) -> None:
     slow, fast = reference.run(network), compiled.run(network)
     for name in ("moments", "exit_ms", "outcome", "standing", "busy_ms", "queue_max", "queue_ms"):
         assert np.array_equal(getattr(slow, name), getattr(fast, name)), name
+    assert (fast.moments >= NOT_REACHED).all()
     fast.check()
 
 

@@ -12,7 +12,7 @@ from borderport.errors import CheckFailed
 from borderport.manifest import FlowManifest, Mask
 from borderport.network import EXITED, UNFINISHED, FlowLayout, Network
 
-NOT_REACHED = -1
+NOT_REACHED = -1  # the moment of what has not happened; every moment that has come is 0 or more
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,8 @@ class Timeline:
     network : Network
         The network that was run.
     moments : int64 array, shape (records,)
-        Moments at which each SEIZE was granted, each DELAY ended and each WAIT was over; negative for those that did
-        not come before the end of the horizon (``~work``: -1, and for a DELAY less the work it would have had). Of a
-        driver who gives up, the SEIZE holds the moment of leaving.
+        Moments at which each SEIZE was granted, each DELAY ended and each WAIT was over; `NOT_REACHED` for those that
+        did not come before the end of the horizon. Of a driver who gives up, the SEIZE holds the moment of leaving.
     exit_ms : int64 array, shape (vehicles,)
         Moment at which the vehicle left; `NOT_REACHED` if it is still inside.
     outcome : uint8 array, shape (vehicles,)

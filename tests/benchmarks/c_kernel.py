@@ -123,7 +123,7 @@ def _run(advance: Any, network: Network) -> Timeline:
     standing[inside] = network.ops[vehicles[inside, PLACE] & ~np.uint32(IS_QUEUEING), COLUMN]
     return Timeline(
         network=network,
-        moments=memory["moments"],
+        moments=np.maximum(memory["moments"], NOT_REACHED),
         exit_ms=memory["exit_ms"],
         outcome=memory["outcome"],
         standing=standing,

@@ -518,6 +518,7 @@ def run(network: Network) -> Timeline:
         exit_ms,
         outcome,
     )
+    np.maximum(moments, NOT_REACHED, out=moments)
     standing = np.full(n, -1, dtype=np.int64)
     inside = np.flatnonzero(outcome == UNFINISHED)
     standing[inside] = network.ops[vehicles[inside, int(PLACE)] & ~np.uint32(IS_QUEUEING), COLUMN]

@@ -260,7 +260,7 @@ def run(network: Network) -> Timeline:
     replication.env.run(until=network.horizon_ms)
     return Timeline(
         network,
-        np.asarray(replication.moments, dtype=np.int64),
+        np.maximum(np.asarray(replication.moments, dtype=np.int64), NOT_REACHED),
         np.asarray(replication.exits, dtype=np.int64),
         np.asarray(replication.outcomes, dtype=np.uint8),
         np.asarray(replication.standing, dtype=np.int64),

@@ -60,7 +60,7 @@ class Scan(Entry):
     false_alarms: Share
 
 
-class Sample(Entry):
+class SampleSize(Entry):
     """Number of items of an opened load that are looked at.
 
     ``items`` of them, or so many that a load of which the share ``level`` is bad is found out with ``confidence``.
@@ -71,7 +71,7 @@ class Sample(Entry):
     confidence: Share | None = None
 
     @model_validator(mode="after")
-    def _one_kind(self) -> Sample:
+    def _one_kind(self) -> SampleSize:
         if (self.items is None) == (self.level is None) or (self.level is None) != (self.confidence is None):
             raise ValueError("give items, or level and confidence")
         if self.level == 0 or self.confidence == 0:
@@ -93,7 +93,7 @@ class Inspection(Entry):
         Chance that a carrier's risk score is above another vehicle's: 50 % selects blindly, 100 % knows every carrier.
     scan : Scan or None
         Selected vehicles are opened if the image raises an alarm; without a scanner all of them are.
-    sample : Sample or None
+    sample : SampleSize or None
         Items looked at when a load is opened; all of them if left out.
     """
 
@@ -101,7 +101,7 @@ class Inspection(Entry):
     traders: dict[MarkName, Trader] = Field(default_factory=dict)
     targeting: Share = 0.5
     scan: Scan | None = None
-    sample: Sample | None = None
+    sample: SampleSize | None = None
 
     @model_validator(mode="after")
     def _possible(self) -> Inspection:
