@@ -18,7 +18,7 @@ PACKAGE = ROOT / "sim" / "borderport"
 # within `engines` the order is that of ENGINES, within the other folders anything but the package itself.
 ORDER = (
     "errors compiling bounds units deviates distributions detection trace scenario calendars policies loading streams "
-    "manifest network timeline histories engines metrics statistics wording executors experiment compare store "
+    "manifest network timeline histories engines metrics statistics wording workers experiment compare store "
     "attribute sweep frontier calibrate verify figures report cli"
 ).split()
 ENGINES = ("ordering", "reference", "compiled")

@@ -109,7 +109,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def not_simulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fails if anything is simulated."""
-    for module in ("experiment.run_scenarios", "compare.compare_scenarios", "sweep.run_sweep", "calibrate._fit"):
+    for module in ("experiment.run_scenarios", "compare.compare_scenarios", "sweep.run_sweep", "calibrate.calibrate"):
         monkeypatch.setattr(f"borderport.{module}", lambda *a, **k: pytest.fail("simulated before it was refused"))
     yield
 

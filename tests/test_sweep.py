@@ -20,6 +20,7 @@ from borderport.cli import simulate as cli_simulate
 from borderport.errors import ScenarioInvalid, UsageError
 from borderport.store import LIST, ResultStore
 from borderport.sweep import Sweep, parse_variation, plan_sweep, run_sweep
+from borderport.workers import SERIAL, Processes
 from tests.test_cli import borderport, made, means, rows_of, write_tiny
 
 DESK = "ports.east.resources.desk.capacity"
@@ -46,7 +47,8 @@ def sweep_of(folder: Path, *vary: str, scenario: str = "tiny.yaml", reps: int = 
     design = plan_sweep(str(folder / scenario), variations)
     store = ResultStore(folder / "store.sqlite")
     OPEN.append(store)
-    return run_sweep(design, store, replications=reps, seed=options.pop("seed", 1), **options)
+    with options.pop("workers", SERIAL) as workers:
+        return run_sweep(design, store, replications=reps, seed=options.pop("seed", 1), workers=workers, **options)
 
 
 def values_of(result: Sweep) -> NDArray[np.float64]:
@@ -252,7 +254,7 @@ def test_an_abandoned_queue_is_marked_though_nobody_is_unfinished(tiny: Path) ->
 
 
 def test_every_point_is_what_a_run_of_it_gives(tiny: Path) -> None:
-    result = sweep_of(tiny.parent, f"{DESK}=1..2", f"{POLICY}=on,off", jobs=2)
+    result = sweep_of(tiny.parent, f"{DESK}=1..2", f"{POLICY}=on,off", workers=Processes(2))
     words = ("--reps", "3", "--jobs", "1", "--json", "--out", "out")
     for number, values in enumerate([("1", "off"), ("1", "on"), ("1", "off"), ("2", "on"), ("2", "off")]):
         policy = ("--with", "fast-desk") if values[1] == "on" else ()
@@ -276,7 +278,7 @@ def test_only_what_is_missing_is_computed(tiny: Path) -> None:
     folder = tiny.parent
     first = sweep_of(folder, f"{DESK}=1..2", reps=2)
     assert first.computed == 4
-    again = sweep_of(folder, f"{DESK}=1..2", reps=2, jobs=2)
+    again = sweep_of(folder, f"{DESK}=1..2", reps=2, workers=Processes(2))
     assert again.computed == 0 and again.keys == first.keys
     assert np.array_equal(values_of(again), values_of(first), equal_nan=True)
     wider = sweep_of(folder, f"{DESK}=1..2", reps=5)

@@ -19,7 +19,6 @@ import numpy as np
 from borderport.compare import not_cleared, of_flows, unlike
 from borderport.distributions import Array
 from borderport.errors import Problem, ScenarioInvalid, StoreError, UsageError
-from borderport.executors import map_unordered, open_executor
 from borderport.experiment import EngineName, Progress, prepare, replicate, scenario_hash
 from borderport.loading import load_scenario
 from borderport.manifest import Mask
@@ -27,6 +26,7 @@ from borderport.metrics import ALL, Key, groups_of
 from borderport.scenario import Policy, Ref, Scenario
 from borderport.statistics import t_intervals
 from borderport.store import ResultStore, model_hash, record_key
+from borderport.workers import SERIAL, Workers, map_unordered
 
 MOST_POINTS = 100_000
 MOST_CHECKED = 100
@@ -361,10 +361,10 @@ def run_sweep(
     replications: int,
     seed: int,
     engine: EngineName = "compiled",
-    jobs: int = 1,
+    workers: Workers = SERIAL,
     progress: Progress | None = None,
 ) -> Sweep:
-    """Run what the store lacks of a design, with one pool of workers.
+    """Run what the store lacks of a design.
 
     Parameters
     ----------
@@ -372,7 +372,7 @@ def run_sweep(
         Of `plan_sweep`. A point is loaded when its turn comes.
     store : ResultStore
         Written by this process only, in batches.
-    replications, seed, engine, jobs
+    replications, seed, engine, workers
         As in `borderport.experiment.run_scenarios`.
     progress : callable, optional
         Called with (done, total) replications, those found in the store included.
@@ -388,17 +388,16 @@ def run_sweep(
     """
     run = _Run(design, store, model_hash(), replications, seed, engine, progress or (lambda done, total: None))
     fresh: list[tuple[str, dict[Key, float]]] = []
-    with open_executor(jobs) as executor:
-        try:
-            for _, records in map_unordered(executor, _run_task, run.tasks(), jobs):
-                fresh += records
-                run.computed += len(records)
-                run.advance(len(records))
-                if len(fresh) >= BATCH:
-                    store.put(fresh)
-                    fresh = []
-        finally:
-            store.put(fresh)
+    try:
+        for _, records in map_unordered(workers, _run_task, run.tasks()):
+            fresh += records
+            run.computed += len(records)
+            run.advance(len(records))
+            if len(fresh) >= BATCH:
+                store.put(fresh)
+                fresh = []
+    finally:
+        store.put(fresh)
     keys = tuple(store.get(record_key(run.digests[0], 0, seed, run.model)) or ())
     return Sweep(design, tuple(run.digests), keys, replications, seed, run.computed, store, run.model)
 

@@ -14,6 +14,7 @@ import click
 
 from borderport.cli.terminal import say_aside
 from borderport.units import parse_share
+from borderport.workers import EXECUTORS
 
 if TYPE_CHECKING:
     from borderport.scenario import Scenario
@@ -121,7 +122,7 @@ def run_options(reps: int | None) -> Callable[[F], F]:
                 click.option(
                     "--jobs", type=click.IntRange(1, 1024), help="Worker processes; by default as many as pay."
                 ),
-                click.option("--executor", type=click.Choice(["serial", "processes"]), help="Where replications run."),
+                click.option("--executor", type=click.Choice(list(EXECUTORS)), help="Where replications run."),
                 click.option("--out", type=Folder(), help="Folder of the results."),
                 click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."),
                 click.option("--quiet", is_flag=True, help="No progress, no tables."),
@@ -131,15 +132,6 @@ def run_options(reps: int | None) -> Callable[[F], F]:
         return command
 
     return decorate
-
-
-def workers(jobs: int | None, executor: str | None) -> int | None:
-    """Number of workers asked for; None leaves it to the library."""
-    import os
-
-    if executor == "serial":
-        return 1
-    return (jobs or os.cpu_count() or 1) if executor == "processes" else jobs
 
 
 # What a command is asked that its scenarios say, or that changes no result.

@@ -19,7 +19,6 @@ from borderport.cli.common import (
     results_folder,
     run_options,
     scenario_options,
-    workers,
 )
 from borderport.cli.tables import print_table, print_text
 from borderport.cli.terminal import say, say_json
@@ -54,9 +53,9 @@ def sweep(
     it was interrupted. A policy is varied with --vary policies.NAME=on,off.
     """
     from borderport.errors import UsageError
-    from borderport.executors import default_jobs
     from borderport.store import ResultStore
     from borderport.sweep import parse_variation, plan_sweep, run_sweep
+    from borderport.workers import open_workers
 
     variations = [parse_variation(text) for text in vary]
     with progress("points checked", options["quiet"]) as advance:
@@ -68,17 +67,17 @@ def sweep(
         )
     key = _key_of(design.base, (port, flow, station, metric))
     folder = results_folder(f"{design.base.name}-sweep", [design.base])
-    jobs = workers(options["jobs"], options["executor"]) or default_jobs(options["reps"] * len(design))
+    workers = open_workers(options["executor"], options["jobs"], options["reps"] * len(design))
     store = ResultStore((options["out"] or RESULTS) / "store.sqlite")  # its keys tell sweeps apart
     try:
-        with progress("replications", options["quiet"]) as advance:
+        with progress("replications", options["quiet"]) as advance, workers:
             result = run_sweep(
                 design,
                 store,
                 replications=options["reps"],
                 seed=options["seed"],
                 engine=options["engine"],
-                jobs=jobs,
+                workers=workers,
                 progress=advance,
             )
         if key not in result.keys:
@@ -315,20 +314,23 @@ def _response_rows(points: list[dict[str, Any]], parameters: int) -> list[list[s
 @click.option("--write/--no-write", default=True, show_default=True, help="Write the fitted overlays.")
 def calibrate(recipe: str, write: bool, **options: Any) -> None:
     """Fit the free parameters of RECIPE to its targets; write them as overlays that scenarios lay over."""
+    from borderport.calibrate import MOST_STEPS, load_recipe, overlay_texts
     from borderport.calibrate import calibrate as fit
-    from borderport.calibrate import load_recipe, overlay_texts
     from borderport.loading import builtin_folder
     from borderport.store import RunFolder
+    from borderport.workers import open_workers
 
     loaded = load_recipe(recipe)
     folder = RunFolder(options["out"] or builtin_folder("calibration")) if write else None
-    with progress("evaluations", options["quiet"]) as advance:
+    reps = options["reps"] or loaded.replications
+    workers = open_workers(options["executor"], options["jobs"], 2 * reps * MOST_STEPS)
+    with progress("evaluations", options["quiet"]) as advance, workers:
         result = fit(
             loaded,
             seed=options["seed"],
             replications=options["reps"],
             engine=options["engine"],
-            jobs=workers(options["jobs"], options["executor"]),
+            workers=workers,
             progress=advance,
         )
     if folder is not None:

@@ -15,7 +15,6 @@ from borderport.cli.common import (
     results_folder,
     run_options,
     scenario_options,
-    workers,
 )
 from borderport.cli.tables import print_table, print_text
 from borderport.cli.terminal import say, say_json
@@ -51,14 +50,17 @@ def frontier(scenario: str, rates: tuple[float, ...], targeting: tuple[float, ..
     other dominates is judged by paired differences.
     """
     from borderport.errors import UsageError
-    from borderport.frontier import trace_frontier
+    from borderport.frontier import settings_of, trace_frontier
     from borderport.loading import load_scenario
+    from borderport.workers import open_workers
 
     if options["reps"] < 2:
         raise UsageError("--reps: a frontier is judged by intervals, which take at least 2 replications")
     loaded = load_scenario(scenario, **loading_options(options)).scenario
     folder = results_folder(f"{loaded.name}-frontier", [loaded])
-    with progress("replications", options["quiet"]) as advance:
+    tasks = options["reps"] * (1 + len(settings_of(rates, targeting)))
+    workers = open_workers(options["executor"], options["jobs"], tasks)
+    with progress("replications", options["quiet"]) as advance, workers:
         result = trace_frontier(
             loaded,
             rates,
@@ -66,7 +68,7 @@ def frontier(scenario: str, rates: tuple[float, ...], targeting: tuple[float, ..
             replications=options["reps"],
             seed=options["seed"],
             engine=options["engine"],
-            jobs=workers(options["jobs"], options["executor"]),
+            workers=workers,
             progress=advance,
         )
     with folder.one_run():

@@ -20,7 +20,6 @@ from borderport.cli.common import (
     run_options,
     scenario_options,
     short_names,
-    workers,
 )
 from borderport.cli.precision import goal_of, precision_options, report_precision
 from borderport.cli.tables import INDENT, print_table, print_text
@@ -71,13 +70,16 @@ def run(scenarios: tuple[str, ...], timeline: bool, **options: Any) -> None:
     from borderport.cli.documents import sample_document
     from borderport.experiment import PASSAGE_MEAN, run_scenarios, watched_values
     from borderport.store import json_text
+    from borderport.workers import open_workers
 
     loaded = _told_apart(_load_all([_Side(name, options) for name in scenarios], "run them apart"))
     metric = options["of"] or PASSAGE_MEAN
     goal = goal_of(options, loaded, "all", metric, metric)
     folder = results_folder("-".join(s.name for s in loaded), loaded)
-    with progress("replications", options["quiet"]) as advance:
-        samples = run_scenarios(loaded, progress=advance, **(goal.arguments if goal else {}), **_how(options))
+    how = {**_how(options), **(goal.arguments if goal else {})}
+    workers = open_workers(options["executor"], options["jobs"], options["reps"] * len(loaded))
+    with progress("replications", options["quiet"]) as advance, workers:
+        samples = run_scenarios(loaded, workers=workers, progress=advance, **how)
     reached = report_precision(goal, *watched_values(samples, metric))
     with folder.one_run():
         _write_samples(folder, samples)
@@ -113,6 +115,7 @@ def compare(
     from borderport.cli.documents import comparison_document
     from borderport.compare import compare_scenarios, headline_group
     from borderport.store import json_text
+    from borderport.workers import open_workers
 
     plain = {**options, "with_": (), "without": ()}
     sides = [_Side(base, plain, "--set-base", set_base), *(_Side(n, options, "--set-other", set_other) for n in others)]
@@ -121,8 +124,10 @@ def compare(
     what = f"saving of {group} in passage, wall" if options["of"] is None else f"change of {options['of']}, {group}"
     goal = goal_of(options, loaded, group, options["of"], what)
     folder = results_folder("-vs-".join(s.name for s in loaded), loaded)
-    with progress("replications", options["quiet"]) as advance:
-        comparison = compare_scenarios(loaded, progress=advance, **(goal.arguments if goal else {}), **_how(options))
+    how = {**_how(options), **(goal.arguments if goal else {})}
+    workers = open_workers(options["executor"], options["jobs"], options["reps"] * len(loaded))
+    with progress("replications", options["quiet"]) as advance, workers:
+        comparison = compare_scenarios(loaded, workers=workers, progress=advance, **how)
     reached = report_precision(goal, [scenario.name for scenario in loaded[1:]], comparison.watched)
     with folder.one_run():
         _write_samples(folder, comparison.samples)
@@ -208,7 +213,6 @@ def _how(options: dict[str, Any]) -> dict[str, Any]:
         "replications": options["reps"],
         "seed": options["seed"],
         "engine": options["engine"],
-        "jobs": workers(options["jobs"], options["executor"]),
     }
 
 
