@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from borderport.compare import compare_scenarios
+from borderport.comparing import compare_scenarios
 from borderport.experiment import EngineName, prepare, replicate, run_scenarios, simulate
 from borderport.loading import load_scenario
 from borderport.scenario import Scenario

@@ -9,7 +9,15 @@ from typing import Any, Literal
 import pytest
 import yaml
 
-from borderport.calibrate import Calibration, TargetResult, calibrate, evaluate, load_recipe, overlay_texts, settings_of
+from borderport.calibrating import (
+    Calibration,
+    TargetResult,
+    calibrate,
+    evaluate,
+    load_recipe,
+    overlay_texts,
+    settings_of,
+)
 from borderport.errors import CheckFailed, ScenarioInvalid, UsageError
 from borderport.loading import builtin_folder, load_scenario
 from borderport.loading import files as loading_files
@@ -102,7 +110,7 @@ def test_what_is_reported_comes_from_replications_the_fit_has_not_seen(
         seeds.append(seed)
         return evaluate(*given, seed=seed, **options)
 
-    monkeypatch.setattr("borderport.calibrate.evaluate", watched)
+    monkeypatch.setattr("borderport.calibrating.evaluate", watched)
     result = calibrate(load_recipe(write(tmp_path)), seed=7)
     assert set(seeds[:-1]) == {7} and seeds[-1] == 8 and len(seeds) == result.evaluations
 
@@ -166,7 +174,9 @@ def test_calibrate_from_the_command_line(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_made_is_refused_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("borderport.calibrate.calibrate", lambda *_, **__: pytest.fail("fitted before it was refused"))
+    monkeypatch.setattr(
+        "borderport.calibrating.calibrate", lambda *_, **__: pytest.fail("fitted before it was refused")
+    )
     recipe = write(tmp_path)
     done = borderport("calibrate", recipe, "--out", f"{recipe}/below")
     assert done.code == 5 and "cannot write results" in done.err

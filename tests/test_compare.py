@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from borderport.compare import (
+from borderport.comparing import (
     MOST_APART,
     PairedSums,
     VehicleEffect,

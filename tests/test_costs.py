@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from borderport.cli import cli
 from borderport.cli.simulate import print_costs
-from borderport.compare import compare_scenarios
+from borderport.comparing import compare_scenarios
 from borderport.errors import ScenarioInvalid
 from borderport.experiment import EngineName, prepare, run_scenarios, scenario_hash
 from borderport.figures.costs import costs as costs_figure

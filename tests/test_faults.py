@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 
-from borderport.cli import simulate as cli_simulate
 from borderport.errors import SimError
 from borderport.store import LIST, ResultStore, RunFolder
 from borderport.workers import MOST_STRIKES, Processes, WorkerLost, map_unordered
@@ -32,7 +31,7 @@ SWEEP = ("sweep", "tiny.yaml", "--vary", f"{DESK}=1..6", "--reps", "40", "--quie
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli_simulate, "_draw", lambda folder, samples, comparison: None)
+    monkeypatch.setattr("borderport.results._draw", lambda folder, result: None)
     return write_tiny(tmp_path)
 
 
@@ -369,7 +368,7 @@ def test_a_folder_removed_during_a_run_is_written_whole_or_reported(
         both = [{p.name: p.read_bytes() for p in Path(top).iterdir()} for top in ("calm", "out")]
         assert both[0] == both[1]
         return
-    monkeypatch.setattr(cli_simulate, "_draw", remove)
+    monkeypatch.setattr("borderport.results._draw", remove)
     done = borderport(*words, "out")
     assert done.code == 5 and done.err.endswith(" was removed while results were written: run it again\n")
     assert not Path("out/run.json").exists()

@@ -168,7 +168,7 @@ class Sample:
 
     scenario: Scenario
     seed: int
-    engine: str
+    engine: EngineName
     keys: tuple[Key, ...]
     values: Array
     queue_by_hour: dict[str, Array] = field(default_factory=dict)
@@ -189,7 +189,7 @@ class Sample:
         return t_intervals(self.values)
 
 
-def sample_of(scenario: Scenario, seed: int, engine: str, measures: Sequence[Measures]) -> Sample:
+def sample_of(scenario: Scenario, seed: int, engine: EngineName, measures: Sequence[Measures]) -> Sample:
     """Put the measures of replications 0, 1, ... together."""
     keys, values = measures[0].keys, np.stack([m.numbers for m in measures])
     hourly = {name: np.mean([m.queue_by_hour[name] for m in measures], axis=0) for name in measures[0].queue_by_hour}

@@ -26,6 +26,7 @@ SECONDS_BEFORE_LINES = 1.0
 SECONDS_BETWEEN_LINES = 10.0
 LONGEST_NAME = 32  # columns that the name of a scenario may take in a table
 RESULTS = Path("results")
+CALIBRATION = Path("calibration")  # where the user is: an installed program does not write into itself
 
 
 class Percentages(click.ParamType[tuple[float, ...]]):
@@ -201,17 +202,6 @@ def _lines(label: str) -> Advance:
             say_aside(f"{label}: {done}" + (f" of {total}" if total else ""))
 
     return advance
-
-
-def distinct(names: Sequence[str]) -> list[str]:
-    """The names, those that came before with a number: what is called the same could not be told apart."""
-    out: list[str] = []
-    for name in names:
-        number, free = 2, name
-        while free in out:
-            number, free = number + 1, f"{name}-{number}"
-        out.append(free)
-    return out
 
 
 def short_names(names: Sequence[str]) -> list[str]:

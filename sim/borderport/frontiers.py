@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from borderport.compare import MOST_APART, not_cleared, unlike
+from borderport.comparing import MOST_APART, not_cleared, unlike
 from borderport.distributions import Array
 from borderport.errors import UsageError
 from borderport.experiment import EngineName, Progress, Sample, run_scenarios
@@ -39,7 +39,7 @@ class Point:
     vehicles, vehicle_hours, officer_hours : float arrays, shape (replications,)
         Vehicles that arrived; their time from arrival to exit; time of officers at inspection stations.
     not_cleared : float array, shape (replications,)
-        Share of the vehicles that is `borderport.compare.not_cleared`.
+        Share of the vehicles that is `borderport.comparing.not_cleared`.
     """
 
     rate: float | None

@@ -21,7 +21,7 @@ from pydantic import Field, model_validator
 
 from borderport import units
 from borderport.bounds import VOLUME
-from borderport.compare import compare_scenarios
+from borderport.comparing import compare_scenarios
 from borderport.distributions import Array
 from borderport.errors import CheckFailed, ScenarioInvalid, UsageError
 from borderport.experiment import EngineName, Progress

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from borderport.compare import not_cleared, of_flows, unlike
+from borderport.comparing import not_cleared, of_flows, unlike
 from borderport.distributions import Array
 from borderport.errors import Problem, ScenarioInvalid, StoreError, UsageError
 from borderport.experiment import EngineName, Progress, prepare, replicate, scenario_hash
@@ -53,8 +53,8 @@ class Design:
 
     Attributes
     ----------
-    reference : str
-        Name or file of the scenario.
+    reference : str or mapping
+        Name or file of the scenario, or what it would hold.
     base : Scenario
         As it is, with the options that hold at every point.
     variations : tuple of Variation
@@ -64,7 +64,7 @@ class Design:
         A folder of further policies.
     """
 
-    reference: str
+    reference: str | Mapping[str, object]
     base: Scenario
     variations: tuple[Variation, ...]
     sets: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ class Response:
     ----------
     values, cleared, unfinished, not_cleared : float arrays, shape (points, replications)
         The metric; vehicles cleared and unfinished of its port, flow or group, and the share of these that is
-        `borderport.compare.not_cleared`.
+        `borderport.comparing.not_cleared`.
     marked : bool array, shape (points,)
         Where that share is unlike the base's: the metric is then one of other vehicles, and must not be called better.
     """
@@ -237,7 +237,7 @@ def parse_variation(text: str) -> Variation:
 
 
 def _load_point(
-    scenario: str,
+    scenario: str | Mapping[str, object],
     sets: Sequence[str],
     added: Sequence[str],
     removed: Sequence[str],
@@ -280,7 +280,7 @@ def _as_varied(problem: Problem, design: Sequence[tuple[str, str]]) -> Problem:
 
 
 def plan_sweep(
-    scenario: str,
+    scenario: str | Mapping[str, object],
     variations: Sequence[Variation],
     *,
     sets: Sequence[str] = (),
@@ -293,7 +293,8 @@ def plan_sweep(
 
     Parameters
     ----------
-    scenario : str
+    scenario : str or mapping
+        As `borderport.loading.load_scenario` takes it.
     variations : sequence of Variation
     sets, with_policies, without_policies : sequence of str
         Hold at every point.
