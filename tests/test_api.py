@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import doctest
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -156,3 +157,13 @@ def test_scenarios_of_one_name_are_told_apart() -> None:
 def test_what_makes_no_sense_is_refused_in_words(asked: object) -> None:
     with pytest.raises(borderport.UsageError):
         asked(borderport.from_dict(MAPPING))  # type: ignore[operator]
+
+
+def test_the_page_on_the_library_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).resolve().parent.parent / "docs" / "library.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {"__name__": "library"}
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) >= 5
+    for block in blocks:
+        exec(compile(block, "docs/library.md", "exec"), names)  # noqa: S102
