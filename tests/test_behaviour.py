@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from borderport.compare import compare_scenarios
+from borderport.comparing import compare_scenarios
 from borderport.experiment import EngineName, prepare, replicate, run_scenarios, simulate
 from borderport.loading import load_scenario
 from borderport.scenario import Scenario
+from borderport.workers import Processes
 from tests.builders import port
 
 SEED = 11
@@ -98,7 +99,7 @@ def test_one_queue_for_all_lanes_is_no_slower_than_a_queue_for_each() -> None:
         end="2024-04-01",
     )
     means = [
-        run_scenarios([s], replications=REPLICATIONS, seed=SEED, jobs=1)[0].of("east", "all", "passage_time_mean")
+        run_scenarios([s], replications=REPLICATIONS, seed=SEED)[0].of("east", "all", "passage_time_mean")
         for s in (split, pooled)
     ]
     assert means[1].max() < means[0].min()
@@ -123,7 +124,7 @@ def test_a_priority_changes_who_waits_and_not_how_much_work_is_done() -> None:
 
 def test_a_scenario_compared_with_itself_differs_by_exactly_zero() -> None:
     scenario = load_scenario("2024").scenario
-    found = compare_scenarios([scenario, scenario], replications=2, seed=SEED, jobs=1)
+    found = compare_scenarios([scenario, scenario], replications=2, seed=SEED)
     base = found.samples[0].values
     assert np.array_equal(base, found.samples[1].values, equal_nan=True)
     difference = found.differences[0]
@@ -150,7 +151,7 @@ def test_raising_inspection_only_adds_selected() -> None:
 def test_smart_channel_moves_almost_no_tonnes() -> None:
     """The +45.8 % of 2024 was demand: the year with and without its measures differs by less than 1.5 % in tonnes."""
     base, other = run_scenarios(
-        [load_scenario("2024-before").scenario, load_scenario("2024").scenario], replications=4, seed=SEED, jobs=1
+        [load_scenario("2024-before").scenario, load_scenario("2024").scenario], replications=4, seed=SEED
     )
     tonnes = [sample.of("all", "all", "tonnes_cleared").mean() for sample in (base, other)]
     assert tonnes[1] / tonnes[0] == pytest.approx(1, abs=0.015)
@@ -165,7 +166,7 @@ def test_skipping_a_station_saves_its_work_for_everybody_who_did_it() -> None:
     )
     base = port(body)
     without = port(body, policies={"quick": "effects: [{on: {station: paper}, skip: true}]"})
-    found = compare_scenarios([base, without], replications=3, seed=SEED, jobs=1)
+    found = compare_scenarios([base, without], replications=3, seed=SEED)
     effect = next(e for e in found.effects[0] if (e.flow, e.span, e.clock) == ("cars", "total", "service"))
     assert effect.saving.mean == effect.saving.low == effect.saving.high == 30
     assert (effect.better.mean, effect.worse.mean) == (1, 0)
@@ -176,7 +177,9 @@ def test_skipping_a_station_saves_its_work_for_everybody_who_did_it() -> None:
 
 def test_results_do_not_depend_on_workers_or_chunking() -> None:
     scenario = lanes()
-    alone, two = (run_scenarios([scenario], replications=7, seed=SEED, jobs=jobs)[0] for jobs in (1, 2))
+    (alone,) = run_scenarios([scenario], replications=7, seed=SEED)
+    with Processes(2) as workers:
+        (two,) = run_scenarios([scenario], replications=7, seed=SEED, workers=workers)
     assert alone.keys == two.keys
     assert np.array_equal(alone.values, two.values, equal_nan=True)
     single = [replicate(prepare(scenario), SEED, r).values for r in range(7)]
@@ -184,7 +187,7 @@ def test_results_do_not_depend_on_workers_or_chunking() -> None:
 
 
 def test_more_replications_begin_with_the_fewer() -> None:
-    few, more = (run_scenarios([lanes()], replications=n, seed=SEED, jobs=1)[0].values for n in (3, 8))
+    few, more = (run_scenarios([lanes()], replications=n, seed=SEED)[0].values for n in (3, 8))
     assert np.array_equal(few, more[:3], equal_nan=True)
 
 

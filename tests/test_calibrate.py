@@ -9,10 +9,19 @@ from typing import Any, Literal
 import pytest
 import yaml
 
-from borderport.calibrate import Calibration, TargetResult, calibrate, evaluate, load_recipe, overlay_texts, settings_of
+from borderport.calibrating import (
+    Calibration,
+    TargetResult,
+    calibrate,
+    evaluate,
+    load_recipe,
+    overlay_texts,
+    settings_of,
+)
 from borderport.errors import CheckFailed, ScenarioInvalid, UsageError
 from borderport.loading import builtin_folder, load_scenario
 from borderport.loading import files as loading_files
+from borderport.workers import Processes
 from tests.test_cli import borderport
 
 KINDS: tuple[Literal["scenarios", "calibration"], ...] = ("scenarios", "calibration")
@@ -64,7 +73,7 @@ def write(folder: Path, recipe: str = RECIPE, tonnes: float = 7623) -> str:
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Calibration]:
     folder = tmp_path_factory.mktemp("fit")
-    return folder, calibrate(load_recipe(write(folder)), seed=1, jobs=1)
+    return folder, calibrate(load_recipe(write(folder)), seed=1)
 
 
 def test_the_fit_finds_the_factor_and_the_strength(fitted: tuple[Path, Calibration]) -> None:
@@ -80,14 +89,14 @@ def test_the_fit_finds_the_factor_and_the_strength(fitted: tuple[Path, Calibrati
 
 
 def test_a_value_at_its_bound_stays_there(tmp_path: Path) -> None:
-    result = calibrate(load_recipe(write(tmp_path, tonnes=60_000)), seed=1, jobs=1)
+    result = calibrate(load_recipe(write(tmp_path, tonnes=60_000)), seed=1)
     assert result.values["demand"] == pytest.approx(3.0, abs=0.01)
     assert not result.results[0].met and result.results[0].deviation < 0
 
 
 def test_a_target_that_is_only_checked_does_not_pull(tmp_path: Path, fitted: tuple[Path, Calibration]) -> None:
     text = RECIPE.replace("flow: vans, port: east, vehicles: 203", "flow: cars, port: east, vehicles: 5000")
-    result = calibrate(load_recipe(write(tmp_path, text)), seed=1, jobs=1)
+    result = calibrate(load_recipe(write(tmp_path, text)), seed=1)
     assert result.values == fitted[1].values
     assert not result.results[2].met
 
@@ -101,16 +110,17 @@ def test_what_is_reported_comes_from_replications_the_fit_has_not_seen(
         seeds.append(seed)
         return evaluate(*given, seed=seed, **options)
 
-    monkeypatch.setattr("borderport.calibrate.evaluate", watched)
-    result = calibrate(load_recipe(write(tmp_path)), seed=7, jobs=1)
+    monkeypatch.setattr("borderport.calibrating.evaluate", watched)
+    result = calibrate(load_recipe(write(tmp_path)), seed=7)
     assert set(seeds[:-1]) == {7} and seeds[-1] == 8 and len(seeds) == result.evaluations
 
 
 def test_the_number_of_workers_changes_no_fit(fitted: tuple[Path, Calibration]) -> None:
     _, result = fitted
     values = {"demand": 1.2, "strength": 0.5}
-    one, two = (evaluate(result.recipe, values, replications=4, seed=3, jobs=jobs) for jobs in (1, 2))
-    assert one == two
+    with Processes(2) as workers:
+        two = evaluate(result.recipe, values, replications=4, seed=3, workers=workers)
+    assert evaluate(result.recipe, values, replications=4, seed=3) == two
 
 
 def test_what_parameters_set_is_written_as_a_scenario_writes_it(fitted: tuple[Path, Calibration]) -> None:
@@ -164,7 +174,9 @@ def test_calibrate_from_the_command_line(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_made_is_refused_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("borderport.calibrate._fit", lambda *_: pytest.fail("fitted before it was refused"))
+    monkeypatch.setattr(
+        "borderport.calibrating.calibrate", lambda *_, **__: pytest.fail("fitted before it was refused")
+    )
     recipe = write(tmp_path)
     done = borderport("calibrate", recipe, "--out", f"{recipe}/below")
     assert done.code == 5 and "cannot write results" in done.err
@@ -181,7 +193,7 @@ def test_nobody_who_clears_is_no_fit(tmp_path: Path) -> None:
     recipe = write(tmp_path)
     (tmp_path / "base.yaml").write_text(BASE.replace("10 min", "90 d"))
     with pytest.raises(CheckFailed, match="target saving could be compared with: nobody cleared"):
-        calibrate(load_recipe(recipe), seed=1, jobs=1)
+        calibrate(load_recipe(recipe), seed=1)
 
 
 # ----------------------------------------------------------------------------------------------- what is wrong

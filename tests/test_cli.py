@@ -25,7 +25,6 @@ import pytest
 from matplotlib.figure import Figure
 
 from borderport.cli import COMMANDS, main
-from borderport.cli import simulate as cli_simulate
 from borderport.errors import CheckFailed
 from borderport.metrics import METRICS
 from borderport.store import safe_name
@@ -102,14 +101,14 @@ def write_tiny(folder: Path) -> Path:
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small scenario, in the folder where the user is; no figures, which take longer than it does."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli_simulate, "_draw", lambda folder, samples, comparison: None)
+    monkeypatch.setattr("borderport.results._draw", lambda folder, result: None)
     return write_tiny(tmp_path)
 
 
 @pytest.fixture
 def not_simulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fails if anything is simulated."""
-    for module in ("experiment.run_scenarios", "compare.compare_scenarios", "sweep.run_sweep", "calibrate._fit"):
+    for module in ("api.run_scenarios", "api.compare_scenarios", "sweeping.run_sweep", "calibrating.calibrate"):
         monkeypatch.setattr(f"borderport.{module}", lambda *a, **k: pytest.fail("simulated before it was refused"))
     yield
 
@@ -372,7 +371,9 @@ def test_what_has_no_value_is_null(tiny: Path) -> None:
 def test_a_scenario_that_options_change_has_a_title_that_says_so(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures name scenarios by their titles: both worlds must not bear the base's."""
     titles: list[str] = []
-    monkeypatch.setattr(cli_simulate, "_draw", lambda _, samples, __: titles.extend(s.scenario.title for s in samples))
+    monkeypatch.setattr(
+        "borderport.results._draw", lambda _, result: titles.extend(s.scenario.title for s in result.samples)
+    )
     words = ("compare", "tiny.yaml", "tiny.yaml", "--with", "fast-desk", "--set", f"{DESK} = 2", "--quiet")
     assert borderport(*words, *FEW).code == 0
     assert titles == [f"Tiny, {DESK}=2", f"Tiny, with fast-desk, {DESK}=2"]
@@ -661,7 +662,7 @@ def test_what_is_asked_tells_folders_apart(tiny: Path, monkeypatch: pytest.Monke
         ("compare", "tiny.yaml", "quick.yaml"),
         *(("sweep", "tiny.yaml", "--vary", f"{path}=1,2") for path in (DESK, lane)),
     ]
-    monkeypatch.setattr("borderport.cli.explore._figure", lambda result, response, key: Figure())
+    monkeypatch.setattr("borderport.figures.swept.response_of", lambda result, key: Figure())
     for words in asked:
         assert borderport(*words, *FEW, "--quiet").code == 0
     folders = {path for path in (tiny.parent / "results").iterdir() if path.is_dir()}

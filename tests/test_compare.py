@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from borderport.compare import (
+from borderport.comparing import (
     MOST_APART,
     PairedSums,
     VehicleEffect,
@@ -23,6 +23,7 @@ from borderport.metrics import FlowTimes
 from borderport.scenario import Ref, Scenario
 from borderport.statistics import Precision, share_interval, t_interval
 from borderport.units import MS_PER_MINUTE
+from borderport.workers import Processes
 from tests.builders import at_minutes, port
 
 BODY = """
@@ -59,7 +60,7 @@ def test_vehicles_are_paired_by_number_and_those_in_one_world_only_are_counted()
 def test_savings_by_clock_of_a_desk_that_works_twice_as_fast() -> None:
     # cars at 0, 5, 30. 10 min each: out at 10, 20, 40: 10, 15, 10 min. 5 min each: 5, 10, 35: 5, 5, 5 min.
     base, other = (at_minutes(desk(s, end="2024-01-02"), "cars", [0, 5, 30]) for s in ("10 min", "5 min"))
-    found = compare_scenarios([base, other], replications=2, seed=1, jobs=1)
+    found = compare_scenarios([base, other], replications=2, seed=1)
     wall, service = (effect(found.effects[0], clock) for clock in ("wall", "service"))
     assert wall.saving.mean == pytest.approx((5 + 10 + 5) / 3)
     assert (wall.better.mean, wall.worse.mean, wall.pairs) == (1, 0, 3)
@@ -73,7 +74,7 @@ def test_who_finishes_in_one_world_only_is_named_and_not_averaged() -> None:
     # the day ends at 1,440: with 10 min each two of the three are out, with 4 min all
     minutes = [1415.0, 1415.0, 1415.0]
     base, other = (at_minutes(desk(s, end="2024-01-02"), "cars", minutes) for s in ("10 min", "4 min"))
-    found = effect(compare_scenarios([base, other], replications=2, seed=1, jobs=1).effects[0], "wall")
+    found = effect(compare_scenarios([base, other], replications=2, seed=1).effects[0], "wall")
     assert (found.pairs, found.only_base, found.only_other) == (2, 0, 1)
     assert found.saving.mean == (6 + 12) / 2
 
@@ -84,7 +85,7 @@ def test_a_measure_may_make_some_worse_off() -> None:
     worlds = [port(body, policies=p, end="2024-01-02") for p in ({}, {"first": policy})]
     worlds = [at_minutes(at_minutes(w, "cars", [0, 1]), "vans", [2]) for w in worlds]
     # base: cars out at 10, 20, van at 30; with priority the van at 20, the second car at 30
-    effects = compare_scenarios(worlds, replications=2, seed=1, jobs=1).effects[0]
+    effects = compare_scenarios(worlds, replications=2, seed=1).effects[0]
     cars, vans, both = (effect(effects, "wall", flow=f) for f in ("cars", "vans", "all"))
     assert (cars.better.mean, cars.worse.mean, cars.saving.mean) == (0, 0.5, -5)
     assert (vans.better.mean, vans.worse.mean, vans.saving.mean) == (1, 0, 10)
@@ -94,7 +95,7 @@ def test_a_measure_may_make_some_worse_off() -> None:
 def test_a_replication_counts_alike_in_the_saving_and_in_the_shares() -> None:
     """A quiet year in which all ten gain 6 min, and a busy one in which 20 of 90 gain and 70 lose."""
     years = [PairedSums(60 * MS_PER_MINUTE, 10, 10, 0, 0, 0), PairedSums(-90 * MS_PER_MINUTE, 90, 18, 63, 0, 0)]
-    sample = run_scenarios([at_minutes(desk("1 min"), "cars", [0])], replications=2, seed=1, jobs=1)[0]
+    sample = run_scenarios([at_minutes(desk("1 min"), "cars", [0])], replications=2, seed=1)[0]
     (found,) = _effects([{("east", "cars", "total", "wall"): year} for year in years], sample, sample)
     assert found.saving == t_interval([6.0, -1.0])
     assert found.better == share_interval([1.0, 0.2]) and found.better.mean == 0.6
@@ -117,7 +118,7 @@ def test_the_hours_of_everybody_tell_what_those_who_passed_do_not() -> None:
     for capacity, service in (("1", "10 min"), ("0", "5 min")):
         world = port(body.replace("CAPACITY", capacity).replace("SERVICE", service), end="2024-01-02")
         worlds.append(at_minutes(at_minutes(world, "vans", [0, 60]), "cars", [0]))
-    effects = compare_scenarios(worlds, replications=2, seed=1, jobs=1).effects[0]
+    effects = compare_scenarios(worlds, replications=2, seed=1).effects[0]
     vans, cars, both = (effect(effects, "wall", flow=flow) for flow in ("vans", "cars", "all"))
     assert both.saving.mean == vans.saving.mean == 5
     assert vans.hours_saved.mean == pytest.approx(10 / 60) and cars.hours_saved.mean == pytest.approx(-1430 / 60)
@@ -134,7 +135,7 @@ def test_who_gave_up_is_in_the_hours_of_everybody_until_then() -> None:
         )
         for more in ("payload: 2 t", "payload: 2 t, patience: {after: 3 min, share: 100 %, at: [desk]}")
     )
-    found = effect(compare_scenarios([waits, leaves], replications=2, seed=1, jobs=1).effects[0], "wall")
+    found = effect(compare_scenarios([waits, leaves], replications=2, seed=1).effects[0], "wall")
     assert found.saving.mean == 0 and found.hours_saved.mean == pytest.approx((20 - 3) / 60)
     assert (found.base_not_cleared, found.other_not_cleared, found.marked) == (0, 0.5, True)
 
@@ -184,17 +185,17 @@ def test_a_precision_is_about_the_saving_of_the_first_named_group() -> None:
     ]
     assert headline_group(worlds[0]) == "light" and headline_group(desk("1 min")) == "all"
     wanted = Precision(0.05)
-    found = compare_scenarios(worlds, replications=3, seed=1, jobs=1, precision=wanted)
+    found = compare_scenarios(worlds, replications=3, seed=1, precision=wanted)
     saving = next(e.saving for e in found.effects[0] if (e.flow, e.span, e.clock) == ("light", "passage", "wall"))
     assert 3 < found.samples[0].replications < 1000
     assert saving.half_width <= 0.05 * saving.mean and t_interval(found.watched[:, 0]) == saving
-    fewer = compare_scenarios(worlds, replications=3, seed=1, jobs=1, precision=wanted, watched="vehicles_arrived")
+    fewer = compare_scenarios(worlds, replications=3, seed=1, precision=wanted, watched="vehicles_arrived")
     assert fewer.samples[0].replications == 3 and not fewer.watched.any()  # the same vehicles: no difference at all
 
 
 def test_common_random_numbers_save_variance() -> None:
     base, other = desk("{exponential: {mean: 20 min}}"), desk("{exponential: {mean: 19 min}}")
-    found = compare_scenarios([base, other], replications=20, seed=1, jobs=1)
+    found = compare_scenarios([base, other], replications=20, seed=1)
     column = found.samples[0].keys.index(("all", "all", "all", "total_time_mean"))
     assert found.differences[0].variance_saved[column] > 0.9
     assert found.differences[0].high[column] < 0
@@ -202,8 +203,8 @@ def test_common_random_numbers_save_variance() -> None:
 
 def test_holms_correction_runs_over_the_scenarios_compared() -> None:
     worlds = [desk(f"{{exponential: {{mean: {m} min}}}}") for m in (20, 19, 20, 15)]
-    found = compare_scenarios(worlds, replications=6, seed=1, jobs=1)
-    alone = compare_scenarios(worlds[:2], replications=6, seed=1, jobs=1)
+    found = compare_scenarios(worlds, replications=6, seed=1)
+    alone = compare_scenarios(worlds[:2], replications=6, seed=1)
     column = found.samples[0].keys.index(("all", "all", "all", "total_time_mean"))
     p = [difference.p_holm[column] for difference in found.differences]
     assert p[1] == 1  # the same scenario
@@ -215,7 +216,8 @@ def test_groups_and_totals_hold_the_pairs_of_their_flows() -> None:
     body = BODY.replace("SERVICE", "10 min").replace("flows: {", "flows: {vans: {route: out, volume: 9 cars per d}, ")
     top = "groups: {all_cars: [east.cars, east.vans]}\n"
     worlds = [port(b, top=top, end="2024-01-04") for b in (body, body.replace("10 min", "9 min"))]
-    effects = compare_scenarios(worlds, replications=2, seed=1, jobs=2).effects[0]
+    with Processes(2) as workers:
+        effects = compare_scenarios(worlds, replications=2, seed=1, workers=workers).effects[0]
     pairs = {e.flow: e.pairs for e in effects if (e.span, e.clock) == ("total", "wall") and e.port == "east"}
     assert pairs["all"] == pairs["cars"] + pairs["vans"]
     group = next(e for e in effects if (e.flow, e.span, e.clock) == ("all_cars", "total", "wall"))

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from borderport.cli import cli
 from borderport.cli.simulate import print_costs
-from borderport.compare import compare_scenarios
+from borderport.comparing import compare_scenarios
 from borderport.errors import ScenarioInvalid
 from borderport.experiment import EngineName, prepare, run_scenarios, scenario_hash
 from borderport.figures.costs import costs as costs_figure
@@ -344,7 +344,7 @@ def test_every_hour_inside_is_delay_or_service() -> None:
 
 def test_a_scenario_against_itself_saves_nothing() -> None:
     scenario = busy(policies={"measure": MEASURE["measure"].replace("desk", "gate")})
-    comparison = compare_scenarios([scenario, scenario], replications=3, seed=1, jobs=1)
+    comparison = compare_scenarios([scenario, scenario], replications=3, seed=1)
     keys = comparison.samples[0].keys
     costs = [i for i, key in enumerate(keys) if key[3] in (*COSTS, "infrastructure_cost", "total_cost")]
     assert len(costs) == 4 * 9 + 1
@@ -355,7 +355,7 @@ def test_a_scenario_against_itself_saves_nothing() -> None:
 def test_a_policy_is_weighed_against_what_it_saves() -> None:
     before = busy()
     after = busy(policies={"measure": MEASURE["measure"].replace("desk", "gate")})
-    comparison = compare_scenarios([before, after], replications=4, seed=1, jobs=1)
+    comparison = compare_scenarios([before, after], replications=4, seed=1)
     keys, (difference,) = comparison.samples[0].keys, comparison.differences
     change = {key[3]: difference.mean[i] for i, key in enumerate(keys) if key[:3] == ("all", "all", "all")}
     assert change["infrastructure_cost"] == pytest.approx(200_000 * 9 / 366)
@@ -376,7 +376,7 @@ def test_nothing_is_costed_unless_asked_for() -> None:
 def test_costs_are_printed_with_their_change_only_where_they_are_given(capsys: pytest.CaptureFixture[str]) -> None:
     before = busy()
     after = busy(policies={"measure": MEASURE["measure"].replace("desk", "gate")})
-    samples = run_scenarios([before, after.model_copy(update={"name": "after"})], replications=3, seed=1, jobs=1)
+    samples = run_scenarios([before, after.model_copy(update={"name": "after"})], replications=3, seed=1)
     print_costs(samples, paired=True)
     printed = capsys.readouterr().out
     assert "What the period cost" in printed and "change: after" in printed
@@ -384,7 +384,7 @@ def test_costs_are_printed_with_their_change_only_where_they_are_given(capsys: p
     print_costs(samples[:1])
     alone = capsys.readouterr().out
     assert "policies" in alone and "change" not in alone
-    print_costs(run_scenarios([port(DESK)], replications=1, seed=1, jobs=1))
+    print_costs(run_scenarios([port(DESK)], replications=1, seed=1))
     assert capsys.readouterr().out == ""
 
 
@@ -486,7 +486,7 @@ def wrong(*, says: str, body: str = BUSY, top: str = TOP, **keys: Any) -> list[t
 def test_the_figure_stacks_the_parts_and_shows_what_changes(tmp_path: Path) -> None:
     before = busy().model_copy(update={"name": "before"})
     after = busy(policies={"measure": MEASURE["measure"].replace("desk", "gate")}).model_copy(update={"name": "after"})
-    samples = run_scenarios([before, after], replications=3, seed=1, jobs=1)
+    samples = run_scenarios([before, after], replications=3, seed=1)
     figure = costs_figure(samples)
     left, right = figure.axes
     for number, sample in enumerate(samples):

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from borderport.calibrate import Target
+from borderport.calibrating import Target
 from borderport.errors import Problem, ScenarioInvalid
 from borderport.loading import load_scenario
 from borderport.scenario import (

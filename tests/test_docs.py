@@ -31,7 +31,7 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from borderport.calibrate import Recipe
+from borderport.calibrating import Recipe
 from borderport.cli import cli
 from borderport.distributions import LAW_NAMES
 from borderport.errors import SimError
@@ -514,7 +514,7 @@ def at_most(target: str, values: Any, reported: float, unit: str, role: str, dig
 
 def validation_rows() -> list[dict[str, object]]:
     """Each reported figure with what is simulated: runs `2024-before`, `2024`, `2023` and `flood-2025`."""
-    from borderport.compare import compare_scenarios
+    from borderport.comparing import compare_scenarios
     from borderport.experiment import run_scenarios
 
     before, after, *others = (load_scenario(name).scenario for name in (*MAIN_JOB, "2023", "flood-2025"))

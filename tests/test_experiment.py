@@ -67,7 +67,7 @@ def test_the_replications_of_a_chunk_share_their_keys() -> None:
 
 
 def test_a_metric_that_does_not_exist_is_an_error() -> None:
-    sample = run_scenarios([small()], replications=1, seed=1, jobs=1)[0]
+    sample = run_scenarios([small()], replications=1, seed=1)[0]
     with pytest.raises((KeyError, ValueError)):
         sample.of("east", "cars", "beauty")
 
@@ -83,8 +83,8 @@ def test_scenarios_meet_the_same_vehicles() -> None:
 
 
 def test_a_precision_is_reached_by_more_replications() -> None:
-    few = run_scenarios([small()], replications=3, seed=1, jobs=1)[0]
-    many = run_scenarios([small()], replications=3, seed=1, jobs=1, precision=Precision(0.1))[0]
+    few = run_scenarios([small()], replications=3, seed=1)[0]
+    many = run_scenarios([small()], replications=3, seed=1, precision=Precision(0.1))[0]
     found = t_interval(many.of("all", "all", "passage_time_mean"))
     assert few.replications == 3 < many.replications
     assert found.half_width <= 0.1 * found.mean
@@ -94,14 +94,14 @@ def test_a_precision_is_reached_by_more_replications() -> None:
 def test_a_precision_that_is_out_of_reach_or_of_nothing_is_not_run_for() -> None:
     """Nobody clears at a desk that is shut: after thirty replications it is time to stop, not after ten thousand."""
     shut = port(BODY.replace("capacity: 1", "capacity: 0"), end="2024-01-02")
-    assert run_scenarios([shut], replications=2, seed=1, jobs=1, precision=Precision(0.01))[0].replications == 30
-    far = run_scenarios([small()], replications=5, seed=1, jobs=1, precision=Precision(1e-6))
+    assert run_scenarios([shut], replications=2, seed=1, precision=Precision(0.01))[0].replications == 30
+    far = run_scenarios([small()], replications=5, seed=1, precision=Precision(1e-6))
     assert far[0].replications == 5
 
 
 def test_a_precision_can_be_about_any_metric_and_in_its_unit() -> None:
     wanted = Precision(2.0, relative=False)
-    found = run_scenarios([small()], replications=3, seed=1, jobs=1, precision=wanted, watched="vehicles_arrived")[0]
+    found = run_scenarios([small()], replications=3, seed=1, precision=wanted, watched="vehicles_arrived")[0]
     assert 3 < found.replications < 2000
     assert t_interval(found.of("all", "all", "vehicles_arrived")).half_width <= 2.0
 
@@ -115,7 +115,7 @@ def test_a_metric_that_cannot_be_watched_says_why() -> None:
 
 def test_progress_is_told_up_to_the_end() -> None:
     told: list[tuple[int, int]] = []
-    run_scenarios([small()], replications=5, seed=1, jobs=1, progress=lambda done, total: told.append((done, total)))
+    run_scenarios([small()], replications=5, seed=1, progress=lambda done, total: told.append((done, total)))
     assert told[-1] == (5, 5)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
 

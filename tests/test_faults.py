@@ -18,10 +18,9 @@ from typing import Any
 
 import pytest
 
-from borderport.cli import simulate as cli_simulate
 from borderport.errors import SimError
-from borderport.executors import MOST_STRIKES, PoolExecutor, WorkerLost, map_unordered, open_executor
 from borderport.store import LIST, ResultStore, RunFolder
+from borderport.workers import MOST_STRIKES, Processes, WorkerLost, map_unordered
 from tests.test_cli import borderport, start, write_tiny
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,7 +31,7 @@ SWEEP = ("sweep", "tiny.yaml", "--vary", f"{DESK}=1..6", "--reps", "40", "--quie
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli_simulate, "_draw", lambda folder, samples, comparison: None)
+    monkeypatch.setattr("borderport.results._draw", lambda folder, result: None)
     return write_tiny(tmp_path)
 
 
@@ -196,22 +195,21 @@ def slowly(number: int) -> int:
 
 
 @pytest.fixture
-def pool() -> Iterator[PoolExecutor]:
-    with open_executor(2) as executor:
-        assert isinstance(executor, PoolExecutor)
-        yield executor
+def pool() -> Iterator[Processes]:
+    with Processes(2) as workers:
+        yield workers
 
 
-def test_a_worker_that_is_killed_costs_nothing(pool: PoolExecutor, tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_costs_nothing(pool: Processes, tmp_path: Path) -> None:
     items = [(i, str(tmp_path / f"{i}") if i in (0, 19) else "") for i in range(20)]
-    found = [result for _, result in map_unordered(pool, die_once, items, 2)]
+    found = [result for _, result in map_unordered(pool, die_once, items)]
     assert sorted(found) == list(range(20))
 
 
 @pytest.mark.slow
-def test_workers_killed_from_outside_cost_nothing(pool: PoolExecutor) -> None:
+def test_workers_killed_from_outside_cost_nothing(pool: Processes) -> None:
     found = []
-    for number, (_, result) in enumerate(map_unordered(pool, slowly, range(30), 2)):
+    for number, (_, result) in enumerate(map_unordered(pool, slowly, range(30))):
         found.append(result)
         if number in (3, 15):
             for pid in descendants(os.getpid()):
@@ -222,10 +220,10 @@ def test_workers_killed_from_outside_cost_nothing(pool: PoolExecutor) -> None:
 
 def test_a_pool_that_breaks_while_it_is_left_is_left_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception in a thread of the pool would be printed as a traceback, and fails this test."""
-    monkeypatch.setattr("borderport.executors.WINDOW_PER_WORKER", 10)
+    monkeypatch.setattr("borderport.workers.WINDOW_PER_WORKER", 10)
     for error in (None, RuntimeError):
-        with contextlib.suppress(RuntimeError), open_executor(2) as executor:
-            for _ in map_unordered(executor, slowly, range(30), 2):
+        with contextlib.suppress(RuntimeError), Processes(2) as workers:
+            for _ in map_unordered(workers, slowly, range(30)):
                 for pid in descendants(os.getpid()):
                     if b"spawn_main" in command_of(pid):
                         os.kill(pid, signal.SIGKILL)
@@ -234,19 +232,19 @@ def test_a_pool_that_breaks_while_it_is_left_is_left_quietly(monkeypatch: pytest
                 break
 
 
-def test_an_item_that_kills_every_worker_is_given_up(pool: PoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_item_that_kills_every_worker_is_given_up(pool: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
     """After three strikes, with a message that says what it may have been; the other items lose nothing by it."""
-    restarts: list[PoolExecutor] = []
+    restarts: list[Processes] = []
     found: list[int] = []
-    restart = PoolExecutor.restart
+    restart = Processes.restart
 
-    def counted(self: PoolExecutor) -> None:
+    def counted(self: Processes) -> None:
         restarts.append(self)
         restart(self)
 
-    monkeypatch.setattr(PoolExecutor, "restart", counted)
+    monkeypatch.setattr(Processes, "restart", counted)
     with pytest.raises(WorkerLost, match=f"died {MOST_STRIKES} times at the same task.*--jobs 1") as caught:
-        for _, result in map_unordered(pool, poison, range(10), 2):
+        for _, result in map_unordered(pool, poison, range(10)):
             found.append(result)
     assert isinstance(caught.value, SimError) and caught.value.exit_code == 4
     assert len(restarts) == MOST_STRIKES - 1
@@ -370,7 +368,7 @@ def test_a_folder_removed_during_a_run_is_written_whole_or_reported(
         both = [{p.name: p.read_bytes() for p in Path(top).iterdir()} for top in ("calm", "out")]
         assert both[0] == both[1]
         return
-    monkeypatch.setattr(cli_simulate, "_draw", remove)
+    monkeypatch.setattr("borderport.results._draw", remove)
     done = borderport(*words, "out")
     assert done.code == 5 and done.err.endswith(" was removed while results were written: run it again\n")
     assert not Path("out/run.json").exists()

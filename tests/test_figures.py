@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from borderport.compare import Comparison, VehicleEffect
+from borderport.comparing import Comparison, VehicleEffect
 from borderport.distributions import Array
 from borderport.experiment import Sample
 from borderport.figures import labels, scales, style
@@ -30,7 +30,7 @@ from borderport.figures.queue import queue_by_hour
 from borderport.figures.response import heat_map, response_curve
 from borderport.figures.saving import paired_saving
 from borderport.figures.utilisation import utilisation
-from borderport.frontier import Frontier, Point
+from borderport.frontiers import Frontier, Point
 from borderport.metrics import GRID
 from borderport.scenario import Costs, Scenario
 from borderport.statistics import Interval, t_interval

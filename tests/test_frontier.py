@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from borderport.cli import cli
 from borderport.errors import UsageError
-from borderport.frontier import Frontier, Point, _costs, _dominated, trace_frontier, with_inspection
+from borderport.frontiers import Frontier, Point, _costs, _dominated, trace_frontier, with_inspection
 from borderport.statistics import ratio_interval
 from tests.builders import port, scenario_text
 

@@ -16,10 +16,10 @@ import pytest
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from borderport.cli import simulate as cli_simulate
 from borderport.errors import ScenarioInvalid, UsageError
 from borderport.store import LIST, ResultStore
-from borderport.sweep import Sweep, parse_variation, plan_sweep, run_sweep
+from borderport.sweeping import Sweep, parse_variation, plan_sweep, run_sweep
+from borderport.workers import SERIAL, Processes
 from tests.test_cli import borderport, made, means, rows_of, write_tiny
 
 DESK = "ports.east.resources.desk.capacity"
@@ -35,7 +35,7 @@ OPEN: list[ResultStore] = []
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli_simulate, "_draw", lambda folder, samples, comparison: None)
+    monkeypatch.setattr("borderport.figures.catalogue.figures_of_run", lambda samples: {})
     yield write_tiny(tmp_path)
     while OPEN:
         OPEN.pop().close()
@@ -46,7 +46,8 @@ def sweep_of(folder: Path, *vary: str, scenario: str = "tiny.yaml", reps: int = 
     design = plan_sweep(str(folder / scenario), variations)
     store = ResultStore(folder / "store.sqlite")
     OPEN.append(store)
-    return run_sweep(design, store, replications=reps, seed=options.pop("seed", 1), **options)
+    with options.pop("workers", SERIAL) as workers:
+        return run_sweep(design, store, replications=reps, seed=options.pop("seed", 1), workers=workers, **options)
 
 
 def values_of(result: Sweep) -> NDArray[np.float64]:
@@ -168,10 +169,10 @@ def test_points_are_loaded_as_they_are_needed_and_not_kept(tiny: Path, monkeypat
     def told(done: int, total: int) -> None:
         assert loaded * 2 <= done + 4 and total == 2002
 
-    monkeypatch.setattr("borderport.sweep._load_point", load)
-    monkeypatch.setattr("borderport.sweep.scenario_hash", lambda scenario: scenario.name)
-    monkeypatch.setattr("borderport.sweep.prepare", lambda scenario: None)
-    monkeypatch.setattr("borderport.sweep.replicate", lambda *words, **more: measures)
+    monkeypatch.setattr("borderport.sweeping._load_point", load)
+    monkeypatch.setattr("borderport.sweeping.scenario_hash", lambda scenario: scenario.name)
+    monkeypatch.setattr("borderport.sweeping.prepare", lambda scenario: None)
+    monkeypatch.setattr("borderport.sweeping.replicate", lambda *words, **more: measures)
     store = ResultStore(tiny.parent / "lazy.sqlite")
     OPEN.append(store)
     for computed in (2002, 0):
@@ -216,7 +217,7 @@ def test_a_shut_port_is_marked_and_stands_beside_who_was_cleared(tiny: Path, mon
         drawn.append(marked.tolist())
         return Figure()
 
-    monkeypatch.setattr("borderport.figures.response.response_curve", curve)
+    monkeypatch.setattr("borderport.figures.swept.response_curve", curve)
     words = ("sweep", "booth.yaml", "--vary", f"{CAPACITY}=0..3", "--reps", "3", "--jobs", "1", "--out", "out")
     document = borderport(*words, "--json").document
     shut, one, two, three = document["points"]
@@ -252,7 +253,7 @@ def test_an_abandoned_queue_is_marked_though_nobody_is_unfinished(tiny: Path) ->
 
 
 def test_every_point_is_what_a_run_of_it_gives(tiny: Path) -> None:
-    result = sweep_of(tiny.parent, f"{DESK}=1..2", f"{POLICY}=on,off", jobs=2)
+    result = sweep_of(tiny.parent, f"{DESK}=1..2", f"{POLICY}=on,off", workers=Processes(2))
     words = ("--reps", "3", "--jobs", "1", "--json", "--out", "out")
     for number, values in enumerate([("1", "off"), ("1", "on"), ("1", "off"), ("2", "on"), ("2", "off")]):
         policy = ("--with", "fast-desk") if values[1] == "on" else ()
@@ -276,7 +277,7 @@ def test_only_what_is_missing_is_computed(tiny: Path) -> None:
     folder = tiny.parent
     first = sweep_of(folder, f"{DESK}=1..2", reps=2)
     assert first.computed == 4
-    again = sweep_of(folder, f"{DESK}=1..2", reps=2, jobs=2)
+    again = sweep_of(folder, f"{DESK}=1..2", reps=2, workers=Processes(2))
     assert again.computed == 0 and again.keys == first.keys
     assert np.array_equal(values_of(again), values_of(first), equal_nan=True)
     wider = sweep_of(folder, f"{DESK}=1..2", reps=5)
@@ -293,7 +294,7 @@ def test_a_changed_scenario_or_model_is_computed_anew(tiny: Path, monkeypatch: p
     assert sweep_of(tiny.parent, f"{DESK}=1..2", reps=1).computed == 0
     tiny.write_text(tiny.read_text().replace("volume: 20", "volume: 21"))
     assert sweep_of(tiny.parent, f"{DESK}=1..2", reps=1).computed == 2
-    monkeypatch.setattr("borderport.sweep.model_hash", lambda: "another")
+    monkeypatch.setattr("borderport.sweeping.model_hash", lambda: "another")
     assert sweep_of(tiny.parent, f"{DESK}=1..2", reps=1).computed == 2
 
 
@@ -389,7 +390,7 @@ def test_values_of_one_unit_are_drawn_to_scale(
         drawn.append((at, parameter))
         return Figure()
 
-    monkeypatch.setattr("borderport.figures.response.response_curve", curve)
+    monkeypatch.setattr("borderport.figures.swept.response_curve", curve)
     done = borderport("sweep", "tiny.yaml", "--vary", f"{GATE}={spec}", "--reps", "1", "--jobs", "1", "--quiet")
     assert done.code == 0, done.err
     assert drawn == [(values, parameter)]

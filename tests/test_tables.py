@@ -17,7 +17,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from borderport.cli import simulate as cli_simulate
 from borderport.cli import terminal
 from borderport.cli.tables import PARTS, entry_lines, length, print_setting, print_table, table_lines, wrap
 from tests.test_cli import DESK, FEW, TINY, borderport, write_tiny
@@ -50,7 +49,7 @@ def tables(draw: st.DrawFn) -> tuple[list[str], list[list[str]], int]:
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small scenario, in the folder where the user is; no figures."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli_simulate, "_draw", lambda folder, samples, comparison: None)
+    monkeypatch.setattr("borderport.results._draw", lambda folder, result: None)
     return write_tiny(tmp_path)
 
 

@@ -7,11 +7,9 @@ workers, on their order or on how replications are cut into chunks.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from typing import Literal, TypeVar
@@ -22,7 +20,6 @@ from pydantic import BaseModel
 from borderport.bounds import MOST_FIGURES
 from borderport.distributions import Array, Law
 from borderport.errors import TooLarge, UsageError
-from borderport.executors import default_jobs, map_unordered, open_executor
 from borderport.loading.tree import suggest
 from borderport.manifest import Manifest, ManifestPlan, draw_manifest, plan_manifest
 from borderport.metrics import ALL, METRICS, Key, Measures, MetricsPlan, measure, plan_metrics
@@ -31,6 +28,7 @@ from borderport.scenario import Scenario, for_readers
 from borderport.statistics import MOST_REPLICATIONS, Precision, outlook, t_interval, t_intervals
 from borderport.timeline import Timeline
 from borderport.trace import Trace
+from borderport.workers import SERIAL, Workers, map_unordered
 
 EngineName = Literal["compiled", "simpy"]
 Progress = Callable[[int, int], None]
@@ -170,7 +168,7 @@ class Sample:
 
     scenario: Scenario
     seed: int
-    engine: str
+    engine: EngineName
     keys: tuple[Key, ...]
     values: Array
     queue_by_hour: dict[str, Array] = field(default_factory=dict)
@@ -191,7 +189,7 @@ class Sample:
         return t_intervals(self.values)
 
 
-def sample_of(scenario: Scenario, seed: int, engine: str, measures: Sequence[Measures]) -> Sample:
+def sample_of(scenario: Scenario, seed: int, engine: EngineName, measures: Sequence[Measures]) -> Sample:
     """Put the measures of replications 0, 1, ... together."""
     keys, values = measures[0].keys, np.stack([m.numbers for m in measures])
     hourly = {name: np.mean([m.queue_by_hour[name] for m in measures], axis=0) for name in measures[0].queue_by_hour}
@@ -237,7 +235,7 @@ def run_scenarios(
     replications: int,
     seed: int,
     engine: EngineName = "compiled",
-    jobs: int | None = None,
+    workers: Workers = SERIAL,
     detail: bool = True,
     precision: Precision | None = None,
     watched: str = PASSAGE_MEAN,
@@ -253,8 +251,8 @@ def run_scenarios(
         >= 1; each scenario has so many, or more if ``precision`` asks for it.
     seed : int
     engine : str
-    jobs : int or None
-        Worker processes; by default as many as pay.
+    workers : Workers
+        Who computes; this process unless others were opened.
     detail : bool
         True to keep what only figures need.
     precision : Precision or None
@@ -270,9 +268,9 @@ def run_scenarios(
     list of Sample
         In the order of ``scenarios``.
     """
-    plan = Plan(tuple(scenarios), replications, seed, engine, jobs, detail, precision)
+    plan = Plan(tuple(scenarios), replications, seed, engine, detail, precision)
     key = (ALL, ALL, ALL, watched)
-    rows = collect(plan, run_chunk, lambda row: [measures.of(key) for measures in row], progress)
+    rows = collect(plan, run_chunk, lambda row: [measures.of(key) for measures in row], workers, progress)
     return [sample_of(s, seed, engine, [row[i] for row in rows]) for i, s in enumerate(scenarios)]
 
 
@@ -283,13 +281,12 @@ def watched_values(samples: Sequence[Sample], metric: str) -> tuple[list[str], A
 
 @dataclass(frozen=True)
 class Plan:
-    """The order given to `collect`: scenarios, number of replications, precision wanted, number of workers."""
+    """The order given to `collect`: scenarios, how often and how precisely they are run."""
 
     scenarios: tuple[Scenario, ...]
     replications: int
     seed: int
     engine: EngineName
-    jobs: int | None
     detail: bool
     precision: Precision | None
 
@@ -309,10 +306,10 @@ def collect(
     plan: Plan,
     task: Callable[[Chunk], list[Row]],
     watched: Callable[[Row], Sequence[float]],
+    workers: Workers,
     progress: Progress | None = None,
-    executor: Executor | None = None,
 ) -> list[Row]:
-    """Run replications 0, 1, ... with one pool of workers, in chunks, until there are enough.
+    """Run replications 0, 1, ... in chunks, until there are enough.
 
     Parameters
     ----------
@@ -321,8 +318,10 @@ def collect(
         The work on a chunk, done by a worker; returns one row for each of its replications.
     watched : callable
         The figures of a row that ``plan.precision`` is about; NaN for one that it does not have.
-    executor : Executor, optional
-        With ``plan.jobs`` workers; one is opened for this call if there is none.
+    workers : Workers
+        Who computes.
+    progress : callable, optional
+        Called with (done, total) replications.
 
     Returns
     -------
@@ -330,21 +329,18 @@ def collect(
         Rows by replication.
     """
     _check_figures(plan)
-    jobs = plan.jobs or default_jobs(plan.replications * len(plan.scenarios))
     found: list[Row] = []
     wanted = plan.replications
-    with contextlib.ExitStack() as stack:
-        workers = executor or stack.enter_context(open_executor(jobs))
-        while len(found) < wanted:
-            parts = cut(wanted, jobs, first=len(found))
-            chunks = [Chunk(plan.scenarios, plan.seed, part, plan.engine, plan.detail) for part in parts]
-            rows: dict[int, Row] = {}
-            for chunk, results in map_unordered(workers, task, chunks, jobs):
-                rows.update(zip(chunk.replications, results, strict=True))
-                if progress is not None:
-                    progress(len(found) + len(rows), wanted)
-            found += [rows[r] for r in sorted(rows)]
-            if plan.precision is not None:
-                figures = np.asarray([watched(row) for row in found], dtype=np.float64)
-                wanted = max(outlook(column, plan.precision).total for column in figures.T)
+    while len(found) < wanted:
+        parts = cut(wanted, workers.jobs, first=len(found))
+        chunks = [Chunk(plan.scenarios, plan.seed, part, plan.engine, plan.detail) for part in parts]
+        rows: dict[int, Row] = {}
+        for chunk, results in map_unordered(workers, task, chunks):
+            rows.update(zip(chunk.replications, results, strict=True))
+            if progress is not None:
+                progress(len(found) + len(rows), wanted)
+        found += [rows[r] for r in sorted(rows)]
+        if plan.precision is not None:
+            figures = np.asarray([watched(row) for row in found], dtype=np.float64)
+            wanted = max(outlook(column, plan.precision).total for column in figures.T)
     return found

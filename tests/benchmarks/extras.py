@@ -17,6 +17,7 @@ from borderport.manifest import draw_manifest
 from borderport.metrics import measure
 from borderport.network import build_network
 from borderport.scenario import Scenario
+from borderport.workers import open_workers
 from tests.benchmarks.tools import BUILT_IN
 from tests.benchmarks.worker import peak_mib
 
@@ -67,7 +68,8 @@ def workers() -> Values:
 
     def spent(jobs: int, replications: int) -> float:
         begin = time.monotonic()
-        run_scenarios([scenario], replications=replications, seed=SEED, jobs=jobs, detail=False)
+        with open_workers(jobs=jobs) as opened:
+            run_scenarios([scenario], replications=replications, seed=SEED, workers=opened, detail=False)
         return time.monotonic() - begin
 
     spent(1, 1)

@@ -14,6 +14,7 @@ import click
 
 from borderport.cli.terminal import say_aside
 from borderport.units import parse_share
+from borderport.workers import EXECUTORS
 
 if TYPE_CHECKING:
     from borderport.scenario import Scenario
@@ -25,6 +26,7 @@ SECONDS_BEFORE_LINES = 1.0
 SECONDS_BETWEEN_LINES = 10.0
 LONGEST_NAME = 32  # columns that the name of a scenario may take in a table
 RESULTS = Path("results")
+CALIBRATION = Path("calibration")  # where the user is: an installed program does not write into itself
 
 
 class Percentages(click.ParamType[tuple[float, ...]]):
@@ -121,7 +123,7 @@ def run_options(reps: int | None) -> Callable[[F], F]:
                 click.option(
                     "--jobs", type=click.IntRange(1, 1024), help="Worker processes; by default as many as pay."
                 ),
-                click.option("--executor", type=click.Choice(["serial", "processes"]), help="Where replications run."),
+                click.option("--executor", type=click.Choice(list(EXECUTORS)), help="Where replications run."),
                 click.option("--out", type=Folder(), help="Folder of the results."),
                 click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."),
                 click.option("--quiet", is_flag=True, help="No progress, no tables."),
@@ -131,15 +133,6 @@ def run_options(reps: int | None) -> Callable[[F], F]:
         return command
 
     return decorate
-
-
-def workers(jobs: int | None, executor: str | None) -> int | None:
-    """Number of workers asked for; None leaves it to the library."""
-    import os
-
-    if executor == "serial":
-        return 1
-    return (jobs or os.cpu_count() or 1) if executor == "processes" else jobs
 
 
 # What a command is asked that its scenarios say, or that changes no result.
@@ -209,17 +202,6 @@ def _lines(label: str) -> Advance:
             say_aside(f"{label}: {done}" + (f" of {total}" if total else ""))
 
     return advance
-
-
-def distinct(names: Sequence[str]) -> list[str]:
-    """The names, those that came before with a number: what is called the same could not be told apart."""
-    out: list[str] = []
-    for name in names:
-        number, free = 2, name
-        while free in out:
-            number, free = number + 1, f"{name}-{number}"
-        out.append(free)
-    return out
 
 
 def short_names(names: Sequence[str]) -> list[str]:

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import functools
-import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from borderport.cli.common import (
+    CALIBRATION,
     RESULTS,
-    Advance,
     ScenarioName,
     loading_options,
     progress,
     results_folder,
     run_options,
     scenario_options,
-    workers,
 )
 from borderport.cli.tables import print_table, print_text
 from borderport.cli.terminal import say, say_json
 from borderport.wording import interval_note, number, percent, plus_minus
 
 if TYPE_CHECKING:
-    from borderport.calibrate import Calibration
+    from borderport.calibrating import Calibration
     from borderport.distributions import Array
     from borderport.metrics import Key
     from borderport.scenario import Scenario
-    from borderport.store import RunFolder
-    from borderport.sweep import Design, Response, Sweep, Variation
+    from borderport.sweeping import Design, Response, Sweep
 
 
 @click.command(short_help="Run SCENARIO over a grid of values.")
@@ -54,9 +49,10 @@ def sweep(
     it was interrupted. A policy is varied with --vary policies.NAME=on,off.
     """
     from borderport.errors import UsageError
-    from borderport.executors import default_jobs
+    from borderport.results import SweepResult
     from borderport.store import ResultStore
-    from borderport.sweep import parse_variation, plan_sweep, run_sweep
+    from borderport.sweeping import parse_variation, plan_sweep, run_sweep
+    from borderport.workers import open_workers
 
     variations = [parse_variation(text) for text in vary]
     with progress("points checked", options["quiet"]) as advance:
@@ -68,27 +64,25 @@ def sweep(
         )
     key = _key_of(design.base, (port, flow, station, metric))
     folder = results_folder(f"{design.base.name}-sweep", [design.base])
-    jobs = workers(options["jobs"], options["executor"]) or default_jobs(options["reps"] * len(design))
+    workers = open_workers(options["executor"], options["jobs"], options["reps"] * len(design))
     store = ResultStore((options["out"] or RESULTS) / "store.sqlite")  # its keys tell sweeps apart
     try:
-        with progress("replications", options["quiet"]) as advance:
+        with progress("replications", options["quiet"]) as advance, workers:
             result = run_sweep(
                 design,
                 store,
                 replications=options["reps"],
                 seed=options["seed"],
                 engine=options["engine"],
-                jobs=jobs,
+                workers=workers,
                 progress=advance,
             )
         if key not in result.keys:
             none = f"no vehicle or resource gave '{key[3]}' of port {key[0]}, flow {key[1]}, station {key[2]}"
             raise UsageError(none)
         response = result.response(key)
-        with folder.one_run(), progress("points written", options["quiet"]) as advance:
-            _write_table(folder, result, advance)
-            _draw_sweep(folder, result, response, key)
-            folder.finish(_about(result))
+        with progress("points written", options["quiet"]) as advance:
+            SweepResult(result, key).save(folder.path, progress=advance)
     finally:
         store.close()
     _report_sweep((folder.path, store.path), result, response, key, options)
@@ -124,108 +118,11 @@ def _key_of(scenario: Scenario, asked: Key) -> Key:
     return port, flow, station, metric
 
 
-def _write_table(folder: RunFolder, result: Sweep, advance: Advance) -> None:
-    """Write the tidy table, point by point."""
-    paths = [v.path for v in result.design.variations]
-    header = ("point", *paths, "port", "flow", "station", "metric", "unit", "mean", "low", "high")
-    header = (*header, "difference", "difference_low", "difference_high", "not_cleared", "marked")
-    folder.write_csv("sweep.csv", header, _sweep_rows(result, advance))
-
-
-def _about(result: Sweep) -> dict[str, Any]:
-    """The run of a sweep as its documents describe it."""
-    from borderport.store import provenance
-
-    design = result.design
-    return {
-        "base": design.base.name,
-        "vary": {v.path: list(v.values) for v in design.variations},
-        "replications": result.replications,
-        "seed": result.seed,
-        "versions": provenance(),
-    }
-
-
-def _sweep_rows(result: Sweep, advance: Advance) -> Iterator[tuple[object, ...]]:
-    """Every metric of every point, beside the share that is not cleared of its port, flow or group."""
-    from borderport.compare import not_cleared, unlike
-    from borderport.metrics import groups_of, unit_of
-    from borderport.statistics import t_interval, t_intervals
-
-    design = result.design
-    base, name = result.values(0), ("base",) * len(design.variations)
-    groups = {(port, flow): members for port, flow, members in groups_of(design.base)}
-    shares = {of: not_cleared(design.base, members, result.keys, base) for of, members in groups.items()}
-    for index, given in enumerate(design.points()):
-        values = result.values(index)
-        columns = (c.tolist() for part in (values, values - base) for c in t_intervals(part))
-        beside = {}
-        for of, members in groups.items():
-            share = not_cleared(design.base, members, result.keys, values)
-            beside[of] = t_interval(share).mean, unlike(shares[of], share)
-        for key, low, mean, high, low_d, mean_d, high_d in zip(result.keys, *columns, strict=True):
-            numbers = (mean, low, high, mean_d, low_d, high_d)
-            yield index, *(given or name), *key, unit_of(key[3]), *numbers, *beside.get(key[:2], ("", ""))
-        advance(index + 1, len(design))
-
-
-def _draw_sweep(folder: RunFolder, result: Sweep, response: Response, key: Key) -> None:
-    """Draw the response to one parameter or two."""
-    from borderport.figures.style import save
-
-    if len(result.design.variations) <= 2:
-        folder.place("figures/response.png", functools.partial(save, _figure(result, response, key)))
-
-
-def _to_scale(variation: Variation) -> tuple[list[float] | list[str], str]:
-    """Values to be drawn to scale, and the path with their unit, if all are numbers of one unit; else the texts."""
-    found = [re.fullmatch(r"(-?\d+(?:\.\d+)?)\s*(\D*)", value) for value in variation.values]
-    parts = [match.groups() for match in found if match]
-    units = {unit for _, unit in parts}
-    if len(parts) < len(found) or len(units) > 1:
-        return list(variation.values), variation.path
-    (unit,) = units
-    return [float(number) for number, _ in parts], f"{variation.path} ({unit})" if unit else variation.path
-
-
-def _figure(result: Sweep, response: Response, key: Key) -> Any:
-    """A curve for one parameter, a heat map for two."""
-    from borderport.figures.response import heat_map, response_curve
-    from borderport.metrics import unit_of
-
-    low, mean, high = (column[1:] for column in response.intervals())
-    marked = response.marked[1:]
-    where = " ".join(part for part in key[:3] if part != "all") or "all ports"
-    texts: dict[str, Any] = {
-        "metric": f"{key[3].replace('_', ' ')} ({unit_of(key[3])}), {where}",
-        "scenario": result.design.base.name,
-        "replications": result.replications,
-        "seed": result.seed,
-    }
-    scales = [_to_scale(variation) for variation in result.design.variations]
-    if len(scales) == 1:
-        ((values, parameter),) = scales
-        return response_curve(values, mean, low, high, parameter=parameter, marked=marked, **texts)
-    (x_values, x_parameter), (y_values, y_parameter) = scales
-    shape = (len(x_values), len(y_values))
-    return heat_map(
-        x_values,
-        y_values,
-        mean.reshape(shape).T,
-        low=low.reshape(shape).T,
-        high=high.reshape(shape).T,
-        marked=marked.reshape(shape).T,
-        x_parameter=x_parameter,
-        y_parameter=y_parameter,
-        **texts,
-    )
-
-
 def _report_sweep(
     places: tuple[Path, Path], result: Sweep, response: Response, key: Key, options: dict[str, Any]
 ) -> None:
     """Print the response, its paired difference to the base, who was cleared, and where the rest is."""
-    from borderport.compare import MOST_APART
+    from borderport.comparing import MOST_APART
     from borderport.metrics import unit_of
     from borderport.store import json_text
 
@@ -315,25 +212,27 @@ def _response_rows(points: list[dict[str, Any]], parameters: int) -> list[list[s
 @click.option("--write/--no-write", default=True, show_default=True, help="Write the fitted overlays.")
 def calibrate(recipe: str, write: bool, **options: Any) -> None:
     """Fit the free parameters of RECIPE to its targets; write them as overlays that scenarios lay over."""
-    from borderport.calibrate import calibrate as fit
-    from borderport.calibrate import load_recipe, overlay_texts
-    from borderport.loading import builtin_folder
+    from borderport.calibrating import MOST_STEPS, load_recipe
+    from borderport.calibrating import calibrate as fit
+    from borderport.results import CalibrationResult
     from borderport.store import RunFolder
+    from borderport.workers import open_workers
 
     loaded = load_recipe(recipe)
-    folder = RunFolder(options["out"] or builtin_folder("calibration")) if write else None
-    with progress("evaluations", options["quiet"]) as advance:
+    folder = RunFolder(options["out"] or CALIBRATION) if write else None
+    reps = options["reps"] or loaded.replications
+    workers = open_workers(options["executor"], options["jobs"], 2 * reps * MOST_STEPS)
+    with progress("evaluations", options["quiet"]) as advance, workers:
         result = fit(
             loaded,
             seed=options["seed"],
             replications=options["reps"],
             engine=options["engine"],
-            jobs=workers(options["jobs"], options["executor"]),
+            workers=workers,
             progress=advance,
         )
     if folder is not None:
-        for name, text in overlay_texts(result, recipe).items():
-            folder.write(f"{name}.yaml", text.encode(errors="replace"))
+        CalibrationResult(result, recipe).save(folder.path)
     _report_calibration(result, recipe, options)
     if folder is not None and not options["as_json"] and not options["quiet"]:
         say(f"Overlays are in {folder.path}")

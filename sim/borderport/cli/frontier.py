@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,15 +14,15 @@ from borderport.cli.common import (
     results_folder,
     run_options,
     scenario_options,
-    workers,
 )
 from borderport.cli.tables import print_table, print_text
 from borderport.cli.terminal import say, say_json
 from borderport.wording import bracketed, interval_note, percent, plus_minus
 
 if TYPE_CHECKING:
-    from borderport.frontier import Frontier
-    from borderport.store import RunFolder
+    from pathlib import Path
+
+    from borderport.frontiers import Frontier
 
 
 @click.command(short_help="Contraband found against time spent.")
@@ -51,14 +50,18 @@ def frontier(scenario: str, rates: tuple[float, ...], targeting: tuple[float, ..
     other dominates is judged by paired differences.
     """
     from borderport.errors import UsageError
-    from borderport.frontier import trace_frontier
+    from borderport.frontiers import settings_of, trace_frontier
     from borderport.loading import load_scenario
+    from borderport.results import FrontierResult
+    from borderport.workers import open_workers
 
     if options["reps"] < 2:
         raise UsageError("--reps: a frontier is judged by intervals, which take at least 2 replications")
     loaded = load_scenario(scenario, **loading_options(options)).scenario
     folder = results_folder(f"{loaded.name}-frontier", [loaded])
-    with progress("replications", options["quiet"]) as advance:
+    tasks = options["reps"] * (1 + len(settings_of(rates, targeting)))
+    workers = open_workers(options["executor"], options["jobs"], tasks)
+    with progress("replications", options["quiet"]) as advance, workers:
         result = trace_frontier(
             loaded,
             rates,
@@ -66,73 +69,24 @@ def frontier(scenario: str, rates: tuple[float, ...], targeting: tuple[float, ..
             replications=options["reps"],
             seed=options["seed"],
             engine=options["engine"],
-            jobs=workers(options["jobs"], options["executor"]),
+            workers=workers,
             progress=advance,
         )
-    with folder.one_run():
-        _write_frontier(folder, result)
-    _report_frontier(folder, result, options)
+    FrontierResult(result).save(folder.path)
+    _report_frontier(folder.path, result, options)
 
 
-def _frontier_rows(result: Frontier) -> list[dict[str, Any]]:
-    """The figures of each point, by name."""
-    from borderport.statistics import t_interval
-
-    return [
-        {
-            "rate": point.rate,
-            "targeting": point.targeting,
-            "found": vars(t_interval(point.found)),
-            "detection": vars(point.detection()),
-            "delay_vehicle_hours": vars(delay),
-            "officer_hours": vars(t_interval(point.officer_hours)),
-            "vehicle_hours_per_find": vars(cost),
-            "dominated_by": other,
-            "not_cleared": t_interval(point.not_cleared).mean,
-            "marked": marked,
-        }
-        for point, delay, cost, other, marked in zip(
-            result.points, result.delay, result.cost, result.dominated_by, result.marked, strict=True
-        )
-    ]
-
-
-def _write_frontier(folder: RunFolder, result: Frontier) -> None:
-    """Write the table and draw the figure."""
-    from borderport.figures.frontier import detection_against_delay
-    from borderport.figures.style import save
-    from borderport.store import provenance
-
-    rows = _frontier_rows(result)
-    header = [
-        f"{name}_{part}" if isinstance(value, dict) else name
-        for name, value in rows[0].items()
-        for part in (value if isinstance(value, dict) else ("",))
-    ]
-    lines = [
-        tuple(
-            number
-            for value in row.values()
-            for number in (value.values() if isinstance(value, dict) else ["" if value is None else value])
-        )
-        for row in rows
-    ]
-    folder.write_csv("frontier.csv", ("point", *header), [(i, *line) for i, line in enumerate(lines)])
-    folder.place("figures/frontier.png", functools.partial(save, detection_against_delay(result)))
-    about = {"scenario": result.scenario.name, "replications": result.replications, "seed": result.seed}
-    folder.finish({**about, "versions": provenance()})
-
-
-def _report_frontier(folder: RunFolder, result: Frontier, options: dict[str, Any]) -> None:
+def _report_frontier(folder: Path, result: Frontier, options: dict[str, Any]) -> None:
     """Print one line for each point, as text or as JSON."""
-    from borderport.compare import MOST_APART
-    from borderport.frontier import FEWEST_FINDS
+    from borderport.comparing import MOST_APART
+    from borderport.documents import frontier_document
+    from borderport.frontiers import FEWEST_FINDS
     from borderport.statistics import t_interval
     from borderport.store import json_text
 
     if options["as_json"]:
         about = {"scenario": result.scenario.name, "replications": result.replications, "seed": result.seed}
-        say_json(json_text({**about, "points": _frontier_rows(result)}))
+        say_json(json_text({**about, "points": frontier_document(result)}))
         return
     if options["quiet"]:
         return
@@ -173,4 +127,4 @@ def _report_frontier(folder: RunFolder, result: Frontier, options: dict[str, Any
     )
     if result.rare:
         print_text(f"fewer than {FEWEST_FINDS} finds were seen at every point: run more replications")
-    say(f"Table and figure are in {folder.path}")
+    say(f"Table and figure are in {folder}")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +10,6 @@ import click
 
 from borderport.cli.common import (
     ScenarioName,
-    distinct,
     loading_options,
     port_labels,
     progress,
@@ -20,7 +17,6 @@ from borderport.cli.common import (
     run_options,
     scenario_options,
     short_names,
-    workers,
 )
 from borderport.cli.precision import goal_of, precision_options, report_precision
 from borderport.cli.tables import INDENT, print_table, print_text
@@ -28,9 +24,10 @@ from borderport.cli.terminal import say, say_json
 from borderport.wording import bracketed, interval_note, number, plus_minus
 
 if TYPE_CHECKING:
-    from borderport.compare import Comparison, VehicleEffect
+    from borderport.cli.precision import Goal
+    from borderport.comparing import VehicleEffect
     from borderport.errors import Problem
-    from borderport.experiment import EngineName, Sample
+    from borderport.experiment import Sample
     from borderport.scenario import Scenario
     from borderport.store import RunFolder
 
@@ -69,23 +66,21 @@ SAVING_OF_GOODS = ("goods ready to exit, wall clock", "goods", "wall")  # where 
 @click.option("--timeline", is_flag=True, help="Also write every visit and the outcome of every vehicle.")
 def run(scenarios: tuple[str, ...], timeline: bool, **options: Any) -> None:
     """Run replications of each SCENARIO; write tables, figures and run.json."""
-    from borderport.cli.documents import sample_document
-    from borderport.experiment import PASSAGE_MEAN, run_scenarios, watched_values
+    from borderport.api import run as run_scenarios
+    from borderport.documents import sample_document
+    from borderport.experiment import PASSAGE_MEAN, watched_values
+    from borderport.loading import told_apart
     from borderport.store import json_text
 
-    loaded = _told_apart(_load_all([_Side(name, options) for name in scenarios], "run them apart"))
+    loaded = told_apart(_load_all([_Side(name, options) for name in scenarios], "run them apart"))
     metric = options["of"] or PASSAGE_MEAN
     goal = goal_of(options, loaded, "all", metric, metric)
     folder = results_folder("-".join(s.name for s in loaded), loaded)
     with progress("replications", options["quiet"]) as advance:
-        samples = run_scenarios(loaded, progress=advance, **(goal.arguments if goal else {}), **_how(options))
+        result = run_scenarios(*loaded, progress=advance, **_how(options, goal))
+    samples = result.samples
     reached = report_precision(goal, *watched_values(samples, metric))
-    with folder.one_run():
-        _write_samples(folder, samples)
-        if timeline:
-            _write_timelines(folder, loaded, samples[0].replications, options["seed"], options["engine"])
-        drawn = _draw(folder, samples, None)
-        folder.finish(_about(samples, reached))
+    result.save(folder.path, timeline=timeline, precision=reached)
     documents = [sample_document(sample) for sample in samples]
     if options["as_json"]:
         say_json(json_text(documents[0] if len(documents) == 1 else {"scenarios": documents}))
@@ -93,7 +88,7 @@ def run(scenarios: tuple[str, ...], timeline: bool, **options: Any) -> None:
         print_names(samples)
         print_summary(samples)
         print_costs(samples)
-        say(_where(folder, drawn))
+        say(_where(folder, samples[0]))
 
 
 @click.command(short_help="Compare scenarios on the same vehicles.")
@@ -111,25 +106,24 @@ def compare(
 
     --set changes all of them, --set-base and --set-other one side; --with and --without change the others only.
     """
-    from borderport.cli.documents import comparison_document
-    from borderport.compare import compare_scenarios, headline_group
+    from borderport.api import compare as compare_scenarios
+    from borderport.comparing import headline_group
+    from borderport.documents import comparison_document
+    from borderport.loading import told_apart
     from borderport.store import json_text
 
     plain = {**options, "with_": (), "without": ()}
     sides = [_Side(base, plain, "--set-base", set_base), *(_Side(n, options, "--set-other", set_other) for n in others)]
-    loaded = _told_apart(_load_all(sides, "--set-base and --set-other change one side"))
+    loaded = told_apart(_load_all(sides, "--set-base and --set-other change one side"))
     group = headline_group(loaded[0])
     what = f"saving of {group} in passage, wall" if options["of"] is None else f"change of {options['of']}, {group}"
     goal = goal_of(options, loaded, group, options["of"], what)
     folder = results_folder("-vs-".join(s.name for s in loaded), loaded)
     with progress("replications", options["quiet"]) as advance:
-        comparison = compare_scenarios(loaded, progress=advance, **(goal.arguments if goal else {}), **_how(options))
+        result = compare_scenarios(*loaded, progress=advance, **_how(options, goal))
+    comparison = result.comparison
     reached = report_precision(goal, [scenario.name for scenario in loaded[1:]], comparison.watched)
-    with folder.one_run():
-        _write_samples(folder, comparison.samples)
-        _write_comparison(folder, comparison)
-        drawn = _draw(folder, comparison.samples, comparison)
-        folder.finish(_about(comparison.samples, reached))
+    result.save(folder.path, precision=reached)
     if options["as_json"]:
         say_json(json_text(comparison_document(comparison)))
     elif not options["quiet"]:
@@ -139,7 +133,7 @@ def compare(
         for sample, effects, name in zip(comparison.samples[1:], comparison.effects, names, strict=True):
             print_effects(comparison.samples[0], sample, effects, (base_name, name))
         print_costs(comparison.samples, paired=True)
-        say(_where(folder, drawn))
+        say(_where(folder, comparison.samples[0]))
 
 
 class _Side(NamedTuple):
@@ -153,6 +147,7 @@ class _Side(NamedTuple):
 
 def _load_all(sides: Sequence[_Side], instead: str) -> list[Scenario]:
     """Load scenarios, or name the problems of all; of a ``--set`` that fits only some, ``instead`` says what to do."""
+    from borderport.api import load
     from borderport.errors import ScenarioInvalid
 
     loaded: list[Scenario] = []
@@ -160,7 +155,8 @@ def _load_all(sides: Sequence[_Side], instead: str) -> list[Scenario]:
     refused: list[tuple[_Side, Problem]] = []
     for side in sides:
         try:
-            loaded.append(_load(side.name, {**side.options, "sets": (*side.options["sets"], *side.sets)}))
+            own = {**loading_options(side.options), "sets": (*side.options["sets"], *side.sets)}
+            loaded.append(load(side.name, **own))
         except ScenarioInvalid as error:
             refused += [(side, problem) for problem in error.problems]
         else:
@@ -179,37 +175,13 @@ def _load_all(sides: Sequence[_Side], instead: str) -> list[Scenario]:
     raise ScenarioInvalid(list(dict.fromkeys(problems)))
 
 
-def _load(name: str, options: dict[str, Any]) -> Scenario:
-    """Load a scenario with its options; what they change shows in its name and title, and so wherever it is named."""
-    from borderport.loading import load_scenario
-
-    loaded = load_scenario(name, **loading_options(options))
-    changes = [f"+{p}" for p in options["with_"]] + [f"-{p}" for p in options["without"]]
-    for text in options["sets"]:
-        path, _, value = text.partition("=")
-        changes.append("+" + re.sub(r"[^\w.%-]+", "_", f"{path.strip().rpartition('.')[2]}-{value.strip()}"))
-    suffix = "".join(changes)
-    title = ", ".join([loaded.scenario.title, *_changes(options)])
-    return loaded.scenario.model_copy(update={"name": loaded.scenario.name + suffix, "title": title})
-
-
-def _changes(options: dict[str, Any]) -> list[str]:
-    """The changes that options make, in words: a changed scenario must not bear the title of another."""
-    found = [f"with {name}" for name in options["with_"]] + [f"without {name}" for name in options["without"]]
-    return found + ["=".join(part.strip() for part in text.partition("=")[::2]) for text in options["sets"]]
-
-
-def _told_apart(scenarios: list[Scenario]) -> list[Scenario]:
-    names = distinct([scenario.name for scenario in scenarios])
-    return [s.model_copy(update={"name": name}) for s, name in zip(scenarios, names, strict=True)]
-
-
-def _how(options: dict[str, Any]) -> dict[str, Any]:
+def _how(options: dict[str, Any], goal: Goal | None) -> dict[str, Any]:
+    """What the library is to do with the scenarios."""
+    named = ("seed", "engine", "jobs", "executor")
     return {
         "replications": options["reps"],
-        "seed": options["seed"],
-        "engine": options["engine"],
-        "jobs": workers(options["jobs"], options["executor"]),
+        **{name: options[name] for name in named},
+        **(goal.arguments if goal else {}),
     }
 
 
@@ -251,7 +223,7 @@ def print_effects(base: Sample, other: Sample, effects: Sequence[VehicleEffect],
 
     ``names`` are those of the two scenarios, as `short_names` gives them.
     """
-    from borderport.compare import MOST_APART, come_otherwise
+    from borderport.comparing import MOST_APART, come_otherwise
 
     found = {(e.port, e.flow, e.span, e.clock): e for e in effects}
     spans: tuple[tuple[str, str, str], ...] = SAVINGS
@@ -318,117 +290,7 @@ def print_costs(samples: Sequence[Sample], paired: bool = False) -> None:
     print_table("What the period cost", header, rows, "\n".join(notes), keys=2)
 
 
-def _write_samples(folder: RunFolder, samples: Sequence[Sample]) -> None:
-    from borderport.cli.documents import sample_document
-    from borderport.store import TIDY_HEADER, tidy_rows
-
-    rows = [row for sample in samples for row in tidy_rows(sample.scenario.name, sample.keys, sample.values)]
-    folder.write_csv("replications.csv.gz", TIDY_HEADER, rows)
-    fields = ("port", "flow", "station", "metric", "unit", "mean", "low", "high")
-    summary = [
-        (sample.scenario.name, *(metric[name] for name in fields))
-        for sample in samples
-        for metric in sample_document(sample)["metrics"]
-    ]
-    folder.write_csv("metrics.csv", ("scenario", *fields), summary)
-
-
-def _about(samples: Sequence[Sample], precision: dict[str, Any] | None) -> dict[str, Any]:
-    """The content of ``run.json``: the run, its settings, and the versions it was made with."""
-    from borderport.experiment import scenario_hash
-    from borderport.store import provenance
-
-    scenarios = [
-        {"name": s.scenario.name, "hash": scenario_hash(s.scenario), "resolved": s.scenario.model_dump(mode="json")}
-        for s in samples
-    ]
-    first = samples[0]
-    return {
-        "seed": first.seed,
-        "replications": first.replications,
-        "engine": first.engine,
-        **({} if precision is None else {"precision": precision}),
-        "versions": provenance(),
-        "scenarios": scenarios,
-    }
-
-
-def _write_comparison(folder: RunFolder, comparison: Comparison) -> None:
-    from borderport.cli.documents import comparison_document
-
-    documents = comparison_document(comparison)["scenarios"][1:]
-    shares = ("better", "better_low", "better_high", "worse", "worse_low", "worse_high")
-    kept = ("port", "flow", "span", "clock", *shares, "pairs", "only_base", "only_other", "marked")
-    rows = [
-        (d["scenario"], *(v[name] for name in kept), *v["saving"].values(), *v["vehicle_hours_saved"].values())
-        + tuple(v["not_cleared"].values())
-        for d in documents
-        for v in d["vehicles"]
-    ]
-    intervals = ("saving_min", "low_min", "high_min", "hours_saved", "hours_saved_low", "hours_saved_high")
-    header = ("scenario", *kept, *intervals, "base_not_cleared", "other_not_cleared")
-    folder.write_csv("vehicles.csv", header, rows)
-    differences = [
-        (d["scenario"], *(m[name] for name in ("port", "flow", "station", "metric", "unit")), *m["difference"].values())
-        for d in documents
-        for m in d["metrics"]
-        if "difference" in m
-    ]
-    names = ("scenario", "port", "flow", "station", "metric", "unit", "mean", "low", "high", "p_holm", "variance_saved")
-    folder.write_csv("differences.csv", names, differences)
-
-
-def _write_timelines(
-    folder: RunFolder, scenarios: Sequence[Scenario], reps: int, seed: int, engine: EngineName
-) -> None:
-    """Write every visit and what became of every vehicle, a file of each for each scenario and replication."""
-    from borderport.experiment import prepare, simulate
-    from borderport.histories import vehicle_table, visit_table
-    from borderport.store import safe_name
-
-    for scenario in scenarios:
-        study = prepare(scenario)
-        for replication in range(reps):
-            manifest, timeline = simulate(study, seed, replication, engine)
-            timeline.check()
-            for name, tabulate in (("timeline", visit_table), ("outcomes", vehicle_table)):
-                table = tabulate(scenario, manifest, timeline)
-                folder.write_csv(
-                    f"{name}/{safe_name(scenario.name)}-{replication:04d}.csv", tuple(table.columns), table.rows()
-                )
-
-
-def _draw(folder: RunFolder, samples: list[Sample], comparison: Comparison | None) -> bool:
-    """Draw every figure into the folder; none of a single replication, which has no intervals to show."""
-    if samples[0].replications == 1:
-        return False
-    from borderport.figures.costs import costs, has_costs
-    from borderport.figures.ecdf import passage_ecdf
-    from borderport.figures.months import tonnes_by_month
-    from borderport.figures.parts import time_by_station
-    from borderport.figures.queue import queue_by_hour
-    from borderport.figures.saving import paired_saving
-    from borderport.figures.style import save
-    from borderport.figures.utilisation import utilisation
-
-    figures: dict[str, Callable[[], Any]] = {
-        "passage-time": lambda: passage_ecdf(samples),
-        "time-by-station": lambda: time_by_station(samples),
-        "tonnes-by-month": lambda: tonnes_by_month(samples),
-        "queue-by-hour": lambda: queue_by_hour(samples),
-        "utilisation": lambda: utilisation(samples),
-    }
-    if has_costs(samples):
-        figures["costs"] = lambda: costs(samples)
-    if comparison is not None:
-        figures["saving-per-vehicle"] = lambda: paired_saving(comparison)
-    for name, draw in figures.items():
-        figure = draw()
-        folder.place(f"figures/{name}.png", functools.partial(save, figure))
-    return True
-
-
-def _where(folder: RunFolder, drawn: bool) -> str:
-    if drawn:
+def _where(folder: RunFolder, sample: Sample) -> str:
+    if sample.replications > 1:
         return f"Tables, figures and run.json are in {folder.path}"
     return f"Tables and run.json are in {folder.path}; figures are drawn from two replications on"

@@ -15,7 +15,7 @@ from matplotlib.transforms import Bbox
 from borderport.figures import scales, style
 from borderport.figures.labels import HOUR, MINUTE
 from borderport.figures.style import shown
-from borderport.frontier import Frontier
+from borderport.frontiers import Frontier
 from borderport.statistics import Interval
 
 BODY_MM = 95.0

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from borderport.compare import Comparison, VehicleEffect
+from borderport.comparing import Comparison, VehicleEffect
 from borderport.figures import scales, style
 from borderport.figures.frame import frame, with_intervals
 from borderport.figures.labels import (

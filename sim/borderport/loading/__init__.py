@@ -1,6 +1,7 @@
 """YAML files → a valid `borderport.scenario.Scenario`, or every problem with file, line, column and path."""
 
 from borderport.loading.catalogue import load_policies, read_plain
+from borderport.loading.changed import named_after_changes, told_apart
 from borderport.loading.files import builtin_folder, builtin_names
 from borderport.loading.load import Loaded, load_scenario
 from borderport.loading.reasons import numbers_of, said_of
@@ -15,6 +16,7 @@ __all__ = [
     "builtin_names",
     "load_policies",
     "load_scenario",
+    "named_after_changes",
     "numbers_of",
     "policy_schema",
     "read_plain",
@@ -22,4 +24,5 @@ __all__ = [
     "said_of",
     "scenario_schema",
     "schema_text",
+    "told_apart",
 ]

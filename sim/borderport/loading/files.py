@@ -97,7 +97,9 @@ def read_mapping(source: Source) -> tuple[Node | None, list[Finding]]:
     return node, findings
 
 
-def read_scenario(source: Source, overlays: bool = True) -> tuple[Node | None, dict[str, Node], list[Finding]]:
+def read_scenario(
+    source: Source, overlays: bool = True, given: Node | None = None
+) -> tuple[Node | None, dict[str, Node], list[Finding]]:
     """Read a scenario file with all it extends and its overlays, merged to one tree.
 
     A file's values win over those of the files it extends, and fitted values over those of the file that names
@@ -108,6 +110,8 @@ def read_scenario(source: Source, overlays: bool = True) -> tuple[Node | None, d
     source : Source
     overlays : bool
         True to lay overlays over; calibration starts without.
+    given : Node or None
+        What the file would hold, if there is none.
 
     Returns
     -------
@@ -117,7 +121,7 @@ def read_scenario(source: Source, overlays: bool = True) -> tuple[Node | None, d
         The content of each file by itself, by the name that origins give it.
     list of Finding
     """
-    chain, findings = _read_chain(source)
+    chain, findings = _read_chain(source, given)
     layers = {node.at.file: node for node in chain}
     tree = Node({}, Origin(source.shown, 1, 1), Origin(source.shown, 1, 1))
     overlaid = [position for position, node in enumerate(chain) if node.child("overlays") is not None]
@@ -137,13 +141,13 @@ def _without(node: Node, *names: str) -> Node:
     return node._replace(value={key: item for key, item in node.value.items() if key not in names})
 
 
-def _read_chain(source: Source) -> tuple[list[Node], list[Finding]]:
+def _read_chain(source: Source, given: Node | None) -> tuple[list[Node], list[Finding]]:
     """Read a file and those it extends, the most derived first; an empty list if one cannot be read."""
     nodes: list[Node] = []
     findings: list[Finding] = []
     sources = [source]
     while True:
-        node, more = read_mapping(sources[-1])
+        node, more = read_mapping(sources[-1]) if given is None or nodes else (given, [])
         findings += more
         if node is None:
             return [], findings

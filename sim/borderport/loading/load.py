@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from borderport.loading.catalogue import Catalogue, find_policies
-from borderport.loading.files import find_scenario, is_path, read_scenario
+from borderport.loading.files import Source, find_scenario, is_path, read_scenario
+from borderport.loading.mapping import MAPPING, read_python
 from borderport.loading.merge import merged, with_item, with_value
 from borderport.loading.messages import INTERNAL_KEYS, findings_of, internal_findings
 from borderport.loading.reasons import OPTIONS, Written
@@ -60,7 +61,7 @@ class Loaded:
 
 
 def load_scenario(
-    reference: str,
+    reference: str | Mapping[str, object],
     *,
     sets: Sequence[str] = (),
     with_policies: Sequence[str] = (),
@@ -72,8 +73,9 @@ def load_scenario(
 
     Parameters
     ----------
-    reference : str
-        Name of a built-in scenario, or a file: it has a separator or ends in ``.yaml`` or ``.yml``.
+    reference : str or mapping
+        Name of a built-in scenario, or a file: it has a separator or ends in ``.yaml`` or ``.yml``. Or what such a file
+        would hold, as if it lay where the user is; its ``title`` is its name too.
     sets : sequence of str
         ``PATH=VALUE``, e.g. ``ports.zhangmu.resources.inspection_bay.capacity=3``; the value is read as YAML.
         Applied last, in order; a policy given by ``with_policies`` can be set.
@@ -95,16 +97,16 @@ def load_scenario(
     ScenarioInvalid
         With every problem found in the files and the options, not only the first.
     """
-    source = find_scenario(reference)
-    root, layers, findings = read_scenario(source, overlays)
+    name, source, given, found = _found(reference)
+    root, layers, findings = read_scenario(source, overlays, given)
+    findings = [*found, *findings]
     if root is None:
         raise_if_any(findings)
     assert root is not None
-    catalogue, more = find_policies(source, not is_path(reference), policies)
+    catalogue, more = find_policies(source, isinstance(reference, str) and not is_path(reference), policies)
     findings += more
     root, more = _changed(root, catalogue, sets, with_policies, without_policies)
     findings += more
-    name = Path(reference).stem.encode(errors="replace").decode() if is_path(reference) else reference
     plain, more = _validated(root, name)
     raise_if_any([*findings, *more])
     assert plain is not None
@@ -118,6 +120,18 @@ def load_scenario(
     layers[OPTIONS] = _options_layer(sets)
     written = {key: Written(e.root, {e.root.at.file: e.root}) for key, e in catalogue.entries.items()}
     return Loaded(scenario, plain, _origins(root), known, Written(root, layers), written)
+
+
+def _found(reference: str | Mapping[str, object]) -> tuple[str, Source, Node | None, list[Finding]]:
+    """What a scenario is called, its file, and what a program gave in place of one, with what is wrong with that."""
+    if not isinstance(reference, str):
+        given, findings = read_python(reference)
+        title = given.child("title")
+        name = title.value if title is not None and isinstance(title.value, str) and title.value else MAPPING
+        return name, Source(MAPPING, Path.cwd().resolve() / MAPPING), given, findings
+    source = find_scenario(reference)
+    name = Path(reference).stem.encode(errors="replace").decode() if is_path(reference) else reference
+    return name, source, None, []
 
 
 def _changed(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from borderport.compare import Comparison, VehicleEffect
+from borderport.comparing import Comparison, VehicleEffect
 from borderport.experiment import Sample, scenario_hash
+from borderport.frontiers import Frontier
 from borderport.metrics import unit_of
+from borderport.statistics import t_interval
 from borderport.store import version
 
 
@@ -84,3 +86,24 @@ def effect_document(effect: VehicleEffect) -> dict[str, Any]:
         "not_cleared": {"base": effect.base_not_cleared, "other": effect.other_not_cleared},
         "marked": effect.marked,
     }
+
+
+def frontier_document(result: Frontier) -> list[dict[str, Any]]:
+    """What is known of each point, by name."""
+    return [
+        {
+            "rate": point.rate,
+            "targeting": point.targeting,
+            "found": vars(t_interval(point.found)),
+            "detection": vars(point.detection()),
+            "delay_vehicle_hours": vars(delay),
+            "officer_hours": vars(t_interval(point.officer_hours)),
+            "vehicle_hours_per_find": vars(cost),
+            "dominated_by": other,
+            "not_cleared": t_interval(point.not_cleared).mean,
+            "marked": marked,
+        }
+        for point, delay, cost, other, marked in zip(
+            result.points, result.delay, result.cost, result.dominated_by, result.marked, strict=True
+        )
+    ]

@@ -8,7 +8,6 @@ up, so more of the patient ones are counted). The hours of everybody who arrived
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -29,6 +28,7 @@ from borderport.statistics import (
     variance_saved,
 )
 from borderport.units import MS_PER_MINUTE
+from borderport.workers import SERIAL, Workers
 
 EffectKey = tuple[str, str, str, str]
 # If the shares of vehicles that are not cleared differ by more than this, means are over other vehicles.
@@ -260,11 +260,10 @@ def compare_scenarios(
     replications: int,
     seed: int,
     engine: EngineName = "compiled",
-    jobs: int | None = None,
+    workers: Workers = SERIAL,
     precision: Precision | None = None,
     watched: str | None = None,
     progress: Progress | None = None,
-    executor: Executor | None = None,
 ) -> Comparison:
     """Compare scenarios with the first of them, vehicle by vehicle.
 
@@ -272,8 +271,8 @@ def compare_scenarios(
     ----------
     scenarios : sequence of Scenario
         At least two, policies applied; the first is the base.
-    replications, seed, engine, jobs, progress, executor
-        As in `borderport.experiment.run_scenarios` and `borderport.experiment.collect`.
+    replications, seed, engine, workers, progress
+        As in `borderport.experiment.run_scenarios`.
     precision : Precision or None
         Go on until what is watched is known to this for every other scenario, or will not be.
     watched : str or None
@@ -284,9 +283,9 @@ def compare_scenarios(
     -------
     Comparison
     """
-    plan = Plan(tuple(scenarios), replications, seed, engine, jobs, True, precision)
+    plan = Plan(tuple(scenarios), replications, seed, engine, True, precision)
     figures = _watching(headline_group(scenarios[0]), watched)
-    rows = collect(plan, _compare_chunk, figures, progress, executor)
+    rows = collect(plan, _compare_chunk, figures, workers, progress)
     samples = [sample_of(s, seed, engine, [row.measures[i] for row in rows]) for i, s in enumerate(scenarios)]
     others = range(len(scenarios) - 1)
     return Comparison(

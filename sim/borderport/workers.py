@@ -1,8 +1,9 @@
-"""Serial and processes behind one interface, that of `concurrent.futures`.
+"""Where tasks run: one protocol of workers, its implementations, and the one place that chooses between them.
 
-The driver alone keeps results; a worker only computes. Workers watch their parent and end with it, even if it is
-killed (a process pool's own workers would wait for ever). A worker that dies takes the pool with it: the pool is
-started again and what was under way is done again.
+A command, or a function of the library, opens workers once and hands them to every question it asks. The driver alone
+keeps results; a worker only computes. Workers watch their parent and end with it, even if it is killed (a process
+pool's own workers would wait for ever). A worker that dies takes the pool with it: the pool is started again and what
+was under way is done again.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from borderport.errors import SimError
 
@@ -33,22 +34,61 @@ class WorkerLost(SimError):
     exit_code = 4
 
 
-class SerialExecutor(Executor):
-    """Runs each task at once, in this process."""
+class Workers(Protocol):
+    """What a question needs of those who compute for it.
 
-    def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
+    Opened by a ``with`` statement, which ends them: when their tasks are done, or at once if an exception is why.
+    """
+
+    @property
+    def jobs(self) -> int:
+        """How many tasks are computed at a time, >= 1; 1 if a task is done when it is submitted."""
+
+    def submit(self, fn: Callable[..., R], /, *args: Any) -> Future[R]:
+        """Hand out a task; raises BrokenExecutor if a worker has died since the last start."""
+
+    def restart(self) -> None:
+        """End what is left of the workers, whose tasks are lost, and start others."""
+
+    def __enter__(self) -> Self:
+        """Open for tasks."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the workers."""
+
+
+class Serial:
+    """No workers: each task is run at once, in this process."""
+
+    jobs = 1
+
+    def submit(self, fn: Callable[..., R], /, *args: Any) -> Future[R]:
         """Run the task and return a finished future."""
         future: Future[R] = Future()
         try:
-            future.set_result(fn(*args, **kwargs))
+            future.set_result(fn(*args))
         except BaseException as error:
             future.set_exception(error)
             if isinstance(error, KeyboardInterrupt):
                 raise
         return future
 
+    def restart(self) -> None:
+        """Nothing to end and nothing to start."""
 
-class PoolExecutor(Executor):
+    def __enter__(self) -> Self:
+        """Nothing to open."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to end."""
+
+
+class Processes:
     """A pool of processes that can be started again after a worker died.
 
     Left by an exception, such as an interrupt, it ends its workers at once instead of waiting for their tasks.
@@ -56,7 +96,7 @@ class PoolExecutor(Executor):
     Parameters
     ----------
     jobs : int
-        Processes, >= 1.
+        Processes, >= 1. They start with the first task.
     """
 
     def __init__(self, jobs: int) -> None:
@@ -67,26 +107,26 @@ class PoolExecutor(Executor):
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(self.jobs, mp_context=context, initializer=_start_worker)
 
-    def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
+    def submit(self, fn: Callable[..., R], /, *args: Any) -> Future[R]:
         """Hand a task to a worker; raises BrokenExecutor if one has died since the last start."""
         with _interrupts_held():  # workers are started by the first task, and inherit what is held
-            return self._pool.submit(fn, *args, **kwargs)
+            return self._pool.submit(fn, *args)
 
     def restart(self) -> None:
         """End what is left of the pool and start another."""
         self._end()
         self._pool = self._open()
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the pool when its tasks are done."""
-        self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
+    def __enter__(self) -> Self:
+        """Open for tasks."""
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the pool: when its tasks are done, or at once if an exception is why."""
         if kind is None:
-            self.shutdown()
+            self._pool.shutdown()
         else:
             self._end()
 
@@ -143,17 +183,40 @@ def _start_worker() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def open_executor(jobs: int) -> Executor:
-    """An executor with ``jobs`` workers: this process if 1, else a pool of processes started once."""
-    return SerialExecutor() if jobs <= 1 else PoolExecutor(jobs)
+# By the name that `open_workers` and the command line know them by: the one list of them.
+EXECUTORS: dict[str, Callable[[int], Workers]] = {"serial": lambda jobs: Serial(), "processes": Processes}
+SERIAL = Serial()
 
 
-def map_unordered(executor: Executor, task: Callable[[T], R], items: Iterable[T], jobs: int) -> Iterator[tuple[T, R]]:
+def open_workers(executor: str | None = None, jobs: int | None = None, tasks: int = 1) -> Workers:
+    """Workers for a question, to be opened by ``with``: the one place that chooses.
+
+    Parameters
+    ----------
+    executor : str or None
+        A name of `EXECUTORS`. By default processes if there is to be more than one, else this process.
+    jobs : int or None
+        How many, >= 1. By default as many as there are cores if ``executor`` is given, else as many as pay.
+    tasks : int
+        About how many replications there are to compute.
+    """
+    if executor is None:
+        jobs = jobs or default_jobs(tasks)
+        executor = "serial" if jobs == 1 else "processes"
+    return EXECUTORS[executor](jobs or os.cpu_count() or 1)
+
+
+def default_jobs(tasks: int) -> int:
+    """Processes worth starting for so many replications: a pool costs about as much as a dozen of them."""
+    return min(os.cpu_count() or 1, max(tasks // 8, 1))
+
+
+def map_unordered(workers: Workers, task: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, R]]:
     """Yield (item, result) as results come in, never with more than a few tasks per worker under way.
 
-    Results must not depend on their order: whoever calls sorts them. When a worker dies, the pool is started again
-    and everything that was under way is done again. Who caused it cannot be known, so all of it has a strike against
-    it; what has all strikes but one runs alone, so that the last strike never hits a bystander.
+    Results must not depend on their order: whoever calls sorts them. When a worker dies, all are started again and
+    everything that was under way is done again. Who caused it cannot be known, so all of it has a strike against it;
+    what has all strikes but one runs alone, so that the last strike never hits a bystander.
 
     Raises
     ------
@@ -163,45 +226,40 @@ def map_unordered(executor: Executor, task: Callable[[T], R], items: Iterable[T]
     waiting = iter(items)
     again: deque[tuple[T, int]] = deque()
     running: dict[Future[R], tuple[T, int]] = {}
-    # In this process a task is done when it is submitted: its result is handed out before the next one begins.
-    most = 1 if isinstance(executor, SerialExecutor) else WINDOW_PER_WORKER * jobs
-    try:
-        while True:
-            lost = _fill(executor, task, waiting, again, running, most)
-            if not running and not lost:
-                return
-            wait(running, return_when=FIRST_COMPLETED)
-            struck = []
-            for future in [future for future in running if future.done()]:
-                item, strikes = running.pop(future)
-                try:
-                    result = future.result()
-                except BrokenExecutor:
-                    if not isinstance(executor, PoolExecutor):
-                        raise
-                    struck.append((item, strikes))
-                else:
-                    yield item, result
-            if (struck or lost) and isinstance(executor, PoolExecutor):
-                struck += running.values()
-                running.clear()
-                again.extend(_struck(item, strikes) for item, strikes in struck)
-                executor.restart()
-    finally:
-        if not isinstance(executor, PoolExecutor):  # of a pool that breaks, a cancelled future fails its own thread
-            for future in running:
-                future.cancel()
+    # Of a single worker a result is handed out before its next task begins: an interrupt costs one task at most.
+    most = 1 if workers.jobs == 1 else WINDOW_PER_WORKER * workers.jobs
+    # What is still running when the caller stops is left to `Workers.__exit__`: of a pool that breaks, a future
+    # cancelled here would fail the pool's own thread.
+    while True:
+        lost = _fill(workers, task, waiting, again, running, most)
+        if not running and not lost:
+            return
+        wait(running, return_when=FIRST_COMPLETED)
+        struck = []
+        for future in [future for future in running if future.done()]:
+            item, strikes = running.pop(future)
+            try:
+                result = future.result()
+            except BrokenExecutor:
+                struck.append((item, strikes))
+            else:
+                yield item, result
+        if struck or lost:
+            struck += running.values()
+            running.clear()
+            again.extend(_struck(item, strikes) for item, strikes in struck)
+            workers.restart()
 
 
 def _fill(
-    executor: Executor,
+    workers: Workers,
     task: Callable[[T], R],
     waiting: Iterator[T],
     again: deque[tuple[T, int]],
     running: dict[Future[R], tuple[T, int]],
     most: int,
 ) -> bool:
-    """Submit tasks until enough are under way; return whether the pool broke meanwhile."""
+    """Submit tasks until enough are under way; return whether a worker had died before."""
     while len(running) < most:
         if again:
             if running and any(strikes >= MOST_STRIKES - 1 for _, strikes in (again[0], *running.values())):
@@ -215,10 +273,8 @@ def _fill(
             except StopIteration:
                 return False
         try:
-            running[executor.submit(task, item)] = item, strikes
+            running[workers.submit(task, item)] = item, strikes
         except BrokenExecutor:
-            if not isinstance(executor, PoolExecutor):
-                raise
             again.appendleft((item, strikes))
             return True
     return False
@@ -231,8 +287,3 @@ def _struck(item: T, strikes: int) -> tuple[T, int]:
             "--jobs 1 runs without workers"
         )
     return item, strikes + 1
-
-
-def default_jobs(tasks: int) -> int:
-    """Processes worth starting for so many replications: a pool costs about as much as a dozen of them."""
-    return min(os.cpu_count() or 1, max(tasks // 8, 1))

@@ -16,10 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from borderport.compare import not_cleared, of_flows, unlike
+from borderport.comparing import not_cleared, of_flows, unlike
 from borderport.distributions import Array
 from borderport.errors import Problem, ScenarioInvalid, StoreError, UsageError
-from borderport.executors import map_unordered, open_executor
 from borderport.experiment import EngineName, Progress, prepare, replicate, scenario_hash
 from borderport.loading import load_scenario
 from borderport.manifest import Mask
@@ -27,6 +26,7 @@ from borderport.metrics import ALL, Key, groups_of
 from borderport.scenario import Policy, Ref, Scenario
 from borderport.statistics import t_intervals
 from borderport.store import ResultStore, model_hash, record_key
+from borderport.workers import SERIAL, Workers, map_unordered
 
 MOST_POINTS = 100_000
 MOST_CHECKED = 100
@@ -53,8 +53,8 @@ class Design:
 
     Attributes
     ----------
-    reference : str
-        Name or file of the scenario.
+    reference : str or mapping
+        Name or file of the scenario, or what it would hold.
     base : Scenario
         As it is, with the options that hold at every point.
     variations : tuple of Variation
@@ -64,7 +64,7 @@ class Design:
         A folder of further policies.
     """
 
-    reference: str
+    reference: str | Mapping[str, object]
     base: Scenario
     variations: tuple[Variation, ...]
     sets: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ class Response:
     ----------
     values, cleared, unfinished, not_cleared : float arrays, shape (points, replications)
         The metric; vehicles cleared and unfinished of its port, flow or group, and the share of these that is
-        `borderport.compare.not_cleared`.
+        `borderport.comparing.not_cleared`.
     marked : bool array, shape (points,)
         True where that share is unlike the base's: the metric is then one of other vehicles, not to be called better.
     """
@@ -237,7 +237,7 @@ def parse_variation(text: str) -> Variation:
 
 
 def _load_point(
-    scenario: str,
+    scenario: str | Mapping[str, object],
     sets: Sequence[str],
     added: Sequence[str],
     removed: Sequence[str],
@@ -280,7 +280,7 @@ def _as_varied(problem: Problem, design: Sequence[tuple[str, str]]) -> Problem:
 
 
 def plan_sweep(
-    scenario: str,
+    scenario: str | Mapping[str, object],
     variations: Sequence[Variation],
     *,
     sets: Sequence[str] = (),
@@ -293,7 +293,8 @@ def plan_sweep(
 
     Parameters
     ----------
-    scenario : str
+    scenario : str or mapping
+        As `borderport.loading.load_scenario` takes it.
     variations : sequence of Variation
     sets, with_policies, without_policies : sequence of str
         Hold at every point.
@@ -361,10 +362,10 @@ def run_sweep(
     replications: int,
     seed: int,
     engine: EngineName = "compiled",
-    jobs: int = 1,
+    workers: Workers = SERIAL,
     progress: Progress | None = None,
 ) -> Sweep:
-    """Run what the store lacks of a design, with one pool of workers.
+    """Run what the store lacks of a design.
 
     Parameters
     ----------
@@ -372,7 +373,7 @@ def run_sweep(
         Of `plan_sweep`. A point is loaded when its turn comes.
     store : ResultStore
         Written by this process only, in batches.
-    replications, seed, engine, jobs
+    replications, seed, engine, workers
         As in `borderport.experiment.run_scenarios`.
     progress : callable, optional
         Called with (done, total) replications, those found in the store included.
@@ -388,17 +389,16 @@ def run_sweep(
     """
     run = _Run(design, store, model_hash(), replications, seed, engine, progress or (lambda done, total: None))
     fresh: list[tuple[str, dict[Key, float]]] = []
-    with open_executor(jobs) as executor:
-        try:
-            for _, records in map_unordered(executor, _run_task, run.tasks(), jobs):
-                fresh += records
-                run.computed += len(records)
-                run.advance(len(records))
-                if len(fresh) >= BATCH:
-                    store.put(fresh)
-                    fresh = []
-        finally:
-            store.put(fresh)
+    try:
+        for _, records in map_unordered(workers, _run_task, run.tasks()):
+            fresh += records
+            run.computed += len(records)
+            run.advance(len(records))
+            if len(fresh) >= BATCH:
+                store.put(fresh)
+                fresh = []
+    finally:
+        store.put(fresh)
     keys = tuple(store.get(record_key(run.digests[0], 0, seed, run.model)) or ())
     return Sweep(design, tuple(run.digests), keys, replications, seed, run.computed, store, run.model)
 

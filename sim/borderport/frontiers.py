@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from borderport.compare import MOST_APART, not_cleared, unlike
+from borderport.comparing import MOST_APART, not_cleared, unlike
 from borderport.distributions import Array
 from borderport.errors import UsageError
 from borderport.experiment import EngineName, Progress, Sample, run_scenarios
 from borderport.metrics import ALL, groups_of
 from borderport.scenario import Scenario
 from borderport.statistics import Interval, holm, p_value, ratio_interval, t_interval
+from borderport.workers import SERIAL, Workers
 
 SURE = 0.05
 FEWEST_FINDS = 10
@@ -38,7 +39,7 @@ class Point:
     vehicles, vehicle_hours, officer_hours : float arrays, shape (replications,)
         Vehicles that arrived; their time from arrival to exit; time of officers at inspection stations.
     not_cleared : float array, shape (replications,)
-        Share of the vehicles that is `borderport.compare.not_cleared`.
+        Share of the vehicles that is `borderport.comparing.not_cleared`.
     """
 
     rate: float | None
@@ -127,6 +128,14 @@ def with_inspection(scenario: Scenario, rate: float, targeting: float) -> Scenar
     return scenario.model_copy(update={"ports": ports, "inspections": rules})
 
 
+def settings_of(rates: Sequence[float], targetings: Sequence[float]) -> list[tuple[float, float]]:
+    """The rates and targetings that are run: nobody selected, and all selected, once, since quality changes neither."""
+    settings = [(0.0, targetings[0])]
+    for targeting in targetings:
+        settings += [(rate, targeting) for rate in sorted(set(rates)) if 0 < rate < 1]
+    return settings + [(1.0, targetings[0])] * (max(rates) >= 1)
+
+
 def trace_frontier(
     scenario: Scenario,
     rates: Sequence[float],
@@ -135,7 +144,7 @@ def trace_frontier(
     replications: int,
     seed: int,
     engine: EngineName = "compiled",
-    jobs: int | None = None,
+    workers: Workers = SERIAL,
     progress: Progress | None = None,
 ) -> Frontier:
     """Run the scenario at every rate and quality, on common random numbers.
@@ -145,9 +154,11 @@ def trace_frontier(
     scenario : Scenario
         Policies applied; at least one flow with an ``inspection``.
     rates, targetings : sequence of float
-        Each 0 to 1; targetings at least 0.5. Nobody selected, and all selected, are run once: quality changes neither.
+        Each 0 to 1; targetings at least 0.5.
     replications : int
         >= 2, so that there are intervals.
+    seed, engine, workers, progress
+        As in `borderport.experiment.run_scenarios`.
 
     Returns
     -------
@@ -160,14 +171,10 @@ def trace_frontier(
     """
     if not inspected_flows(scenario):
         raise UsageError(f"'{scenario.name}' has no flow with an inspection; see `inspections` in docs/scenarios.md")
-    settings: list[tuple[float, float]] = [(0.0, targetings[0])]
-    for targeting in targetings:
-        settings += [(rate, targeting) for rate in sorted(set(rates)) if 0 < rate < 1]
-    if max(rates) >= 1:
-        settings.append((1.0, targetings[0]))
+    settings = settings_of(rates, targetings)
     scenarios = [scenario, *(with_inspection(scenario, rate, targeting) for rate, targeting in settings)]
     samples = run_scenarios(
-        scenarios, replications=replications, seed=seed, engine=engine, jobs=jobs, detail=False, progress=progress
+        scenarios, replications=replications, seed=seed, engine=engine, workers=workers, detail=False, progress=progress
     )
     points = [_point(samples[0], None, None)]
     points += [_point(sample, *setting) for sample, setting in zip(samples[1:], settings, strict=True)]

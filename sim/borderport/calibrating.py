@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,10 +21,9 @@ from pydantic import Field, model_validator
 
 from borderport import units
 from borderport.bounds import VOLUME
-from borderport.compare import compare_scenarios
+from borderport.comparing import compare_scenarios
 from borderport.distributions import Array
 from borderport.errors import CheckFailed, ScenarioInvalid, UsageError
-from borderport.executors import open_executor
 from borderport.experiment import EngineName, Progress
 from borderport.loading import builtin_folder, load_scenario, read_plain
 from borderport.loading.files import Source, file_within, is_path, read_mapping, shown_name
@@ -34,8 +32,10 @@ from borderport.loading.tree import Finding, KeyPath, locate, raise_if_any, sugg
 from borderport.metrics import groups_of
 from borderport.scenario import Duration, Entry, Factor, Horizon, Mass, Name, Ref, Scenario, Share
 from borderport.statistics import MOST_REPLICATIONS, Interval, t_interval
+from borderport.workers import SERIAL, Workers
 
 SCENARIOS = ("base", "fitted")
+MOST_STEPS = 12  # of the fit
 
 
 Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
@@ -266,8 +266,7 @@ def evaluate(
     replications: int,
     seed: int,
     engine: EngineName = "compiled",
-    jobs: int = 1,
-    executor: Executor | None = None,
+    workers: Workers = SERIAL,
 ) -> list[TargetResult]:
     """Run base and fitted scenario with the parameters' values and measure every target."""
     settings = settings_of(recipe, values)
@@ -275,9 +274,7 @@ def evaluate(
     base_sets = [text for text in sets if not text.startswith("policies.")]
     base = load_scenario(recipe.base, sets=base_sets, overlays=False).scenario
     fitted = load_scenario(recipe.fitted, sets=sets, overlays=False).scenario
-    comparison = compare_scenarios(
-        [base, fitted], replications=replications, seed=seed, engine=engine, jobs=jobs, executor=executor
-    )
+    comparison = compare_scenarios([base, fitted], replications=replications, seed=seed, engine=engine, workers=workers)
     savings = {(e.port, e.flow): e.saving for e in comparison.effects[0] if (e.span, e.clock) == ("passage", "service")}
     results = []
     for name, target in recipe.targets.items():
@@ -327,7 +324,7 @@ def calibrate(
     seed: int,
     replications: int | None = None,
     engine: EngineName = "compiled",
-    jobs: int | None = None,
+    workers: Workers = SERIAL,
     progress: Progress | None = None,
 ) -> Calibration:
     """Fit a recipe's free parameters.
@@ -337,7 +334,7 @@ def calibrate(
     recipe : Recipe
     seed : int
         Of the replications that the fit sees; the printed results come from ``seed + 1``.
-    replications, engine, jobs
+    replications, engine, workers
         Of each evaluation.
     progress : callable, optional
         Called with (evaluations done, 0).
@@ -346,20 +343,6 @@ def calibrate(
     -------
     Calibration
     """
-    jobs = jobs or os.cpu_count() or 1
-    with open_executor(jobs) as executor:
-        return _fit(recipe, seed, replications, engine, jobs, progress, executor)
-
-
-def _fit(
-    recipe: Recipe,
-    seed: int,
-    replications: int | None,
-    engine: EngineName,
-    jobs: int,
-    progress: Progress | None,
-    executor: Executor,
-) -> Calibration:
     from scipy.optimize import least_squares
 
     names = list(recipe.free)
@@ -369,15 +352,11 @@ def _fit(
     def deviations(x: Array) -> Array:
         nonlocal count
         values = dict(zip(names, x.tolist(), strict=True))
-        results = evaluate(recipe, values, replications=reps, seed=seed, engine=engine, jobs=jobs, executor=executor)
+        results = evaluate(recipe, values, replications=reps, seed=seed, engine=engine, workers=workers)
         count += 1
         if progress is not None:
             progress(count, 0)
-        found = np.asarray([r.deviation / r.tolerance for r in results if r.fitted])
-        if not np.isfinite(found).all():
-            empty = ", ".join(r.name for r in results if r.fitted and not np.isfinite(r.deviation))
-            raise CheckFailed(f"nothing is simulated that target {empty} could be compared with: nobody cleared")
-        return found
+        return _deviations(results)
 
     free = [recipe.free[name] for name in names]
     found = least_squares(
@@ -387,11 +366,20 @@ def _fit(
         diff_step=np.full(len(free), 0.02),
         xtol=1e-3,
         ftol=1e-3,
-        max_nfev=12,
+        max_nfev=MOST_STEPS,
     )
     values = {name: round(value, 4) for name, value in zip(names, found.x.tolist(), strict=True)}
-    results = evaluate(recipe, values, replications=reps, seed=seed + 1, engine=engine, jobs=jobs, executor=executor)
+    results = evaluate(recipe, values, replications=reps, seed=seed + 1, engine=engine, workers=workers)
     return Calibration(recipe, values, results, count + 1)
+
+
+def _deviations(results: Sequence[TargetResult]) -> Array:
+    """What the fit makes small: deviations of the fitted targets in units of their tolerances."""
+    found = np.asarray([r.deviation / r.tolerance for r in results if r.fitted])
+    if not np.isfinite(found).all():
+        empty = ", ".join(r.name for r in results if r.fitted and not np.isfinite(r.deviation))
+        raise CheckFailed(f"nothing is simulated that target {empty} could be compared with: nobody cleared")
+    return found
 
 
 def overlay_texts(calibration: Calibration, recipe_name: str) -> dict[str, str]:
