@@ -7,7 +7,7 @@ import pytest
 
 from borderport.calendars import NEVER
 from borderport.cli.simulate import print_effects
-from borderport.compare import VehicleEffect, compare_scenarios, not_cleared
+from borderport.comparing import VehicleEffect, compare_scenarios, not_cleared
 from borderport.errors import ScenarioInvalid
 from borderport.experiment import EngineName, prepare, simulate
 from borderport.histories import vehicle_table, visit_table
@@ -372,7 +372,7 @@ def test_who_would_come_after_the_horizon_is_held_back(engine: EngineName) -> No
 
 def effects_of(base: Scenario, other: Scenario, engine: EngineName) -> dict[tuple[str, str], VehicleEffect]:
     """Of the cars, by span and clock."""
-    found = compare_scenarios([base, other], replications=2, seed=1, jobs=1, engine=engine)
+    found = compare_scenarios([base, other], replications=2, seed=1, engine=engine)
     return {(e.span, e.clock): e for e in found.effects[0] if e.flow == "cars"}
 
 
@@ -391,7 +391,7 @@ def test_the_same_loads_are_paired_whichever_trucks_take_them(engine: EngineName
 def test_the_saving_of_goods_stands_beside_that_of_trucks_where_they_part(capsys: pytest.CaptureFixture[str]) -> None:
     for patience, stands in ((WAITING, True), ("after: 90 min, share: 100 %, at: [desk]", False)):
         scenario = at_minutes(queue(patience), "cars", [0] * 4, payload_t=[9] * 4)
-        found = compare_scenarios([scenario, scenario], replications=2, seed=1, jobs=1)
+        found = compare_scenarios([scenario, scenario], replications=2, seed=1)
         print_effects(*found.samples, found.effects[0], ("base", "other"))
         printed = capsys.readouterr().out
         assert ("goods ready" in printed) == stands

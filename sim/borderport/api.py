@@ -120,7 +120,7 @@ def from_dict(mapping: Mapping[str, object]) -> Scenario:
     Parameters
     ----------
     mapping : mapping
-        What a scenario file would hold. It may extend a built-in scenario, or a file; files that it names, and policies
+        Content of a scenario file. It may extend a built-in scenario, or a file; files that it names, and policies
         in ``policies/``, are looked for in the current folder.
 
     Returns
@@ -228,7 +228,8 @@ def compare(
     replications, seed, engine, jobs, executor, precision, progress
         As in `run`.
     watched : str, optional
-        What ``precision`` is about: a metric's paired difference, by default the time saved per vehicle in passage.
+        Figure that ``precision`` is about: a metric's paired difference, by default the time saved per vehicle in
+        passage.
 
     Returns
     -------
@@ -353,7 +354,7 @@ def frontier(
     rates : sequence of float
         Shares of every inspected flow that are selected, 0 to 1.
     targetings : sequence of float
-        How well carriers are told from others: 0.5 is blind, 1 knows them all.
+        Quality of telling carriers from others: 0.5 is blind, 1 knows them all.
     replications : int
         >= 2.
     seed, engine, jobs, executor, progress

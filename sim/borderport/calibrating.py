@@ -374,7 +374,7 @@ def calibrate(
 
 
 def _deviations(results: Sequence[TargetResult]) -> Array:
-    """What the fit makes small: deviations of the fitted targets in units of their tolerances."""
+    """Residuals of the fit: deviations of the fitted targets in units of their tolerances."""
     found = np.asarray([r.deviation / r.tolerance for r in results if r.fitted])
     if not np.isfinite(found).all():
         empty = ", ".join(r.name for r in results if r.fitted and not np.isfinite(r.deviation))

@@ -89,7 +89,7 @@ def effect_document(effect: VehicleEffect) -> dict[str, Any]:
 
 
 def frontier_document(result: Frontier) -> list[dict[str, Any]]:
-    """What is known of each point, by name."""
+    """Figures of each point, by name."""
     return [
         {
             "rate": point.rate,

@@ -252,7 +252,7 @@ def run_scenarios(
     seed : int
     engine : str
     workers : Workers
-        Who computes; this process unless others were opened.
+        The workers that compute; this process unless others were opened.
     detail : bool
         True to keep what only figures need.
     precision : Precision or None
@@ -319,7 +319,7 @@ def collect(
     watched : callable
         The figures of a row that ``plan.precision`` is about; NaN for one that it does not have.
     workers : Workers
-        Who computes.
+        The workers that compute.
     progress : callable, optional
         Called with (done, total) replications.
 

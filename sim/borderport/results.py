@@ -1,4 +1,4 @@
-"""What questions answer, as a program reads it and as a folder keeps it: frames, figures, files.
+"""Answers to questions, as a program reads them and as a folder keeps them: frames, figures, files.
 
 The command line and the library write with the same functions, so a folder of either is the same to the byte.
 """
@@ -92,9 +92,9 @@ class RunResult:
         folder : str or Path
             Made if it does not exist. Of what is in it, only what a run before wrote there is removed.
         timeline : bool
-            Whether to write every visit and what became of every vehicle, too.
+            True to write every visit and what became of every vehicle, too.
         precision : dict, optional
-            What was asked of the intervals and whether it was reached, for ``run.json``.
+            Precision that was asked for and whether it was reached, for ``run.json``.
 
         Returns
         -------
@@ -133,7 +133,7 @@ class ComparisonResult:
         return self.comparison.samples
 
     def frame(self) -> pd.DataFrame:
-        """What changed: of every metric its unit, the mean paired difference to the base, and its 95 % interval.
+        """Changes: of every metric its unit, the mean paired difference to the base, and its 95 % interval.
 
         ``p_holm`` is corrected for the number of scenarios compared, ``variance_saved`` the share of the variance that
         common random numbers saved.
@@ -180,7 +180,7 @@ class SweepResult:
     ----------
     sweep : borderport.sweeping.Sweep
     key : (port, flow, station, metric)
-        What the figure shows.
+        Contents of the figure.
     """
 
     sweep: Sweep
@@ -256,7 +256,7 @@ class CalibrationResult:
     ----------
     calibration : borderport.calibrating.Calibration
     recipe : str
-        What the recipe is called.
+        Name of the recipe.
     """
 
     calibration: Calibration
@@ -317,7 +317,7 @@ def _write_samples(folder: RunFolder, samples: Sequence[Sample]) -> None:
 
 
 def _about_run(samples: Sequence[Sample], precision: dict[str, Any] | None) -> dict[str, Any]:
-    """What ``run.json`` says: what was run, how, and with which versions."""
+    """Content of ``run.json``: what was run, how, and with which versions."""
     scenarios = [
         {"name": s.scenario.name, "hash": scenario_hash(s.scenario), "resolved": s.scenario.model_dump(mode="json")}
         for s in samples

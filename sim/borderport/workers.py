@@ -1,4 +1,4 @@
-"""Where tasks run: one protocol of workers, its implementations, and the one place that chooses between them.
+"""Workers that tasks run on: one protocol, its implementations, and the one place that chooses between them.
 
 A command, or a function of the library, opens workers once and hands them to every question it asks. The driver alone
 keeps results; a worker only computes. Workers watch their parent and end with it, even if it is killed (a process
@@ -35,14 +35,14 @@ class WorkerLost(SimError):
 
 
 class Workers(Protocol):
-    """What a question needs of those who compute for it.
+    """Requirements of a question on those who compute for it.
 
     Opened by a ``with`` statement, which ends them: when their tasks are done, or at once if an exception is why.
     """
 
     @property
     def jobs(self) -> int:
-        """How many tasks are computed at a time, >= 1; 1 if a task is done when it is submitted."""
+        """Number of tasks that are computed at a time, >= 1; 1 if a task is done when it is submitted."""
 
     def submit(self, fn: Callable[..., R], /, *args: Any) -> Future[R]:
         """Hand out a task; raises BrokenExecutor if a worker has died since the last start."""
@@ -196,9 +196,9 @@ def open_workers(executor: str | None = None, jobs: int | None = None, tasks: in
     executor : str or None
         A name of `EXECUTORS`. By default processes if there is to be more than one, else this process.
     jobs : int or None
-        How many, >= 1. By default as many as there are cores if ``executor`` is given, else as many as pay.
+        Number of them, >= 1. By default as many as there are cores if ``executor`` is given, else as many as pay.
     tasks : int
-        About how many replications there are to compute.
+        Number of replications to compute, roughly.
     """
     if executor is None:
         jobs = jobs or default_jobs(tasks)

@@ -176,7 +176,7 @@ def _load_all(sides: Sequence[_Side], instead: str) -> list[Scenario]:
 
 
 def _how(options: dict[str, Any], goal: Goal | None) -> dict[str, Any]:
-    """What the library is to do with the scenarios."""
+    """Settings of a run, as the library takes them."""
     named = ("seed", "engine", "jobs", "executor")
     return {
         "replications": options["reps"],

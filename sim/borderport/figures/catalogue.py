@@ -1,4 +1,4 @@
-"""Which figures there are of what: a new one is a module of its own and a line here."""
+"""Figures of each kind of result: a new one is a module of its own and a line here."""
 
 from __future__ import annotations
 

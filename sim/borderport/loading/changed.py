@@ -1,4 +1,4 @@
-"""What a scenario is called that options changed: it must not bear the name and title of another."""
+"""Names of scenarios that options changed: one must not bear the name and title of another."""
 
 from __future__ import annotations
 

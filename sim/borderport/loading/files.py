@@ -111,7 +111,7 @@ def read_scenario(
     overlays : bool
         True to lay overlays over; calibration starts without.
     given : Node or None
-        What the file would hold, if there is none.
+        Content of the file, if there is none.
 
     Returns
     -------

@@ -123,7 +123,7 @@ def load_scenario(
 
 
 def _found(reference: str | Mapping[str, object]) -> tuple[str, Source, Node | None, list[Finding]]:
-    """What a scenario is called, its file, and what a program gave in place of one, with what is wrong with that."""
+    """Name of a scenario, its file, and the content a program gave in place of one, with what is wrong with that."""
     if not isinstance(reference, str):
         given, findings = read_python(reference)
         title = given.child("title")

@@ -23,7 +23,7 @@ def read_python(value: object, path: KeyPath = ()) -> tuple[Node, list[Finding]]
         Text, a number, true or false, None, a date or datetime, or lists, tuples and mappings (whose keys are text or
         whole numbers) of these.
     path : tuple of str and int
-        Where it stands.
+        Place at which it stands.
 
     Returns
     -------
