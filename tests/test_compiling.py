@@ -53,11 +53,11 @@ def test_the_digest_is_of_every_source_that_decides_results(tmp_path: Path) -> N
             file.write_bytes(original + b"# changed\n")
             assert digest() != before, file
             file.write_bytes(original)
-    (package / "units.py").rename(package / "tally" / "units.py")
+    (package / "units.py").rename(package / "metrics" / "units.py")
     (package / "units.py").touch()
     assert digest() != before
     shutil.copy(PACKAGE / "units.py", package)
-    (package / "tally" / "units.py").unlink()
+    (package / "metrics" / "units.py").unlink()
     (package / "figures" / "bars.py").write_text("")
     assert digest() == before
 
